@@ -1,0 +1,371 @@
+//! Facts: what the machines say happened. Records, metrics and reports are folds over them (design §8).
+//!
+//! Machines never write a log line or a record about business; they emit a [`Fact`]. The writer commits facts in
+//! batches, one row per batch, and whatever is shown anywhere can be computed again from those rows.
+
+use serde::{Deserialize, Serialize};
+
+/// The layout of [`Fact`]; raised when an old reader could misread a new fact.
+pub const SCHEMA_VERSION: u16 = 1;
+
+/// UTC microseconds since 1970.
+pub type Micros = i64;
+
+/// One thing that happened, at one instant, to one call or to the node itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fact {
+    /// Rises by one for each fact of this node and never repeats, over restarts too. The writer gives it.
+    pub seq: u64,
+    /// When it happened.
+    pub at: Micros,
+    /// The call it belongs to, as the digits of its `CallKey` within this run; `None` for the node's own facts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<CallId>,
+    /// Generation of the configuration in force.
+    pub generation: u64,
+    /// What happened.
+    pub what: What,
+}
+
+/// A call's name that is unique over restarts: start of the run in microseconds, then the call's key in that run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CallId {
+    /// When this process started: [`Micros`].
+    pub run: Micros,
+    /// The call's key within that process.
+    pub key: u64,
+}
+
+/// A leg's number within its call: 0 is the caller, 1 and more are the legs we dialled, in that order.
+pub type LegNumber = u16;
+
+/// Whose fault a failed call was. A user's own decision (busy, gave up) is nobody's fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// Nothing failed, or a user decided so (486, 603, hang-up).
+    None,
+    /// What came from the calling side was wrong or stopped: no ACK, no media, unusable offer.
+    CallerSide,
+    /// The called side failed: no answer on the network, 5xx, unreachable.
+    CalledSide,
+    /// Our configuration: no such number, no flow.
+    Configuration,
+    /// We ourselves: full, draining, an error of ours.
+    Router,
+}
+
+/// Why a call ended, as the call record tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// The caller hung up after talking to somebody, or after the flow had answered and left no queue.
+    CallerHungUp,
+    /// The agent or called party hung up.
+    CalledHungUp,
+    /// The caller gave up before anybody answered: CANCEL, or BYE while in the flow, a queue or ringing.
+    Abandoned,
+    /// The flow came to its end and hung up.
+    FlowEnded,
+    /// The flow refused the call (`reject`), or no number matched.
+    Rejected,
+    /// The called party was busy, and nothing followed.
+    Busy,
+    /// The called party did not answer in time, and nothing followed.
+    NoAnswer,
+    /// The called party refused (603, 480, …), and nothing followed.
+    Declined,
+    /// The called side could not be reached: 4xx, 5xx, time-out, transport.
+    Unreachable,
+    /// Offer and answer left no common ground (488).
+    NoCommonMedia,
+    /// Our 2xx was never acknowledged (RFC 3261 §13.3.1.4).
+    NoAck,
+    /// The far end died silently: no RTP, no RTCP, no answer to a question in the dialog.
+    MediaLost,
+    /// Refused or ended because we were full, draining or without a journal.
+    Overload,
+    /// The drain deadline came, or a second SIGINT.
+    Shutdown,
+    /// The process ended without an end of this call; written by the next start.
+    RouterRestarted,
+    /// An error of ours.
+    Internal,
+}
+
+/// How a caller left a queue. Exactly one per entry, so that the sums of a queue add up (design §1.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeftQueue {
+    /// An agent answered.
+    Answered,
+    /// The caller hung up while waiting or while an agent rang.
+    Abandoned,
+    /// `max_wait` was over.
+    TimedOut,
+    /// `max_waiting` was reached: never waited.
+    Full,
+    /// The queue was removed or closed under the caller.
+    Closed,
+    /// The call ended for another reason (media lost, shutdown).
+    Ended,
+}
+
+/// Why an assignment came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unanswered {
+    /// `ring_timeout` was over.
+    NoAnswer,
+    /// 486 or 600.
+    Busy,
+    /// 603, 480 or another refusal by a person.
+    Rejected,
+    /// The agent's address could not be reached.
+    Failed,
+    /// The caller left while the agent rang.
+    CallerLeft,
+}
+
+/// States of an agent (design §11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgentState {
+    /// Not at work; only a log-in changes that.
+    LoggedOut,
+    /// At work, not to be rung: paused, or resting after an unanswered assignment.
+    NotReady,
+    /// Waiting for a caller.
+    Idle,
+    /// An assignment rings.
+    Ringing,
+    /// Bridged with a caller.
+    Talking,
+    /// After-call work.
+    WrapUp,
+}
+
+/// What one leg's media did, as the engine counted it (RFC 3550 §6.4, A.3, A.8).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LegMedia {
+    /// `PCMA`, `PCMU`, …
+    pub codec: String,
+    /// RTP packets accepted from the far end.
+    pub packets_in: u64,
+    /// Octets of RTP payload accepted.
+    pub octets_in: u64,
+    /// RTP packets sent.
+    pub packets_out: u64,
+    /// Octets of RTP payload sent.
+    pub octets_out: u64,
+    /// Packets missing from the far end's sequence.
+    pub lost: u64,
+    /// Interarrival jitter in microseconds.
+    pub jitter_us: u32,
+    /// Packets from a source that was not the pinned one: dropped.
+    pub rejected: u64,
+    /// Round trip from RTCP, if the far end reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip_us: Option<u32>,
+}
+
+/// What happened. `leg` is a [`LegNumber`]; times are [`Micros`] or a length in milliseconds, as named.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum What {
+    /// The process started. Calls of earlier runs that have no end get one now.
+    Started {
+        /// Of the running binary.
+        version: String,
+    },
+    /// The process ended in order.
+    Stopped,
+    /// A configuration came into force.
+    ConfigLoaded {
+        /// What changed, in words; empty on start.
+        difference: String,
+    },
+    /// Facts were lost because the journal could not be written and memory for them was full (`journal.spill`).
+    Gap {
+        /// How many.
+        lost: u64,
+    },
+    /// An INVITE was admitted: from here on one record follows.
+    Arrived {
+        /// The trunk it came by.
+        trunk: String,
+        /// The caller's number or address, as asserted; empty if withheld.
+        from: String,
+        /// The called number or address.
+        to: String,
+        /// SIP Call-ID of the caller's leg.
+        sip_call_id: String,
+        /// Where the datagram or connection came from.
+        source: String,
+    },
+    /// The number's flow was chosen.
+    Routed {
+        /// Name of the flow.
+        flow: String,
+        /// Pattern of the `[[number]]` that matched.
+        number: String,
+    },
+    /// Our 200 left for the caller.
+    CallerAnswered,
+    /// The caller's ACK came.
+    Acknowledged,
+    /// A prompt began.
+    PromptStarted {
+        /// As named in the configuration.
+        prompt: String,
+    },
+    /// A prompt ended, or was cut.
+    PromptEnded {
+        /// It did not run to its end.
+        cut: bool,
+    },
+    /// The caller chose from a menu; `key` is empty when the time ran out.
+    Chose {
+        /// The key as pressed.
+        key: String,
+        /// The menu knows this key.
+        valid: bool,
+    },
+    /// Opening hours were asked.
+    HoursChecked {
+        /// Name of the opening hours.
+        hours: String,
+        /// The answer.
+        open: bool,
+    },
+    /// The caller entered a queue (or came back after an unanswered assignment: then no second `Queued`).
+    Queued {
+        /// Name of the queue.
+        queue: String,
+        /// The caller's order key, wall-clock microseconds less credit.
+        key: u64,
+        /// Place at entry, 1 is next; 0 if not known.
+        place: u32,
+    },
+    /// The caller was given to an agent, who is about to be rung.
+    Assigned {
+        /// Name of the queue.
+        queue: String,
+        /// Name of the agent.
+        agent: String,
+        /// Since the caller entered the queue.
+        waited_ms: u64,
+    },
+    /// The assignment came to nothing; the caller waits again with the old key, or left.
+    Unanswered {
+        /// Name of the agent.
+        agent: String,
+        /// Why.
+        why: Unanswered,
+        /// How long it rang.
+        rang_ms: u64,
+    },
+    /// The caller left the queue.
+    Left {
+        /// Name of the queue.
+        queue: String,
+        /// How.
+        how: LeftQueue,
+        /// Since entry: ring time of the last assignment included.
+        waited_ms: u64,
+    },
+    /// We sent an INVITE.
+    Dialled {
+        /// The new leg.
+        leg: LegNumber,
+        /// Name of the trunk, or `sip` for a plain address.
+        trunk: String,
+        /// Address dialled.
+        to: String,
+        /// SIP Call-ID of the new leg.
+        sip_call_id: String,
+        /// Name of the agent, if it is an assignment.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<String>,
+    },
+    /// 180 or 183 of a leg we dialled.
+    Ringing {
+        /// The leg.
+        leg: LegNumber,
+        /// 180, 183, …
+        status: u16,
+    },
+    /// 200 of a leg we dialled, acknowledged by us.
+    LegAnswered {
+        /// The leg.
+        leg: LegNumber,
+    },
+    /// A leg we dialled came to nothing.
+    LegFailed {
+        /// The leg.
+        leg: LegNumber,
+        /// Final status; 408 for no answer on the network, 503 for no connection (RFC 3261 §8.1.3.1).
+        status: u16,
+        /// Text of the status line or of our own finding.
+        phrase: String,
+        /// `cause` of a Q.850 Reason header (RFC 3326), if one came.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        q850: Option<u16>,
+        /// Seen on the wire, or found by ourselves (time-out, unreachable).
+        remote: bool,
+    },
+    /// Two legs' sound is connected.
+    Bridged {
+        /// The dialled leg; the other is the caller.
+        leg: LegNumber,
+        /// Agent bridged, if one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<String>,
+    },
+    /// First instant at which sound had gone both ways.
+    TwoWaySound {
+        /// The dialled leg.
+        leg: LegNumber,
+        /// Since the dialled leg's answer.
+        after_ms: u64,
+    },
+    /// A side put the other on hold, or took it back.
+    Held {
+        /// The leg that did.
+        leg: LegNumber,
+        /// On hold now.
+        held: bool,
+    },
+    /// A leg's media is over; its final count.
+    LegEnded {
+        /// The leg.
+        leg: LegNumber,
+        /// The count.
+        media: LegMedia,
+    },
+    /// The call is over; the record closes with this fact.
+    Ended {
+        /// Why.
+        cause: Cause,
+        /// Whose fault.
+        fault: Fault,
+        /// Final status sent to the caller, if the call was never answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<u16>,
+        /// `cause` of a Q.850 Reason header seen with the end (RFC 3326).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        q850: Option<u16>,
+        /// Reason text seen with the end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// An agent's state changed.
+    Agent {
+        /// Name of the agent.
+        agent: String,
+        /// The new state.
+        state: AgentState,
+        /// Why, in words: "log-in", "no answer", "wrap-up over", or the operator's reason.
+        reason: String,
+    },
+}

@@ -1,0 +1,3 @@
+//! The journal: facts in, records and reports out.
+
+pub mod fact;

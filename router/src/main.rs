@@ -1,0 +1,4 @@
+//! The program `fernamt`.
+#![forbid(unsafe_code)]
+
+fn main() {}
