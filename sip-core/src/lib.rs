@@ -1,1 +1,11 @@
-//! sip-core.
+//! Speaks SIP (RFC 3261): messages, transactions, dialogs, and [`transport`] as machines without I/O.
+//!
+//! Bytes, commands and *the time* go in; ordered outputs and the next deadline come out. A body is bytes with a
+//! content type: this crate never looks into SDP. Sockets, clocks and the resolver live in the `driver` module,
+//! behind the feature of that name.
+
+#![forbid(unsafe_code)]
+
+pub mod transport;
+
+pub use transport::{Flow, Host, Listener, PeerId, Sources, Target, TargetError, Transport};

@@ -1,0 +1,9 @@
+//! What carries messages: flows, targets, sources, Via handling (RFC 3261 §18), framing.
+
+mod flow;
+mod source;
+mod target;
+
+pub use flow::{Flow, Transport};
+pub use source::{PeerId, Sources};
+pub use target::{Host, Listener, Target, TargetError};
