@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod message;
 pub mod transport;
 
 pub use transport::{Flow, Host, Listener, PeerId, Sources, Target, TargetError, Transport};

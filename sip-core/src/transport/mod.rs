@@ -1,9 +1,11 @@
 //! What carries messages: flows, targets, sources, Via handling (RFC 3261 §18), framing.
 
 mod flow;
+mod framing;
 mod source;
 mod target;
 
 pub use flow::{Flow, Transport};
+pub use framing::{Framed, FramingError, StreamFramer};
 pub use source::{PeerId, Sources};
 pub use target::{Host, Listener, Target, TargetError};
