@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod message;
+pub mod transaction;
 pub mod transport;
 
 pub use transport::{Flow, Host, Listener, PeerId, Sources, Target, TargetError, Transport};
