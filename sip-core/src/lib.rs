@@ -6,8 +6,16 @@
 
 #![forbid(unsafe_code)]
 
+pub mod endpoint;
+mod key;
 pub mod message;
 pub mod transaction;
 pub mod transport;
 
+pub use endpoint::{
+    EarlyId, Event, FailCause, HangUp, Input, Invite, OpenId, Output, Reply, RequestKey, ResolveId, Service,
+    Settings,
+};
+pub use key::LegKey;
+pub use message::{Body, Message, StatusCode};
 pub use transport::{Flow, Host, Listener, PeerId, Sources, Target, TargetError, Transport};

@@ -1,0 +1,211 @@
+//! What an endpoint tells its caller, and what it is asked to do.
+
+use crate::key::LegKey;
+use crate::message::{Body, Message, StatusCode};
+use crate::transport::{Flow, PeerId, Target};
+use bytes::Bytes;
+use std::time::Duration;
+
+/// One early dialog of an INVITE of ours: which branch of a fork is speaking. Numbered from 0 as they appear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EarlyId(pub u16);
+
+/// A request inside a dialog that waits for `Endpoint::answer_request`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestKey(pub(super) u64);
+
+/// A call to make.
+#[derive(Clone, Debug)]
+pub struct Invite {
+    /// Next hops, tried in order on a transport failure, a time-out or a `503` (RFC 3263 §4.3), a new branch
+    /// each. A name that resolves to several addresses counts as so many.
+    pub targets: Vec<Target>,
+    /// The Request-URI, as it is to stand on the wire.
+    pub uri: Bytes,
+    /// `From` without tag: `"Anna" <sip:anna@example.com>`.
+    pub from: Bytes,
+    /// `To` without tag.
+    pub to: Bytes,
+    /// Further headers in order, names as they are to be written. Those we write ourselves (Via, From, To,
+    /// Call-ID, CSeq, Contact, Max-Forwards, Allow, Supported, User-Agent, Content-*) are left out.
+    pub headers: Vec<(Bytes, Bytes)>,
+    /// The offer; without one the answer's 2xx brings it and `Endpoint::ack` answers it.
+    pub body: Option<Body>,
+    /// Never by TCP because of size alone, in the whole dialog.
+    pub udp_only: bool,
+    /// 0 to 255, usually 70, or one less than the request that caused this one had.
+    pub max_forwards: u8,
+    /// Resolving, connecting and the first response together may take this long per address; then the next one
+    /// is tried. At most timer B (32 s). 8 s is a good value when there are several targets.
+    pub first_response_timeout: Duration,
+}
+
+/// A response to send.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The status; 100 is sent by itself and ignored here.
+    pub status: StatusCode,
+    /// Another phrase than the usual one.
+    pub reason: Option<Bytes>,
+    /// Further headers in order.
+    pub headers: Vec<(Bytes, Bytes)>,
+    /// The body.
+    pub body: Option<Body>,
+}
+
+impl Reply {
+    /// A response without body and further headers.
+    pub fn new(status: StatusCode) -> Reply {
+        Reply { status, reason: None, headers: Vec::new(), body: None }
+    }
+
+    /// The same with a body.
+    pub fn with_body(self, body: Body) -> Reply {
+        Reply { body: Some(body), ..self }
+    }
+}
+
+/// How to end a leg, whatever its stage.
+#[derive(Clone, Debug)]
+pub struct HangUp {
+    /// The final response when the leg is an INVITE we have not answered yet; else unused.
+    pub status: StatusCode,
+    /// Further headers of that response, or of the BYE or CANCEL: `Reason` (RFC 3326).
+    pub headers: Vec<(Bytes, Bytes)>,
+}
+
+impl HangUp {
+    /// A plain ending.
+    pub fn new(status: StatusCode) -> HangUp {
+        HangUp { status, headers: Vec::new() }
+    }
+}
+
+/// Why an INVITE of ours failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FailCause {
+    /// The far end refused: there is a response.
+    Response,
+    /// Nothing came from any target in time. Status 408.
+    TimedOut,
+    /// No target could be reached: refused connection, ICMP error, no listener of that transport. Status 503.
+    Unreachable,
+    /// No target's name could be resolved. Status 503.
+    Unresolved,
+    /// The connection closed before the first response. Status 503.
+    Closed,
+    /// No transaction was to be had: a limit of ours. Status 503.
+    Full,
+}
+
+/// What happened to a leg. After an event that says "leg over" its key is stale and there are no more events.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A new call; `100` has already left. Answer with `respond`.
+    Invite {
+        /// The new leg.
+        leg: LegKey,
+        /// Whose address it came from.
+        peer: PeerId,
+        /// The way it came.
+        flow: Flow,
+        /// The INVITE.
+        request: Message,
+    },
+    /// The caller gave up: `200` to the CANCEL and `487` to the INVITE have left. Leg over.
+    Cancelled {
+        /// The leg that is over.
+        leg: LegKey,
+        /// The CANCEL.
+        request: Option<Message>,
+    },
+    /// 101 to 199 to an INVITE of ours.
+    Progress {
+        /// Our leg.
+        leg: LegKey,
+        /// Which branch of a fork says so.
+        early: EarlyId,
+        /// The response.
+        response: Message,
+    },
+    /// The first 2xx to an INVITE of ours: `ack` is wanted. Other forks' 2xx are
+    /// acknowledged and hung up inside.
+    Answered {
+        /// Our leg.
+        leg: LegKey,
+        /// The 2xx.
+        response: Message,
+    },
+    /// An INVITE of ours failed. Leg over.
+    Failed {
+        /// The leg that is over.
+        leg: LegKey,
+        /// The response's status, or the one that says the same (see [`FailCause`]).
+        status: StatusCode,
+        /// The response, if one came.
+        response: Option<Message>,
+        /// Why.
+        cause: FailCause,
+    },
+    /// The ACK of a 2xx of ours; it brings the answer when our 2xx was the offer.
+    Acked {
+        /// The leg.
+        leg: LegKey,
+        /// The ACK.
+        request: Message,
+    },
+    /// No ACK came within 64*T1 (RFC 3261 §13.3.1.4). The leg still lives: hang it up.
+    AckMissing {
+        /// The leg.
+        leg: LegKey,
+    },
+    /// A re-INVITE, to be answered with `respond`.
+    Reinvite {
+        /// The leg.
+        leg: LegKey,
+        /// The re-INVITE.
+        request: Message,
+    },
+    /// The far end took its re-INVITE back (CANCEL) or the dialog's rules ended it; `487` has left, the session
+    /// stays as it was. There is nothing to respond to any more.
+    ReinviteCancelled {
+        /// The leg.
+        leg: LegKey,
+    },
+    /// The end of a re-INVITE of ours. A 2xx has already been acknowledged, unless it answers a re-INVITE
+    /// without body: then `ack` is wanted. After 408 or 481 the dialog is dead at the far
+    /// end: hang up (RFC 3261 §12.2.1.2). 491 here: the far end's re-INVITE came first, withdraw the offer.
+    Reinvited {
+        /// The leg.
+        leg: LegKey,
+        /// The final response, if one came.
+        response: Option<Message>,
+        /// Its status, or 408, 491, 503.
+        status: StatusCode,
+    },
+    /// The far end hung up; `200` has left. Leg over.
+    Bye {
+        /// The leg that is over.
+        leg: LegKey,
+        /// The BYE.
+        request: Message,
+    },
+    /// A request inside the dialog (INFO), to be answered with
+    /// `answer_request` within 32 s.
+    Request {
+        /// The leg.
+        leg: LegKey,
+        /// What to answer.
+        key: RequestKey,
+        /// The request.
+        request: Message,
+    },
+    /// The end of a `probe`.
+    Probed {
+        /// The leg.
+        leg: LegKey,
+        /// False after 408, 481 or no answer at all.
+        alive: bool,
+    },
+}

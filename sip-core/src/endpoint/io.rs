@@ -1,0 +1,93 @@
+//! What goes into an endpoint and what comes out.
+
+use super::Event;
+use crate::transport::{Flow, Transport};
+use bytes::Bytes;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// A name look-up under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ResolveId(pub u64);
+
+/// A connection being opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OpenId(pub u64);
+
+/// What the outside world did.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// One datagram, or one framed message of a stream.
+    Received {
+        /// The way it came.
+        flow: Flow,
+        /// All of it.
+        bytes: Bytes,
+    },
+    /// The end of [`Output::Resolve`].
+    Resolved {
+        /// Which look-up.
+        id: ResolveId,
+        /// In order of preference; empty: there are none.
+        addresses: Vec<SocketAddr>,
+    },
+    /// The good end of [`Output::Open`].
+    Opened {
+        /// Which opening.
+        id: OpenId,
+        /// The new connection.
+        flow: Flow,
+    },
+    /// The bad end of [`Output::Open`].
+    OpenFailed {
+        /// Which opening.
+        id: OpenId,
+    },
+    /// A connection is gone, whoever closed it.
+    Closed {
+        /// Which.
+        flow: Flow,
+    },
+    /// An ICMP error: datagrams do not reach this address.
+    Unreachable {
+        /// The address.
+        remote: SocketAddr,
+    },
+}
+
+/// What the outside world is to do. Drain with `poll_output` until `Timeout`.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Send this.
+    Transmit {
+        /// The way.
+        flow: Flow,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// Something happened to a leg.
+    Event(Event),
+    /// Look a name up; answer with [`Input::Resolved`].
+    Resolve {
+        /// To be given back.
+        id: ResolveId,
+        /// The name.
+        host: String,
+        /// The port to put in the addresses.
+        port: u16,
+    },
+    /// Open a connection; answer with [`Input::Opened`] or [`Input::OpenFailed`].
+    Open {
+        /// To be given back.
+        id: OpenId,
+        /// TCP, TLS or WebSocket.
+        transport: Transport,
+        /// Where to.
+        remote: SocketAddr,
+        /// The name the certificate must have.
+        server_name: Option<String>,
+    },
+    /// Nothing more for now. Call `handle_timeout` at that instant, if there is
+    /// one; the text names the timer.
+    Timeout(Option<(Instant, &'static str)>),
+}
