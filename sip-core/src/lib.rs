@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod deadline;
 pub mod endpoint;
 mod key;
 pub mod message;
