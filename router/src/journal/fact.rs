@@ -3,6 +3,8 @@
 //! Machines never write a log line or a record about business; they emit a [`Fact`]. The writer commits facts in
 //! batches, one row per batch, and whatever is shown anywhere can be computed again from those rows.
 
+use std::{fmt, num::ParseIntError, str::FromStr};
+
 use serde::{Deserialize, Serialize};
 
 /// The layout of [`Fact`]; raised when an old reader could misread a new fact.
@@ -36,11 +38,27 @@ pub struct CallId {
     pub key: u64,
 }
 
+impl fmt::Display for CallId {
+    /// `65a1f0c2b3d40-10000002a`: run and key in hexadecimal; [`FromStr`] reads it back.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}-{:x}", self.run, self.key)
+    }
+}
+
+impl FromStr for CallId {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<CallId, ParseIntError> {
+        let (run, key) = text.split_once('-').unwrap_or((text, ""));
+        Ok(CallId { run: Micros::from_str_radix(run, 16)?, key: u64::from_str_radix(key, 16)? })
+    }
+}
+
 /// A leg's number within its call: 0 is the caller, 1 and more are the legs we dialled, in that order.
 pub type LegNumber = u16;
 
 /// Whose fault a failed call was. A user's own decision (busy, gave up) is nobody's fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
     /// Nothing failed, or a user decided so (486, 603, hang-up).
@@ -56,7 +74,7 @@ pub enum Fault {
 }
 
 /// Why a call ended, as the call record tells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The caller hung up after talking to somebody, or after the flow had answered and left no queue.
@@ -145,6 +163,18 @@ pub enum AgentState {
     WrapUp,
 }
 
+/// What an agent, or somebody for him, asked for. The last one of each agent survives a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wish {
+    /// At work and ready for calls: `login`, `ready`.
+    Ready,
+    /// At work, not to be rung: `pause`.
+    Paused,
+    /// Not at work: `logout`.
+    LoggedOut,
+}
+
 /// What one leg's media did, as the engine counted it (RFC 3550 §6.4, A.3, A.8).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LegMedia {
@@ -186,9 +216,13 @@ pub enum What {
         difference: String,
     },
     /// Facts were lost because the journal could not be written and memory for them was full (`journal.spill`).
+    /// The writer states it, in front of the first fact after the loss that was kept.
     Gap {
-        /// How many.
+        /// How many facts.
         lost: u64,
+        /// How many calls are missing as a whole among them: they have no record.
+        #[serde(default)]
+        calls: u64,
     },
     /// An INVITE was admitted: from here on one record follows.
     Arrived {
@@ -265,7 +299,7 @@ pub enum What {
         /// How long it rang.
         rang_ms: u64,
     },
-    /// The caller left the queue.
+    /// The caller left the queue, or was turned away at its door ([`LeftQueue::Full`], then there is no `Queued`).
     Left {
         /// Name of the queue.
         queue: String,
@@ -336,14 +370,14 @@ pub enum What {
         /// On hold now.
         held: bool,
     },
-    /// A leg's media is over; its final count.
+    /// A leg's media is over; its final count. Comes before the call's [`Ended`](What::Ended).
     LegEnded {
         /// The leg.
         leg: LegNumber,
         /// The count.
         media: LegMedia,
     },
-    /// The call is over; the record closes with this fact.
+    /// The call is over; the record closes with this fact, and no fact of this call may follow.
     Ended {
         /// Why.
         cause: Cause,
@@ -358,6 +392,15 @@ pub enum What {
         /// Reason text seen with the end.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+    },
+    /// Somebody asked for an agent to be ready, paused or logged out; the state follows when he is free.
+    Wished {
+        /// Name of the agent.
+        agent: String,
+        /// What was asked for.
+        wish: Wish,
+        /// The operator's reason; empty if none was given.
+        reason: String,
     },
     /// An agent's state changed.
     Agent {

@@ -1,3 +1,11 @@
-//! The journal: facts in, records and reports out.
+//! The journal: facts in, records and reports out (design §8).
+//!
+//! Shards [`append`](Journal::append) facts; the writer thread takes them in order and commits them. Between the two
+//! lies the [`spill`]: all the memory that facts may take while the disk cannot.
 
 pub mod fact;
+mod handle;
+pub mod spill;
+
+pub use handle::{BATCH, Journal, JournalCounters, Written};
+pub use spill::{Entry, Spill, Weight};

@@ -1,0 +1,44 @@
+//! What the admin listener asks a shard. The shard answers between two of its turns, so that answers are exact.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    metrics::Snapshot,
+    status::{AgentStatus, Order, OrderError, Status},
+};
+
+/// One question; the answer goes into `reply`. A reply nobody waits for any more is no error.
+#[derive(Debug)]
+pub enum Question {
+    /// The shard's numbers, for `/metrics`.
+    Numbers {
+        /// Where the answer goes.
+        reply: oneshot::Sender<Snapshot>,
+    },
+    /// The node as this shard sees it.
+    Status {
+        /// How many live calls to tell, at most.
+        live: usize,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Status>,
+    },
+    /// An agent is to log in, pause and so on. Goes to the shard that owns agents.
+    Agent {
+        /// Name of the agent.
+        agent: String,
+        /// What is asked of him.
+        order: Order,
+        /// The operator's reason; empty if none was given.
+        reason: String,
+        /// Where the answer goes: the agent as he is now.
+        reply: oneshot::Sender<Result<AgentStatus, OrderError>>,
+    },
+}
+
+/// Questions that wait for a shard. One more is answered by the admin listener itself: 503.
+pub const QUESTIONS: usize = 64;
+
+/// The way to one shard: the sender goes to the admin listener, the receiver to the shard's loop.
+pub fn questions() -> (mpsc::Sender<Question>, mpsc::Receiver<Question>) {
+    mpsc::channel(QUESTIONS)
+}

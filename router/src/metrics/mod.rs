@@ -1,0 +1,260 @@
+//! What `/metrics` shows: plain numbers that each shard counts for itself, summed when somebody looks.
+//!
+//! A shard owns its numbers, so counting costs an add and a scrape sees them exactly as they are between two of the
+//! shard's turns. Labels are bounded: stages, states, status codes, and the names in the configuration.
+
+mod histogram;
+mod page;
+
+use std::collections::BTreeMap;
+
+pub use histogram::Histogram;
+pub use page::{About, page};
+
+use crate::{
+    journal::fact::{AgentState, Cause, Fault},
+    sums::QueueSums,
+};
+
+/// One shard's numbers at one instant. [`add`](Self::add) makes the node's out of those of all shards.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    /// Live calls by stage.
+    pub calls: CallsByStage,
+    /// Live legs, ringing ones included.
+    pub legs: u64,
+    /// SIP dialogs, early ones included.
+    pub dialogs: u64,
+    /// SIP transactions that have not yet ended, lingering ones included.
+    pub transactions: u64,
+    /// Media ports.
+    pub ports: Ports,
+    /// Calls admitted since the start of the process: one record each.
+    pub calls_arrived: u64,
+    /// Calls ended since the start of the process.
+    pub calls_ended: BTreeMap<(Cause, Fault), u64>,
+    /// Queues by name.
+    pub queues: BTreeMap<String, QueueGauges>,
+    /// All agents of the node by state; one who serves several queues counts once.
+    pub agents: AgentsByState,
+    /// From "an agent became free for a caller" to the agent's INVITE on the wire.
+    pub dispatch: Histogram,
+    /// From the answer of the called side to sound both ways.
+    pub two_way_sound: Histogram,
+    /// What SIP read and wrote.
+    pub sip: SipCounters,
+    /// What the media workers did.
+    pub media: MediaCounters,
+    /// How much later than its deadline the shard's loop ran.
+    pub loop_lag: Histogram,
+}
+
+/// Live calls by stage (design §4).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallsByStage {
+    /// Which flow is not yet known.
+    pub deciding: u64,
+    /// In a flow.
+    pub in_flow: u64,
+    /// In a queue.
+    pub waiting: u64,
+    /// An agent or a dialled party rings.
+    pub ringing: u64,
+    /// Bridged.
+    pub talking: u64,
+    /// Being transferred.
+    pub transferring: u64,
+    /// Over; the last media count or transaction is awaited.
+    pub ended: u64,
+}
+
+/// The pool of media ports, in RTP ports (each has its RTCP port beside it).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ports {
+    /// Held by legs.
+    pub in_use: u64,
+    /// Ready to be taken.
+    pub free: u64,
+    /// Closed a short while ago: not to be reused yet.
+    pub quarantined: u64,
+}
+
+/// One queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueueGauges {
+    /// Callers who wait now and are rung for nobody.
+    pub waiting: u64,
+    /// The queue's agents by state.
+    pub agents: AgentsByState,
+    /// What went in and out since the journal began.
+    pub sums: QueueSums,
+}
+
+/// Agents counted by state, in the order of [`AgentState`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AgentsByState([u64; 6]);
+
+/// What SIP read and wrote since the start of the process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SipCounters {
+    /// Initial INVITEs. Admitted + challenged + refused + dropped = read.
+    pub invites: Invites,
+    /// INVITEs we sent for legs; attempts on further addresses included.
+    pub invites_sent: u64,
+    /// Responses received, by code.
+    pub responses_in: BTreeMap<u16, u64>,
+    /// Responses sent, by code, repeats not included.
+    pub responses_out: BTreeMap<u16, u64>,
+    /// Messages that could not be read, by class.
+    pub parse_errors: BTreeMap<&'static str, u64>,
+    /// Datagrams and connections from unknown sources: dropped.
+    pub unknown_source: u64,
+    /// Messages repeated by us because no answer came.
+    pub retransmissions: u64,
+    /// Datagrams the kernel dropped because our socket's buffer was full.
+    pub socket_drops: u64,
+}
+
+/// Initial INVITEs since the start of the process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Invites {
+    /// Read from the network, repeats not included.
+    pub read: u64,
+    /// Became calls: one record each.
+    pub admitted: u64,
+    /// Answered with a challenge.
+    pub challenged: u64,
+    /// Refused without becoming a call.
+    pub refused: u64,
+    /// Not answered at all.
+    pub dropped: u64,
+}
+
+/// What the media workers did since the start of the process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MediaCounters {
+    /// RTP packets accepted.
+    pub packets_in: u64,
+    /// RTP packets sent.
+    pub packets_out: u64,
+    /// Packets from a source that was not the leg's, or unreadable: dropped.
+    pub rejected: u64,
+    /// Legs open now.
+    pub legs: u64,
+}
+
+/// Every state with the name it has in facts and labels.
+pub const AGENT_STATES: [(AgentState, &str); 6] = [
+    (AgentState::LoggedOut, "logged-out"),
+    (AgentState::NotReady, "not-ready"),
+    (AgentState::Idle, "idle"),
+    (AgentState::Ringing, "ringing"),
+    (AgentState::Talking, "talking"),
+    (AgentState::WrapUp, "wrap-up"),
+];
+
+impl AgentsByState {
+    /// One more agent in `state`.
+    pub fn count(&mut self, state: AgentState) {
+        self.0[state as usize] += 1;
+    }
+
+    /// How many are in `state`.
+    pub fn of(&self, state: AgentState) -> u64 {
+        self.0[state as usize]
+    }
+
+    fn add(&mut self, other: &AgentsByState) {
+        for (sum, more) in self.0.iter_mut().zip(other.0) {
+            *sum += more;
+        }
+    }
+}
+
+impl CallsByStage {
+    /// Every live call.
+    pub fn total(&self) -> u64 {
+        self.by_name().iter().map(|(_, count)| count).sum()
+    }
+
+    /// Each stage with the name it has in labels.
+    pub fn by_name(&self) -> [(&'static str, u64); 7] {
+        [
+            ("deciding", self.deciding),
+            ("in-flow", self.in_flow),
+            ("waiting", self.waiting),
+            ("ringing", self.ringing),
+            ("talking", self.talking),
+            ("transferring", self.transferring),
+            ("ended", self.ended),
+        ]
+    }
+
+    fn add(&mut self, other: &CallsByStage) {
+        self.deciding += other.deciding;
+        self.in_flow += other.in_flow;
+        self.waiting += other.waiting;
+        self.ringing += other.ringing;
+        self.talking += other.talking;
+        self.transferring += other.transferring;
+        self.ended += other.ended;
+    }
+}
+
+impl Snapshot {
+    /// Adds another shard's numbers. Agents, ports and media are told by one shard only, so that nothing counts twice.
+    pub fn add(&mut self, other: &Snapshot) {
+        self.calls.add(&other.calls);
+        self.legs += other.legs;
+        self.dialogs += other.dialogs;
+        self.transactions += other.transactions;
+        self.ports.in_use += other.ports.in_use;
+        self.ports.free += other.ports.free;
+        self.ports.quarantined += other.ports.quarantined;
+        self.calls_arrived += other.calls_arrived;
+        add_counts(&mut self.calls_ended, &other.calls_ended);
+        for (name, queue) in &other.queues {
+            self.queues.entry(name.clone()).or_default().add(queue);
+        }
+        self.agents.add(&other.agents);
+        self.dispatch.add(&other.dispatch);
+        self.two_way_sound.add(&other.two_way_sound);
+        self.sip.add(&other.sip);
+        self.media.packets_in += other.media.packets_in;
+        self.media.packets_out += other.media.packets_out;
+        self.media.rejected += other.media.rejected;
+        self.media.legs += other.media.legs;
+        self.loop_lag.add(&other.loop_lag);
+    }
+}
+
+impl QueueGauges {
+    fn add(&mut self, other: &QueueGauges) {
+        self.waiting += other.waiting;
+        self.agents.add(&other.agents);
+        self.sums.add(&other.sums);
+    }
+}
+
+impl SipCounters {
+    fn add(&mut self, other: &SipCounters) {
+        self.invites.read += other.invites.read;
+        self.invites.admitted += other.invites.admitted;
+        self.invites.challenged += other.invites.challenged;
+        self.invites.refused += other.invites.refused;
+        self.invites.dropped += other.invites.dropped;
+        self.invites_sent += other.invites_sent;
+        add_counts(&mut self.responses_in, &other.responses_in);
+        add_counts(&mut self.responses_out, &other.responses_out);
+        add_counts(&mut self.parse_errors, &other.parse_errors);
+        self.unknown_source += other.unknown_source;
+        self.retransmissions += other.retransmissions;
+        self.socket_drops += other.socket_drops;
+    }
+}
+
+fn add_counts<K: Ord + Clone>(sums: &mut BTreeMap<K, u64>, more: &BTreeMap<K, u64>) {
+    for (key, count) in more {
+        *sums.entry(key.clone()).or_default() += count;
+    }
+}

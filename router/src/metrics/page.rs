@@ -1,0 +1,256 @@
+//! The numbers as an OpenMetrics text page.
+
+use std::fmt::Error;
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeGaugeValue, MetricEncoder, NoLabelSet, text},
+    metrics::MetricType,
+    registry::Registry,
+};
+use serde::Serialize;
+
+use super::{AGENT_STATES, AgentsByState, Histogram, Snapshot};
+use crate::{
+    journal::{JournalCounters, fact::Micros},
+    service::Service,
+};
+
+/// What else belongs on the page.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// Of the running binary.
+    pub version: String,
+    /// Name of the node.
+    pub node: String,
+    /// When the process started.
+    pub started_at: Micros,
+    /// When the page is made.
+    pub now: Micros,
+    /// Whether new calls are taken.
+    pub service: Service,
+    /// Generation of the configuration in force.
+    pub generation: u64,
+}
+
+/// The `/metrics` page, OpenMetrics text 1.0.
+pub fn page(about: About, numbers: Snapshot, journal: JournalCounters) -> String {
+    let mut registry = Registry::with_prefix("fernamt");
+    registry.register_collector(Box::new(Page { about, numbers, journal }));
+    let mut page = String::with_capacity(16 * 1024);
+    // Writing into a string does not fail, and labels are strings and numbers.
+    text::encode(&mut page, &registry).unwrap_or_else(|Error| page.clear());
+    page
+}
+
+#[derive(Debug)]
+struct Page {
+    about: About,
+    numbers: Snapshot,
+    journal: JournalCounters,
+}
+
+impl Collector for Page {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
+        let mut sheet = Sheet { encoder };
+        self.node(&mut sheet)?;
+        self.calls(&mut sheet)?;
+        self.queues(&mut sheet)?;
+        self.sip(&mut sheet)?;
+        self.media(&mut sheet)?;
+        self.journal(&mut sheet)
+    }
+}
+
+impl Page {
+    fn node(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {
+        let about = &self.about;
+        let labels = [("version", about.version.as_str()), ("node", about.node.as_str())];
+        sheet
+            .encoder
+            .encode_descriptor("build", "The running binary", None, MetricType::Info)?
+            .encode_info(&labels)?;
+        let open = u64::from(about.service == Service::Open);
+        sheet.gauge("service_open", "1 if new calls are taken", open)?;
+        sheet.gauge("uptime_seconds", "Since the process started", seconds(about.now - about.started_at))?;
+        sheet.gauge("config_generation", "Generation of the configuration in force", about.generation)?;
+        sheet.histogram("loop_lag_seconds", "How late the shard's loop ran", &self.numbers.loop_lag)
+    }
+
+    fn calls(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {
+        let numbers = &self.numbers;
+        sheet.gauges("calls", "Live calls by stage", "stage", numbers.calls.by_name())?;
+        sheet.gauge("legs", "Live legs", numbers.legs)?;
+        sheet.gauge("dialogs", "SIP dialogs, early ones included", numbers.dialogs)?;
+        sheet.gauge("transactions", "SIP transactions, lingering ones included", numbers.transactions)?;
+        sheet.counter("calls_arrived", "Calls admitted", numbers.calls_arrived)?;
+        let mut family =
+            sheet.family("calls_ended", "Calls ended by cause and fault", MetricType::Counter)?;
+        for ((cause, fault), count) in &numbers.calls_ended {
+            let labels = [("cause", word(cause)), ("fault", word(fault))];
+            counter(family.encode_family(&labels)?, *count)?;
+        }
+        sheet.histogram(
+            "dispatch_seconds",
+            "From an agent free for a waiting caller to the agent's INVITE on the wire",
+            &numbers.dispatch,
+        )?;
+        let help = "From the called side's answer to sound both ways";
+        sheet.histogram("two_way_sound_seconds", help, &numbers.two_way_sound)
+    }
+
+    fn queues(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {
+        let queues = &self.numbers.queues;
+        let waiting = queues.iter().map(|(name, queue)| (name.as_str(), queue.waiting));
+        sheet.gauges("queue_waiting", "Callers waiting", "queue", waiting)?;
+        let entered = queues.iter().map(|(name, queue)| (name.as_str(), queue.sums.entered));
+        sheet.counters("queue_entered", "Callers who entered", "queue", entered)?;
+        let mut family = sheet.family("queue_left", "Callers who left, by how", MetricType::Counter)?;
+        for (name, queue) in queues {
+            let sums = &queue.sums;
+            let ways =
+                [("answered", sums.answered), ("abandoned", sums.abandoned), ("timed-out", sums.timed_out)];
+            let others = [("full", sums.full), ("closed", sums.closed), ("ended", sums.ended)];
+            for (how, count) in ways.into_iter().chain(others) {
+                counter(family.encode_family(&[("queue", name.as_str()), ("how", how)])?, count)?;
+            }
+        }
+        let mut family = sheet.family("queue_agents", "Agents of each queue by state", MetricType::Gauge)?;
+        for (name, queue) in queues {
+            for (state, count) in by_state(&queue.agents) {
+                family.encode_family(&[("queue", name.as_str()), ("state", state)])?.encode_gauge(&count)?;
+            }
+        }
+        sheet.gauges("agents", "Agents by state", "state", by_state(&self.numbers.agents))
+    }
+
+    fn sip(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {
+        let sip = &self.numbers.sip;
+        let invites = &sip.invites;
+        let outcomes = [
+            ("admitted", invites.admitted),
+            ("challenged", invites.challenged),
+            ("refused", invites.refused),
+            ("dropped", invites.dropped),
+        ];
+        sheet.counter("sip_invites_read", "Initial INVITEs read", invites.read)?;
+        sheet.counters("sip_invites", "Initial INVITEs by what became of them", "outcome", outcomes)?;
+        sheet.counter("sip_invites_sent", "INVITEs sent for legs", sip.invites_sent)?;
+        let codes_in: Vec<_> =
+            sip.responses_in.iter().map(|(code, count)| (code.to_string(), *count)).collect();
+        let codes_out: Vec<_> =
+            sip.responses_out.iter().map(|(code, count)| (code.to_string(), *count)).collect();
+        let mut family =
+            sheet.family("sip_responses", "Responses by direction and code", MetricType::Counter)?;
+        for (direction, codes) in [("in", &codes_in), ("out", &codes_out)] {
+            for (code, count) in codes {
+                let labels = [("direction", direction), ("code", code.as_str())];
+                counter(family.encode_family(&labels)?, *count)?;
+            }
+        }
+        let errors = sip.parse_errors.iter().map(|(class, count)| (*class, *count));
+        sheet.counters("sip_parse_errors", "Messages that could not be read", "class", errors)?;
+        sheet.counter("sip_unknown_source", "Dropped: from an unknown source", sip.unknown_source)?;
+        sheet.counter("sip_retransmissions", "Messages we repeated", sip.retransmissions)?;
+        sheet.counter("sip_socket_drops", "Datagrams the kernel dropped at our sockets", sip.socket_drops)
+    }
+
+    fn media(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {
+        let Snapshot { ports, media, .. } = &self.numbers;
+        let states = [("in-use", ports.in_use), ("free", ports.free), ("quarantined", ports.quarantined)];
+        sheet.gauges("ports", "RTP ports by state", "state", states)?;
+        sheet.gauge("media_legs", "Legs open in the media workers", media.legs)?;
+        let packets = [("in", media.packets_in), ("out", media.packets_out), ("rejected", media.rejected)];
+        sheet.counters("media_packets", "RTP packets", "direction", packets)
+    }
+
+    fn journal(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {
+        let journal = &self.journal;
+        let lag = journal.oldest.map_or(0.0, |oldest| seconds((self.about.now - oldest).max(0)));
+        sheet.gauge("journal_ok", "1 if the last attempt to write succeeded", u64::from(journal.ok))?;
+        sheet.gauge("journal_facts_waiting", "Facts in memory that are not on disk", journal.waiting)?;
+        sheet.gauge("journal_lag_seconds", "Age of the oldest of them", lag)?;
+        sheet.counter("journal_facts", "Facts written", journal.facts_written)?;
+        sheet.counter(
+            "journal_facts_lost",
+            "Facts forgotten: memory for them was full",
+            journal.facts_lost,
+        )?;
+        sheet.counter("records", "Call records written", journal.records_written)?;
+        sheet.counter("journal_failures", "Attempts to write that failed", journal.failures)?;
+        sheet.histogram("journal_commit_seconds", "How long commits took", &journal.commit)
+    }
+}
+
+/// The page while it is written.
+struct Sheet<'a> {
+    encoder: DescriptorEncoder<'a>,
+}
+
+impl Sheet<'_> {
+    fn family<'s>(
+        &'s mut self,
+        name: &'s str,
+        help: &str,
+        kind: MetricType,
+    ) -> Result<MetricEncoder<'s>, Error> {
+        self.encoder.encode_descriptor(name, help, None, kind)
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: impl EncodeGaugeValue) -> Result<(), Error> {
+        self.family(name, help, MetricType::Gauge)?.encode_gauge(&value)
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> Result<(), Error> {
+        counter(self.family(name, help, MetricType::Counter)?, value)
+    }
+
+    fn gauges<'n>(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl IntoIterator<Item = (&'n str, u64)>,
+    ) -> Result<(), Error> {
+        let mut family = self.family(name, help, MetricType::Gauge)?;
+        values
+            .into_iter()
+            .try_for_each(|(word, value)| family.encode_family(&[(label, word)])?.encode_gauge(&value))
+    }
+
+    fn counters<'n>(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl IntoIterator<Item = (&'n str, u64)>,
+    ) -> Result<(), Error> {
+        let mut family = self.family(name, help, MetricType::Counter)?;
+        values
+            .into_iter()
+            .try_for_each(|(word, value)| counter(family.encode_family(&[(label, word)])?, value))
+    }
+
+    fn histogram(&mut self, name: &str, help: &str, lengths: &Histogram) -> Result<(), Error> {
+        let buckets: Vec<_> = lengths.buckets().collect();
+        let mut metric = self.family(name, help, MetricType::Histogram)?;
+        metric.encode_histogram::<NoLabelSet>(lengths.sum_seconds(), lengths.count(), &buckets, None)
+    }
+}
+
+fn counter(mut metric: MetricEncoder<'_>, value: u64) -> Result<(), Error> {
+    metric.encode_counter::<NoLabelSet, _, f64>(&value, None)
+}
+
+fn by_state(agents: &AgentsByState) -> impl Iterator<Item = (&'static str, u64)> {
+    AGENT_STATES.into_iter().map(|(state, name)| (name, agents.of(state)))
+}
+
+/// A cause or fault as facts spell it.
+fn word(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default().trim_matches('"').to_owned()
+}
+
+fn seconds(micros: Micros) -> f64 {
+    micros as f64 / 1e6
+}

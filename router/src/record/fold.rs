@@ -1,0 +1,219 @@
+//! How each fact changes the record of its call.
+
+use super::{Leg, Progress, Record, Stage};
+use crate::journal::fact::{Fact, LeftQueue, LegNumber, Micros, What};
+
+impl Record {
+    /// The record of a call that has just arrived. `None` if `fact` is another one, or belongs to no call.
+    pub fn begin(fact: &Fact) -> Option<Record> {
+        let What::Arrived { trunk, from, to, sip_call_id, source } = &fact.what else { return None };
+        let caller = Leg {
+            sip_call_id: sip_call_id.clone(),
+            trunk: trunk.clone(),
+            party: from.clone(),
+            invited_at: fact.at,
+            ..Leg::default()
+        };
+        Some(Record {
+            call: fact.call?,
+            generation: fact.generation,
+            arrived_at: fact.at,
+            answered_at: None,
+            connected_at: None,
+            ended_at: None,
+            trunk: trunk.clone(),
+            source: source.clone(),
+            from: from.clone(),
+            to: to.clone(),
+            number: String::new(),
+            flow: String::new(),
+            keys: String::new(),
+            queue: None,
+            agent: None,
+            unanswered: 0,
+            flow_ms: 0,
+            wait_ms: 0,
+            ring_ms: 0,
+            talk_ms: 0,
+            hold_ms: 0,
+            sound_ms: None,
+            cause: None,
+            fault: None,
+            status: None,
+            q850: None,
+            reason: None,
+            legs: vec![caller],
+            progress: Progress { since_ms: whole_ms(fact.at), ..Progress::default() },
+        })
+    }
+
+    /// Takes in one more fact of this call. Facts after the end change nothing.
+    pub fn apply(&mut self, fact: &Fact) {
+        if self.ended_at.is_some() {
+            return;
+        }
+        self.advance(fact.at);
+        let at = fact.at;
+        match &fact.what {
+            What::Routed { flow, number } => (self.flow, self.number) = (flow.clone(), number.clone()),
+            What::CallerAnswered => self.caller_answered(at),
+            What::Chose { key, .. } => self.keys.push_str(key),
+            What::Queued { queue, key, .. } => self.enter(queue, *key),
+            What::Assigned { .. } => self.progress.stage = Stage::Ringing,
+            What::Unanswered { .. } => self.unanswered_assignment(),
+            What::Left { how, .. } => self.leave(*how),
+            What::Dialled { leg, trunk, to, sip_call_id, agent } => self.dial(Leg {
+                leg: *leg,
+                sip_call_id: sip_call_id.clone(),
+                trunk: trunk.clone(),
+                party: to.clone(),
+                agent: agent.clone(),
+                invited_at: at,
+                ..Leg::default()
+            }),
+            What::Ringing { leg, .. } => self.with_leg(*leg, |leg| {
+                leg.ringing_at.get_or_insert(at);
+            }),
+            What::LegAnswered { leg } => {
+                self.with_leg(*leg, |leg| (leg.answered_at, leg.status) = (Some(at), Some(200)));
+            }
+            What::LegFailed { leg, status, phrase, q850, remote } => {
+                self.with_leg(*leg, |leg| {
+                    (leg.ended_at, leg.status, leg.phrase) = (Some(at), Some(*status), Some(phrase.clone()));
+                    (leg.q850, leg.remote) = (*q850, Some(*remote));
+                });
+                self.ringing_may_be_over();
+            }
+            What::Bridged { leg, agent } => self.bridge(*leg, agent.as_deref(), at),
+            What::TwoWaySound { after_ms, .. } => {
+                self.sound_ms.get_or_insert(*after_ms);
+            }
+            What::Held { leg, held } => self.hold(*leg, *held),
+            What::LegEnded { leg, media } => {
+                self.with_leg(*leg, |leg| {
+                    leg.ended_at.get_or_insert(at);
+                    leg.media = Some(media.clone());
+                });
+                self.leg_over(*leg);
+            }
+            What::Ended { .. } => self.end(fact),
+            What::Arrived { .. } | What::Acknowledged | What::PromptStarted { .. } => {}
+            What::PromptEnded { .. } | What::HoursChecked { .. } => {}
+            What::Started { .. } | What::Stopped | What::ConfigLoaded { .. } | What::Gap { .. } => {}
+            What::Wished { .. } | What::Agent { .. } => {}
+        }
+    }
+
+    /// Adds the time since the last fact to the length that was running. Lengths are whole milliseconds cut from one
+    /// clock, so that they add up exactly.
+    fn advance(&mut self, at: Micros) {
+        let now_ms = whole_ms(at).max(self.progress.since_ms);
+        let passed = now_ms.abs_diff(self.progress.since_ms);
+        self.progress.since_ms = now_ms;
+        match self.progress.stage {
+            Stage::Flow => self.flow_ms += passed,
+            Stage::Waiting => self.wait_ms += passed,
+            Stage::Ringing => self.ring_ms += passed,
+            Stage::Talking => self.talk_ms += passed,
+        }
+        if self.progress.stage == Stage::Talking && !self.progress.holding.is_empty() {
+            self.hold_ms += passed;
+        }
+    }
+
+    fn caller_answered(&mut self, at: Micros) {
+        self.answered_at.get_or_insert(at);
+        self.with_leg(0, |leg| {
+            leg.answered_at.get_or_insert(at);
+            leg.status = Some(200);
+        });
+    }
+
+    fn enter(&mut self, queue: &str, key: u64) {
+        self.queue = Some(queue.to_owned());
+        self.progress.queued = Some((key, self.progress.since_ms));
+        self.progress.stage = Stage::Waiting;
+    }
+
+    fn unanswered_assignment(&mut self) {
+        self.unanswered = self.unanswered.saturating_add(1);
+        if self.progress.queued.is_some() {
+            self.progress.stage = Stage::Waiting;
+        }
+    }
+
+    fn leave(&mut self, how: LeftQueue) {
+        self.progress.queued = None;
+        if how != LeftQueue::Answered {
+            self.progress.stage = Stage::Flow;
+        }
+    }
+
+    fn dial(&mut self, leg: Leg) {
+        if self.progress.stage != Stage::Talking {
+            self.progress.stage = Stage::Ringing;
+        }
+        self.legs.push(leg);
+    }
+
+    /// A `dial` that failed goes on in the flow. In a queue `Unanswered` says when the caller waits again.
+    fn ringing_may_be_over(&mut self) {
+        let rings = |leg: &Leg| leg.leg != 0 && leg.answered_at.is_none() && leg.ended_at.is_none();
+        let Progress { stage: Stage::Ringing, queued: None, .. } = self.progress else { return };
+        if !self.legs.iter().any(rings) {
+            self.progress.stage = Stage::Flow;
+        }
+    }
+
+    fn bridge(&mut self, leg: LegNumber, agent: Option<&str>, at: Micros) {
+        self.connected_at.get_or_insert(at);
+        self.progress.stage = Stage::Talking;
+        self.progress.bridged = Some(leg);
+        let rung = self.legs.iter().find(|known| known.leg == leg).and_then(|leg| leg.agent.as_deref());
+        if let Some(name) = agent.or(rung) {
+            self.agent = Some(name.to_owned());
+        }
+    }
+
+    fn hold(&mut self, leg: LegNumber, held: bool) {
+        self.progress.holding.retain(|holder| *holder != leg);
+        if held {
+            self.progress.holding.push(leg);
+        }
+    }
+
+    fn leg_over(&mut self, leg: LegNumber) {
+        self.hold(leg, false);
+        if self.progress.bridged == Some(leg) {
+            self.progress.bridged = None;
+            self.progress.stage = Stage::Flow;
+        }
+        self.ringing_may_be_over();
+    }
+
+    fn end(&mut self, fact: &Fact) {
+        let What::Ended { cause, fault, status, q850, reason } = &fact.what else { return };
+        self.ended_at = Some(fact.at.max(self.arrived_at));
+        (self.cause, self.fault, self.status) = (Some(*cause), Some(*fault), *status);
+        let failed = self.legs.iter().rev().find(|leg| leg.phrase.is_some()).filter(|_| !self.is_connected());
+        self.q850 = q850.or(failed.and_then(|leg| leg.q850));
+        self.reason = reason.clone().or_else(|| failed.and_then(|leg| leg.phrase.clone()));
+        self.progress = Progress::default();
+        let (at, status) = (self.ended_at, *status);
+        self.with_leg(0, |leg| {
+            leg.ended_at = leg.ended_at.or(at);
+            leg.status = leg.status.or(status);
+        });
+    }
+
+    fn with_leg(&mut self, number: LegNumber, change: impl FnOnce(&mut Leg)) {
+        if let Some(leg) = self.legs.iter_mut().find(|leg| leg.leg == number) {
+            change(leg);
+        }
+    }
+}
+
+/// Whole milliseconds since 1970, rounded down before 1970 too.
+fn whole_ms(at: Micros) -> i64 {
+    at.div_euclid(1_000)
+}

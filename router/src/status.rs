@@ -1,0 +1,170 @@
+//! What `fernamt status` and `GET /status` show, and what an operator may ask of an agent. Plain data.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    journal::fact::{AgentState, Micros, Wish},
+    service::Service,
+    sums::QueueSums,
+};
+
+/// The node at one instant. The shard fills in all but `service`, which everybody reads from one word.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Name of the node.
+    pub node: String,
+    /// Version of the running binary.
+    pub version: String,
+    /// Whether new calls are taken.
+    pub service: Service,
+    /// When this was written: UTC microseconds.
+    pub now: Micros,
+    /// When the process started: UTC microseconds.
+    pub started_at: Micros,
+    /// Generation of the configuration in force.
+    pub generation: u64,
+    /// Calls admitted since the start of the process.
+    pub arrived: u64,
+    /// Calls live now, those not in `live` included.
+    pub calls: u64,
+    /// Legs live now.
+    pub legs: u64,
+    /// SIP transactions, lingering ones included.
+    pub transactions: u64,
+    /// RTP ports in use, and in quarantine.
+    pub ports: (u64, u64),
+    /// Queues in order of name.
+    pub queues: Vec<QueueStatus>,
+    /// Agents in order of name.
+    pub agents: Vec<AgentStatus>,
+    /// Live calls, oldest first, at most as many as were asked for.
+    pub live: Vec<LiveCall>,
+}
+
+/// One queue at one instant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QueueStatus {
+    /// Its name.
+    pub name: String,
+    /// Callers who wait and are rung for nobody.
+    pub waiting: u64,
+    /// Agents of this queue who are idle.
+    pub idle: u64,
+    /// Agents of this queue who are logged in.
+    pub logged_in: u64,
+    /// Since when the first in line waits: UTC microseconds.
+    pub longest_since: Option<Micros>,
+    /// What went in and out since the journal began. `sums.waiting` includes callers whose agent rings.
+    pub sums: QueueSums,
+}
+
+/// One agent at one instant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentStatus {
+    /// His name.
+    pub name: String,
+    /// What he does.
+    pub state: AgentState,
+    /// What was asked for; takes effect when he is free.
+    pub wish: Wish,
+    /// Since when he does it: UTC microseconds.
+    pub since: Micros,
+    /// Names of his queues.
+    pub queues: Vec<String>,
+    /// Calls answered since the process started.
+    pub answered: u64,
+}
+
+/// One live call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiveCall {
+    /// Its [`CallId`](crate::journal::fact::CallId) as text.
+    pub call: String,
+    /// When it arrived: UTC microseconds.
+    pub arrived_at: Micros,
+    /// Its stage: `in-flow`, `waiting`, …
+    pub stage: String,
+    /// The caller.
+    pub from: String,
+    /// The called number.
+    pub to: String,
+    /// The queue, if it is or was in one.
+    pub queue: Option<String>,
+    /// The agent who rings or talks.
+    pub agent: Option<String>,
+}
+
+/// What an operator asks of an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Come to work, ready.
+    Login,
+    /// Leave work.
+    Logout,
+    /// Stay, but take no calls.
+    Pause,
+    /// Take calls again. Also logs in.
+    Ready,
+}
+
+/// Why an order was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OrderError {
+    /// No such agent.
+    #[error("no agent {name:?}; there are: {}", known.join(", "))]
+    UnknownAgent {
+        /// As asked for.
+        name: String,
+        /// Those that exist, at most twenty.
+        known: Vec<String>,
+    },
+}
+
+impl Order {
+    /// The four words of the command line and of the URL.
+    pub const WORDS: [(&'static str, Order); 4] = [
+        ("login", Order::Login),
+        ("logout", Order::Logout),
+        ("pause", Order::Pause),
+        ("ready", Order::Ready),
+    ];
+
+    /// The order with this name.
+    pub fn from_word(word: &str) -> Option<Order> {
+        Order::WORDS.iter().find(|(known, _)| *known == word).map(|(_, order)| *order)
+    }
+
+    /// Its name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Order::Login => "login",
+            Order::Logout => "logout",
+            Order::Pause => "pause",
+            Order::Ready => "ready",
+        }
+    }
+
+    /// The wish it leaves behind.
+    pub fn wish(self) -> Wish {
+        match self {
+            Order::Login | Order::Ready => Wish::Ready,
+            Order::Logout => Wish::LoggedOut,
+            Order::Pause => Wish::Paused,
+        }
+    }
+}
+
+impl Status {
+    /// Adds another shard's calls and sums; agents and the rest are told alike by all.
+    pub fn add(&mut self, other: Status) {
+        self.arrived += other.arrived;
+        self.calls += other.calls;
+        self.legs += other.legs;
+        self.transactions += other.transactions;
+        self.live.extend(other.live);
+        self.live.sort_by_key(|call| call.arrived_at);
+        for (queue, more) in self.queues.iter_mut().zip(other.queues) {
+            queue.sums.add(&more.sums);
+        }
+    }
+}
