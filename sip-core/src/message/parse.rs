@@ -262,7 +262,7 @@ fn request_line(bytes: &Bytes, line: &[u8], mode: Mode) -> Result<Start, ParseEr
         _ => {}
     }
     Ok(Start::Request {
-        method: Method::new(&bytes.slice(..method_end)),
+        method: Method::known(method).unwrap_or_else(|| Method::Other(bytes.slice(..method_end))),
         uri: span(uri_start, uri_start + uri.len()),
         version: span(version_start, line.len()),
     })
