@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 pub mod deadline;
+#[cfg(feature = "driver")]
+pub mod driver;
 pub mod endpoint;
 mod key;
 pub mod message;
