@@ -3,9 +3,13 @@
 mod flow;
 mod framing;
 mod source;
+mod steer;
 mod target;
+mod via;
 
 pub use flow::{Flow, Transport};
 pub use framing::{Framed, FramingError, StreamFramer};
 pub use source::{PeerId, Sources};
+pub use steer::Steer;
 pub use target::{Host, Listener, Target, TargetError};
+pub use via::{named_address, response_flow};
