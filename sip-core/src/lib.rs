@@ -7,17 +7,17 @@
 #![forbid(unsafe_code)]
 
 pub mod deadline;
-#[cfg(feature = "driver")]
-pub mod driver;
+pub mod dialog;
 pub mod endpoint;
 mod key;
 pub mod message;
+mod token;
 pub mod transaction;
 pub mod transport;
 
 pub use endpoint::{
-    EarlyId, Event, FailCause, HangUp, Input, Invite, OpenId, Output, Reply, RequestKey, ResolveId, Service,
-    Settings,
+    ByStatus, Counters, EarlyId, Endpoint, Event, FailCause, HangUp, Input, Invite, OpenId, Output, Reply,
+    RequestKey, ResolveId, Service, Settings,
 };
 pub use key::LegKey;
 pub use message::{Body, Message, StatusCode};

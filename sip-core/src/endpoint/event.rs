@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EarlyId(pub u16);
 
-/// A request inside a dialog that waits for `Endpoint::answer_request`.
+/// A request inside a dialog that waits for [`Endpoint::answer_request`](super::Endpoint::answer_request).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RequestKey(pub(super) u64);
 
@@ -29,7 +29,7 @@ pub struct Invite {
     /// Further headers in order, names as they are to be written. Those we write ourselves (Via, From, To,
     /// Call-ID, CSeq, Contact, Max-Forwards, Allow, Supported, User-Agent, Content-*) are left out.
     pub headers: Vec<(Bytes, Bytes)>,
-    /// The offer; without one the answer's 2xx brings it and `Endpoint::ack` answers it.
+    /// The offer; without one the answer's 2xx brings it and [`Endpoint::ack`](super::Endpoint::ack) answers it.
     pub body: Option<Body>,
     /// Never by TCP because of size alone, in the whole dialog.
     pub udp_only: bool,
@@ -102,7 +102,7 @@ pub enum FailCause {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// A new call; `100` has already left. Answer with `respond`.
+    /// A new call; `100` has already left. Answer with [`respond`](super::Endpoint::respond).
     Invite {
         /// The new leg.
         leg: LegKey,
@@ -129,7 +129,7 @@ pub enum Event {
         /// The response.
         response: Message,
     },
-    /// The first 2xx to an INVITE of ours: `ack` is wanted. Other forks' 2xx are
+    /// The first 2xx to an INVITE of ours: [`ack`](super::Endpoint::ack) is wanted. Other forks' 2xx are
     /// acknowledged and hung up inside.
     Answered {
         /// Our leg.
@@ -160,7 +160,7 @@ pub enum Event {
         /// The leg.
         leg: LegKey,
     },
-    /// A re-INVITE, to be answered with `respond`.
+    /// A re-INVITE, to be answered with [`respond`](super::Endpoint::respond).
     Reinvite {
         /// The leg.
         leg: LegKey,
@@ -174,7 +174,7 @@ pub enum Event {
         leg: LegKey,
     },
     /// The end of a re-INVITE of ours. A 2xx has already been acknowledged, unless it answers a re-INVITE
-    /// without body: then `ack` is wanted. After 408 or 481 the dialog is dead at the far
+    /// without body: then [`ack`](super::Endpoint::ack) is wanted. After 408 or 481 the dialog is dead at the far
     /// end: hang up (RFC 3261 §12.2.1.2). 491 here: the far end's re-INVITE came first, withdraw the offer.
     Reinvited {
         /// The leg.
@@ -192,7 +192,7 @@ pub enum Event {
         request: Message,
     },
     /// A request inside the dialog (INFO), to be answered with
-    /// `answer_request` within 32 s.
+    /// [`answer_request`](super::Endpoint::answer_request) within 32 s.
     Request {
         /// The leg.
         leg: LegKey,
@@ -201,7 +201,7 @@ pub enum Event {
         /// The request.
         request: Message,
     },
-    /// The end of a `probe`.
+    /// The end of a [`probe`](super::Endpoint::probe).
     Probed {
         /// The leg.
         leg: LegKey,

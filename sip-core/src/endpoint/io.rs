@@ -55,7 +55,7 @@ pub enum Input {
     },
 }
 
-/// What the outside world is to do. Drain with `poll_output` until `Timeout`.
+/// What the outside world is to do. Drain with [`poll_output`](super::Endpoint::poll_output) until `Timeout`.
 #[derive(Clone, Debug)]
 pub enum Output {
     /// Send this.
@@ -87,7 +87,7 @@ pub enum Output {
         /// The name the certificate must have.
         server_name: Option<String>,
     },
-    /// Nothing more for now. Call `handle_timeout` at that instant, if there is
+    /// Nothing more for now. Call [`handle_timeout`](super::Endpoint::handle_timeout) at that instant, if there is
     /// one; the text names the timer.
     Timeout(Option<(Instant, &'static str)>),
 }

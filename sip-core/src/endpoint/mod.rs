@@ -1,9 +1,221 @@
 //! The whole of sip-core for one shard: bytes and commands in; bytes, events and the next deadline out.
+//!
+//! A request is screened by its source, matched to a transaction, then to a dialog. What the
+//! caller of the endpoint decides comes back as a command on a [`LegKey`](crate::LegKey). After each input and each
+//! command drain [`Endpoint::poll_output`] until [`Output::Timeout`].
 
+mod callee;
+mod caller;
+mod clients;
+mod clock;
+mod counters;
+mod ending;
 mod event;
+mod inbound;
+mod inside;
 mod io;
+mod legs;
+mod origin;
+mod outside;
+mod requests;
+mod roads;
+mod seeks;
+mod servers;
 mod settings;
+mod slots;
+mod write;
 
+pub use counters::{ByStatus, Counters};
 pub use event::{EarlyId, Event, FailCause, HangUp, Invite, Reply, RequestKey};
 pub use io::{Input, OpenId, Output, ResolveId};
 pub use settings::{Service, Settings};
+
+use crate::key::LegKey;
+use crate::token::Mint;
+use crate::transaction::{Action, Keys, TransactionKey};
+use crate::transport::{Flow, Sources, Transport};
+use bytes::Bytes;
+use clients::ClientTx;
+use clock::{Clock, Due};
+use legs::{Hop, Leg};
+use origin::Origins;
+use roads::Roads;
+use seeks::{Openings, Seek, Work};
+use servers::{Known, ServerTx};
+use slots::Slots;
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// SIP for one shard: transactions, dialogs and the ways between. It does no I/O and knows no clock.
+pub struct Endpoint {
+    settings: Settings,
+    origins: Origins,
+    mint: Mint,
+    keys: Keys,
+    sources: Sources,
+    service: Service,
+    legs: Slots<Leg>,
+    clients: Slots<ClientTx>,
+    servers: Slots<ServerTx>,
+    /// Server transactions by what tells them apart.
+    by_key: HashMap<TransactionKey, Known>,
+    /// How many of those are only absorbed any more.
+    absorbed: usize,
+    /// INVITEs outside dialogs, by what two copies of one over different paths have in common.
+    merged: HashMap<u64, TransactionKey>,
+    seeks: Slots<Seek>,
+    openings: Openings,
+    roads: Roads,
+    clock: Clock,
+    out: VecDeque<Output>,
+    counters: Counters,
+    /// Kept for its room only.
+    actions: Vec<Action>,
+}
+
+/// How long a response may wait for a new connection when its own is gone.
+const REOPEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Endpoint {
+    /// An endpoint that takes nothing from anybody until [`set_sources`](Self::set_sources).
+    pub fn new(settings: Settings) -> Endpoint {
+        let owner = settings.owner;
+        let mint = Mint::new(settings.seed, owner);
+        let mut key_seed = [0; 16];
+        for (at, part) in [b"server transactions", &b"server transaction keys"[..]].iter().enumerate() {
+            key_seed[at * 8..at * 8 + 8].copy_from_slice(&mint.seal.hash(&[part]).to_be_bytes());
+        }
+        Endpoint {
+            origins: Origins::new(&settings.listeners),
+            keys: Keys::new(&key_seed),
+            mint,
+            sources: Sources::new(),
+            service: Service::Open,
+            legs: Slots::new(owner, settings.max_legs),
+            clients: Slots::new(owner, settings.max_transactions),
+            servers: Slots::new(owner, settings.max_transactions),
+            by_key: HashMap::new(),
+            absorbed: 0,
+            merged: HashMap::new(),
+            seeks: Slots::new(owner, settings.max_pending),
+            openings: Openings::default(),
+            roads: Roads::default(),
+            clock: Clock::new(),
+            out: VecDeque::new(),
+            counters: Counters::default(),
+            actions: Vec::new(),
+            settings,
+        }
+    }
+
+    /// Who may talk to us from now on.
+    pub fn set_sources(&mut self, sources: Sources) {
+        self.sources = sources;
+    }
+
+    /// Whether new calls are welcome from now on. Calls in progress do not notice.
+    pub fn set_service(&mut self, service: Service) {
+        self.service = service;
+    }
+
+    /// What has been counted so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Transactions of both sides that exist now, those that only absorb repeats included.
+    pub fn live_transactions(&self) -> usize {
+        self.clients.len() + self.servers.len() + self.absorbed
+    }
+
+    /// Legs that exist now, those that only linger included.
+    pub fn live_legs(&self) -> usize {
+        self.legs.len()
+    }
+
+    /// Forbids TCP for large requests of this leg, as [`Invite::udp_only`] does for legs of ours.
+    pub fn set_udp_only(&mut self, leg: LegKey, udp_only: bool) {
+        if let Some(leg) = self.legs.get_mut(leg.0) {
+            leg.udp_only = udp_only;
+        }
+    }
+
+    /// Takes in what the outside world did.
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Received { flow, bytes } => self.received(now, flow, bytes),
+            Input::Resolved { id, addresses } => self.resolved(now, id, addresses),
+            Input::Opened { id, flow } => self.opened(now, id, flow),
+            Input::OpenFailed { id } => self.open_failed(now, id),
+            Input::Closed { flow } => self.closed(now, flow),
+            Input::Unreachable { remote } => self.unreachable(now, remote),
+        }
+    }
+
+    /// Does what is due at `now`; a call too early does nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((at, due)) = self.clock.pop(now) {
+            match due {
+                Due::Client(client) => self.client_due(now, at, client),
+                Due::Server(server) => self.server_due(now, at, server),
+                Due::Absorbed(key) => self.absorbed_due(key),
+                Due::Leg(leg) => self.leg_due(now, at, leg),
+                Due::Seek(seek) => self.seek_due(now, at, seek),
+            }
+        }
+    }
+
+    /// What is to be done next, in order; [`Output::Timeout`] when that is all for now.
+    pub fn poll_output(&mut self) -> Output {
+        if let Some(output) = self.out.pop_front() {
+            return output;
+        }
+        self.counters.live_transactions = self.live_transactions() as u64;
+        self.counters.live_legs = self.live_legs() as u64;
+        self.counters.live_pending = self.seeks.len() as u64;
+        Output::Timeout(self.clock.next())
+    }
+
+    /// No transaction more for new work; what ends something is always taken.
+    fn is_busy(&self) -> bool {
+        self.live_transactions() >= self.settings.max_transactions
+    }
+
+    fn closed(&mut self, now: Instant, flow: Flow) {
+        self.roads.closed(flow);
+        for client in self.roads.waiting_on(flow.remote, flow.transport, flow.connection) {
+            self.client_unreachable(now, client);
+        }
+    }
+
+    /// ICMP says that datagrams do not arrive: who has heard nothing yet need not wait (RFC 3261 §18.4).
+    fn unreachable(&mut self, now: Instant, remote: SocketAddr) {
+        for client in self.roads.waiting_on(remote, Transport::Udp, 0) {
+            self.client_unreachable(now, client);
+        }
+    }
+
+    fn send(&mut self, flow: Flow, bytes: Bytes) {
+        if self.roads.is_open(&flow) {
+            self.counters.sent += 1;
+            self.out.push_back(Output::Transmit { flow, bytes });
+        }
+    }
+
+    /// Sends a response; over a new connection to the address in its Via if its own is gone (RFC 3261 §18.2.2).
+    fn send_response(&mut self, now: Instant, flow: Flow, named: Option<SocketAddr>, bytes: Bytes) {
+        if self.roads.is_open(&flow) {
+            return self.send(flow, bytes);
+        }
+        let Some(remote) = named else { return };
+        let hop = Hop { transport: flow.transport, remote };
+        match self.roads.connection(hop) {
+            Some(flow) => self.send(flow, bytes),
+            None => {
+                let until = now + REOPEN_TIMEOUT;
+                self.seek_connection(0, Work::Response(bytes), (hop, false), None, until);
+            }
+        }
+    }
+}

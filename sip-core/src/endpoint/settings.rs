@@ -34,6 +34,8 @@ pub struct Settings {
     pub large_request: usize,
     /// How long a connection may take to open before a large request goes by UDP after all. Default 3 s.
     pub open_timeout: Duration,
+    /// What `Retry-After` of a `503` says while draining. Default 60 s.
+    pub retry_after: Duration,
 }
 
 impl Settings {
@@ -53,6 +55,7 @@ impl Settings {
             accept: vec!["application/sdp".to_owned()],
             large_request: 1_300,
             open_timeout: Duration::from_secs(3),
+            retry_after: Duration::from_secs(60),
         }
     }
 }

@@ -1,0 +1,404 @@
+//! The calling side: an INVITE of ours from the first target to the ACK (RFC 3261 §13.2, §9.1; RFC 3263 §4.3).
+
+use super::clients::{Departure, Purpose};
+use super::inside::{Draft, DraftKind};
+use super::legs::{Hop, Leg, OursState, Outgoing, SentAck, Stage};
+use super::seeks::Work;
+use super::{EarlyId, Endpoint, Event, FailCause, Invite, write};
+use crate::dialog::{Dialog, write_cseq};
+use crate::key::LegKey;
+use crate::message::{Body, Builder, Header, Message, Method, StatusCode};
+use crate::token::{Kind, Token};
+use crate::transport::{Flow, Host, Target, Transport};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// The number of the first request of a call.
+const FIRST_CSEQ: u32 = 1;
+
+impl Endpoint {
+    /// Makes a call. `None` when a limit is reached; whatever goes wrong later comes as [`Event::Failed`].
+    pub fn invite(&mut self, now: Instant, invite: Invite) -> Option<LegKey> {
+        if self.legs.is_full() || self.is_busy() {
+            return None;
+        }
+        let leg = self.legs.next_key();
+        let tag = self.mint.token(Kind::Tag, leg);
+        let call_id = self.mint.token(Kind::CallId, leg);
+        let mut state = Leg::new(Stage::Inviting, tag);
+        state.udp_only = invite.udp_only;
+        state.outgoing = Some(Box::new(Outgoing {
+            call_id: Bytes::copy_from_slice(call_id.as_bytes()),
+            targets: VecDeque::from(invite.targets.clone()),
+            addresses: VecDeque::new(),
+            server_name: None,
+            until: None,
+            client: None,
+            forks: Vec::new(),
+            cause: FailCause::Unreachable,
+            invite,
+        }));
+        let leg = self.legs.insert(state)?;
+        self.advance(now, leg);
+        Some(LegKey(leg))
+    }
+
+    /// Tries the next address, or tells that there is none.
+    fn advance(&mut self, now: Instant, leg: u64) {
+        loop {
+            let Some(out) = self.outgoing(leg) else { return };
+            if let Some(hop) = out.addresses.pop_front() {
+                let patience = out.invite.first_response_timeout.min(self.settings.timers.give_up());
+                let Some(out) = self.outgoing(leg) else { return };
+                out.until.get_or_insert(now + patience);
+                match self.try_hop(now, leg, hop) {
+                    Ok(()) => return,
+                    Err(cause) => self.note_failure(leg, cause),
+                }
+            } else if let Some(target) = out.targets.pop_front() {
+                match self.try_target(now, leg, target) {
+                    Ok(true) => return,
+                    Ok(false) => {}
+                    Err(cause) => self.note_failure(leg, cause),
+                }
+            } else {
+                return self.give_up_inviting(leg);
+            }
+        }
+    }
+
+    fn outgoing(&mut self, leg: u64) -> Option<&mut Outgoing> {
+        self.legs.get_mut(leg)?.outgoing.as_deref_mut()
+    }
+
+    fn note_failure(&mut self, leg: u64, cause: FailCause) {
+        if let Some(out) = self.outgoing(leg) {
+            out.cause = cause;
+            out.until = None;
+        }
+    }
+
+    /// Starts on a target. `Ok(true)`: it waits for the resolver; `Ok(false)`: its address is ready.
+    fn try_target(&mut self, now: Instant, leg: u64, target: Target) -> Result<bool, FailCause> {
+        let transport = target.transport.unwrap_or(Transport::Udp);
+        let port = target.port_for(transport);
+        let patience = self.settings.timers.give_up();
+        let out = self.outgoing(leg).ok_or(FailCause::Unreachable)?;
+        let until = now + out.invite.first_response_timeout.min(patience);
+        out.until = Some(until);
+        match target.host {
+            Host::Ip(ip) => {
+                out.server_name = None;
+                out.addresses.push_back(Hop { transport, remote: (ip, port).into() });
+                Ok(false)
+            }
+            Host::Name(name) => {
+                out.server_name = Some(name.clone());
+                let seek = self.seek_name(leg, Work::Invite, (transport, name, port), until);
+                self.legs.get_mut(leg).ok_or(FailCause::Full)?.seek = seek;
+                seek.map(|_| true).ok_or(FailCause::Full)
+            }
+        }
+    }
+
+    pub(super) fn invite_resolved(&mut self, now: Instant, leg: u64, hops: VecDeque<Hop>) {
+        if let Some(out) = self.outgoing(leg) {
+            out.addresses = hops;
+            self.advance(now, leg);
+        }
+    }
+
+    /// Sends the INVITE to a hop, or asks for the connection it needs.
+    fn try_hop(&mut self, now: Instant, leg: u64, hop: Hop) -> Result<(), FailCause> {
+        let state = self.legs.get(leg).ok_or(FailCause::Unreachable)?;
+        let out = state.outgoing.as_deref().ok_or(FailCause::Unreachable)?;
+        if !self.origins.speaks(hop.transport, hop.remote.ip()) {
+            return Err(FailCause::Unreachable);
+        }
+        let until = out.until.unwrap_or(now);
+        if hop.transport != Transport::Udp {
+            return self.connect_invite(now, leg, hop, (false, until));
+        }
+        let flow = self.origins.udp_flow(hop.remote).ok_or(FailCause::Unreachable)?;
+        let size = self.size_of_invite(leg, flow);
+        if self.must_not_be_datagram(size, state.udp_only, hop) {
+            let tcp = Hop { transport: Transport::Tcp, ..hop };
+            let until = until.min(now + self.settings.open_timeout);
+            return self.connect_invite(now, leg, tcp, (true, until));
+        }
+        self.invite_on(now, leg, flow);
+        Ok(())
+    }
+
+    /// Requests beyond 1,300 bytes go by a stream (RFC 3261 §18.1.1), where we speak one and nobody forbade it.
+    pub(super) fn must_not_be_datagram(&self, size: usize, udp_only: bool, hop: Hop) -> bool {
+        size > self.settings.large_request
+            && !udp_only
+            && self.origins.speaks(Transport::Tcp, hop.remote.ip())
+    }
+
+    fn connect_invite(
+        &mut self,
+        now: Instant,
+        leg: u64,
+        hop: Hop,
+        (or_udp, until): (bool, Instant),
+    ) -> Result<(), FailCause> {
+        if let Some(flow) = self.roads.connection(hop) {
+            self.invite_on(now, leg, flow);
+            return Ok(());
+        }
+        let server_name = self.outgoing(leg).and_then(|out| out.server_name.clone());
+        let seek = self.seek_connection(leg, Work::Invite, (hop, or_udp), server_name, until);
+        self.legs.get_mut(leg).ok_or(FailCause::Full)?.seek = seek;
+        seek.map(drop).ok_or(FailCause::Full)
+    }
+
+    /// The way is there: the INVITE leaves, with a branch of its own for each attempt.
+    pub(super) fn invite_on(&mut self, now: Instant, leg: u64, flow: Flow) {
+        let branch = self.next_branch();
+        let Some(state) = self.legs.get(leg) else { return };
+        let Some(out) = state.outgoing.as_deref() else { return };
+        let request = self.write_invite(state, out, &flow, &branch);
+        let first_response_at = out.until;
+        let departure = Departure { leg, purpose: Purpose::Invite, flow, request, first_response_at };
+        let client = self.depart(now, departure);
+        self.counters.invites_sent += 1;
+        if let Some(out) = self.outgoing(leg) {
+            out.client = client;
+        }
+    }
+
+    fn size_of_invite(&self, leg: u64, flow: Flow) -> usize {
+        let Some(state) = self.legs.get(leg) else { return 0 };
+        let any = state.tag; // as long as any branch
+        state.outgoing.as_deref().map_or(0, |out| self.write_invite(state, out, &flow, &any).len())
+    }
+
+    fn write_invite(&self, leg: &Leg, out: &Outgoing, flow: &Flow, branch: &Token) -> Bytes {
+        let invite = &out.invite;
+        let mut request = Builder::request(&Method::Invite, &invite.uri);
+        request.header(Header::Via, self.origins.via(flow, branch));
+        let mut digits = [0; 10];
+        let hops = crate::dialog::decimal(invite.max_forwards.into(), &mut digits);
+        request.header(Header::MaxForwards, hops);
+        request.parts(Header::From, &[&invite.from, b";tag=", leg.tag.as_bytes()]);
+        request.header(Header::To, &invite.to).header(Header::CallId, &out.call_id);
+        write_cseq(&mut request, FIRST_CSEQ, &Method::Invite);
+        self.add_invite_headers(&mut request, flow);
+        write::add_headers(&mut request, &invite.headers);
+        if let Some(body) = &invite.body {
+            request.attach(body);
+        }
+        request.finish()
+    }
+
+    /// What every INVITE says of us (RFC 3261 §13.2.1).
+    pub(super) fn add_invite_headers(&self, request: &mut Builder, flow: &Flow) {
+        request.header(Header::Contact, self.origins.contact(flow)).header(Header::Allow, write::ALLOW);
+        request.header(Header::Supported, b"");
+        if !self.settings.user_agent.is_empty() {
+            request.header(Header::UserAgent, &self.settings.user_agent);
+        }
+    }
+
+    /// No way to this address or target.
+    pub(super) fn invite_stuck(&mut self, now: Instant, leg: u64, cause: FailCause) {
+        self.note_failure(leg, cause);
+        self.try_next(now, leg);
+    }
+
+    /// An attempt ended without an answer.
+    pub(super) fn attempt_failed(&mut self, now: Instant, client: u64, cause: FailCause) {
+        let Some(leg) = self.clients.get(client).map(|tx| tx.leg) else { return };
+        let Some(out) = self.outgoing(leg).filter(|out| out.client == Some(client)) else { return };
+        out.client = None;
+        self.note_failure(leg, cause);
+        self.try_next(now, leg);
+    }
+
+    fn try_next(&mut self, now: Instant, leg: u64) {
+        let Some(state) = self.legs.get(leg).filter(|state| state.stage == Stage::Inviting) else { return };
+        if state.ending.is_some() {
+            return self.finish(leg);
+        }
+        self.counters.failovers += u64::from(state.outgoing.as_ref().is_some_and(|out| out.has_more()));
+        self.advance(now, leg);
+    }
+
+    fn give_up_inviting(&mut self, leg: u64) {
+        let Some(out) = self.outgoing(leg) else { return };
+        let cause = out.cause;
+        let status = match cause {
+            FailCause::TimedOut => StatusCode::REQUEST_TIMEOUT,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        self.tell(leg, Event::Failed { leg: LegKey(leg), status, response: None, cause });
+        self.finish(leg);
+    }
+
+    /// A response to an INVITE of a new leg.
+    pub(super) fn invite_response(&mut self, now: Instant, client: u64, response: &Message) {
+        let Some(status) = response.status() else { return };
+        match status {
+            _ if status.is_provisional() => self.invite_progress(now, client, status, response),
+            _ if status.is_success() => self.invite_accepted(now, client, response),
+            _ => self.invite_refused(now, client, status, response),
+        }
+    }
+
+    fn invite_progress(&mut self, now: Instant, client: u64, status: StatusCode, response: &Message) {
+        let Some(tx) = self.clients.get(client) else { return };
+        let (leg, purpose) = (tx.leg, tx.purpose);
+        if purpose == Purpose::Abandoned {
+            return self.cancel(now, client, &[]);
+        }
+        let most = self.settings.max_forks;
+        let Some(state) = self.legs.get_mut(leg).filter(|state| state.stage == Stage::Inviting) else {
+            return;
+        };
+        if let Some(ending) = state.ending.as_deref() {
+            let headers = ending.headers.clone();
+            return self.cancel(now, client, &headers);
+        }
+        if status == StatusCode::TRYING {
+            return;
+        }
+        let Some(out) = state.outgoing.as_deref_mut() else { return };
+        let early = EarlyId(out.early(response, most));
+        self.tell(leg, Event::Progress { leg: LegKey(leg), early, response: response.clone() });
+    }
+
+    fn invite_refused(&mut self, now: Instant, client: u64, status: StatusCode, response: &Message) {
+        let Some(leg) = self.clients.get(client).map(|tx| tx.leg) else { return };
+        let Some(out) = self.outgoing(leg).filter(|out| out.client == Some(client)) else { return };
+        if status == StatusCode::SERVICE_UNAVAILABLE && out.has_more() {
+            return self.attempt_failed(now, client, FailCause::Response);
+        }
+        let response = Some(response.clone());
+        self.tell(leg, Event::Failed { leg: LegKey(leg), status, response, cause: FailCause::Response });
+        self.finish(leg);
+    }
+
+    fn invite_accepted(&mut self, now: Instant, client: u64, response: &Message) {
+        let Some(tx) = self.clients.get(client) else { return };
+        let (leg, flow, purpose) = (tx.leg, tx.flow, tx.purpose);
+        let Ok(to) = response.to() else { return };
+        let to_tag = to.tag().unwrap_or_default();
+        if self.repeat_ack(leg, client, to_tag) {
+            return;
+        }
+        let first = purpose == Purpose::Invite
+            && self.legs.get(leg).is_some_and(|state| state.stage == Stage::Inviting);
+        let Ok(dialog) = Dialog::of_response(response) else { return };
+        if !first {
+            return self.end_fork(now, client, dialog, flow);
+        }
+        let Some(state) = self.legs.get_mut(leg) else { return };
+        state.dialog = Some(Box::new(dialog));
+        state.flow = Some(flow);
+        state.stage = Stage::Answered;
+        state.acks.push(SentAck { client, to_tag: Bytes::copy_from_slice(to_tag), sent: None });
+        match state.ending.take() {
+            // The 2xx was faster than the CANCEL (RFC 3261 §9.1): take the call and end it.
+            Some(ending) => self.hang_up_answered(now, leg, ending.headers),
+            None => self.tell(leg, Event::Answered { leg: LegKey(leg), response: response.clone() }),
+        }
+    }
+
+    /// A repeat of a 2xx: its ACK goes out again, if it is already made. True if the 2xx is known.
+    pub(super) fn repeat_ack(&mut self, leg: u64, client: u64, to_tag: &[u8]) -> bool {
+        let Some(state) = self.legs.get(leg) else { return false };
+        let Some(ack) = state.acks.iter().find(|ack| ack.client == client && ack.to_tag == to_tag) else {
+            return false;
+        };
+        if let Some((flow, bytes)) = ack.sent.clone() {
+            self.counters.resent += 1;
+            self.send(flow, bytes);
+        }
+        true
+    }
+
+    /// Another fork has answered too, or one that nobody waits for: ACK, then BYE (RFC 3261 §13.2.2.4).
+    fn end_fork(&mut self, now: Instant, client: u64, dialog: Dialog, flow: Flow) {
+        let fork = self.legs.next_key();
+        let mut state = Leg::new(Stage::Answered, self.mint.token(Kind::Tag, fork));
+        let to_tag = dialog.remote_tag().clone();
+        state.told = false;
+        state.flow = Some(flow);
+        state.dialog = Some(Box::new(dialog));
+        let Some(fork) = self.legs.insert(state) else { return };
+        let keeper = self.keeper_of_repeats(client, fork);
+        if let Some(state) = self.legs.get_mut(keeper) {
+            state.acks.push(SentAck { client, to_tag, sent: None });
+        }
+        self.send_ack(now, fork, (keeper, client, FIRST_CSEQ), None);
+        self.send_bye(now, fork, Vec::new());
+    }
+
+    /// Repeats of a fork's 2xx come to the leg that called, while there is one.
+    fn keeper_of_repeats(&mut self, client: u64, fork: u64) -> u64 {
+        let Some(tx) = self.clients.get_mut(client) else { return fork };
+        if self.legs.get(tx.leg).is_none() {
+            tx.leg = fork;
+        }
+        tx.leg
+    }
+
+    /// Acknowledges the 2xx of an INVITE or of a re-INVITE without body, with the answer if the 2xx was the offer.
+    ///
+    /// Repeats of the 2xx are then acknowledged by themselves. Without a 2xx waiting for it nothing happens.
+    pub fn ack(&mut self, now: Instant, leg: LegKey, body: Option<Body>) {
+        let leg = leg.0;
+        let Some(state) = self.legs.get_mut(leg).filter(|state| state.told) else { return };
+        match (state.stage, state.ours.as_ref().map(|ours| ours.state)) {
+            (Stage::Answered, _) => self.ack_answer(now, leg, body),
+            (Stage::Confirmed, Some(OursState::Answered { client, cseq })) => {
+                state.ours = None;
+                self.send_ack(now, leg, (leg, client, cseq), body);
+            }
+            _ => {}
+        }
+    }
+
+    /// The ACK of the 2xx to the INVITE that made the call.
+    pub(super) fn ack_answer(&mut self, now: Instant, leg: u64, body: Option<Body>) {
+        let Some(state) = self.legs.get_mut(leg) else { return };
+        state.stage = Stage::Confirmed;
+        let Some(client) = state.outgoing.take().and_then(|out| out.client) else { return };
+        self.send_ack(now, leg, (leg, client, FIRST_CSEQ), body);
+    }
+
+    /// Sends an ACK in the dialog of `leg` and keeps it for repeats of the 2xx, which come to `keeper`.
+    pub(super) fn send_ack(
+        &mut self,
+        now: Instant,
+        leg: u64,
+        (keeper, client, cseq): (u64, u64, u32),
+        body: Option<Body>,
+    ) {
+        let kind = DraftKind::Ack { client, keeper };
+        self.send_draft(now, leg, Draft { kind, cseq, headers: Vec::new(), body });
+    }
+}
+
+impl Outgoing {
+    fn has_more(&self) -> bool {
+        !self.addresses.is_empty() || !self.targets.is_empty()
+    }
+
+    /// The number of the early dialog that speaks. Beyond `most` of them they share the last number.
+    fn early(&mut self, response: &Message, most: usize) -> u16 {
+        let to = response.to();
+        let tag = to.as_ref().ok().and_then(|to| to.tag()).unwrap_or_default();
+        let known = self.forks.iter().position(|fork| fork == tag);
+        let at = known.unwrap_or_else(|| {
+            if self.forks.len() < most.max(1) {
+                self.forks.push(Bytes::copy_from_slice(tag));
+            }
+            self.forks.len() - 1
+        });
+        at as u16
+    }
+}

@@ -1,0 +1,305 @@
+//! Client transactions: requests of ours on their way to one flow.
+
+use super::clock::{Alarm, Due};
+use super::{Endpoint, FailCause, write};
+use crate::message::{Message, StatusCode};
+use crate::token::{Kind, Token};
+use crate::transaction::{Action, Client, InviteClient};
+use crate::transport::Flow;
+use bytes::Bytes;
+use std::time::Instant;
+
+/// What a request of ours is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The INVITE of a new leg.
+    Invite,
+    /// The same, when another address is already being tried: it is cancelled as soon as it shows life.
+    Abandoned,
+    Reinvite,
+    Bye,
+    Cancel,
+    Probe,
+}
+
+impl Purpose {
+    fn is_invite(self) -> bool {
+        matches!(self, Purpose::Invite | Purpose::Abandoned | Purpose::Reinvite)
+    }
+}
+
+/// One request of ours.
+pub(super) struct ClientTx {
+    pub(super) leg: u64,
+    pub(super) purpose: Purpose,
+    pub(super) flow: Flow,
+    machine: Machine,
+    alarm: Alarm,
+    /// Of an INVITE, until its final response: what its ACK and CANCEL are made of.
+    request: Bytes,
+    /// When the next address is tried if nothing at all has come.
+    first_response_at: Option<Instant>,
+    /// Its CANCEL.
+    cancel: Option<u64>,
+    /// It counts as open in its leg.
+    counted: bool,
+}
+
+enum Machine {
+    Invite(InviteClient),
+    Other(Client),
+}
+
+/// A request ready to go.
+pub(super) struct Departure {
+    pub(super) leg: u64,
+    pub(super) purpose: Purpose,
+    pub(super) flow: Flow,
+    pub(super) request: Bytes,
+    pub(super) first_response_at: Option<Instant>,
+}
+
+impl ClientTx {
+    fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        let machine = match &self.machine {
+            Machine::Invite(machine) => machine.poll_timeout(),
+            Machine::Other(machine) => machine.poll_timeout(),
+        };
+        let first = self.first_response_at.map(|at| (at, "first response"));
+        [first, machine].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    fn is_terminated(&self) -> bool {
+        match &self.machine {
+            Machine::Invite(machine) => machine.is_terminated(),
+            Machine::Other(machine) => machine.is_terminated(),
+        }
+    }
+
+    /// Nothing more can come of it that its leg must be there for.
+    fn is_settled(&self) -> bool {
+        match &self.machine {
+            Machine::Invite(machine) => !machine.is_calling() && !machine.is_proceeding(),
+            Machine::Other(machine) => machine.is_terminated(),
+        }
+    }
+
+    fn handle_response(&mut self, now: Instant, status: StatusCode, actions: &mut Vec<Action>) {
+        match &mut self.machine {
+            Machine::Invite(machine) => machine.handle_response(now, status.code(), actions),
+            Machine::Other(machine) => machine.handle_response(now, status.code(), actions),
+        }
+    }
+}
+
+impl Endpoint {
+    /// The branch of the request that the next [`depart`](Self::depart) sends.
+    pub(super) fn next_branch(&mut self) -> Token {
+        let client = self.clients.next_key();
+        self.mint.token(Kind::Branch, client)
+    }
+
+    /// Sends a request and watches over it. `None` only when no key is left.
+    pub(super) fn depart(&mut self, now: Instant, departure: Departure) -> Option<u64> {
+        let Departure { leg, purpose, flow, request, first_response_at } = departure;
+        let (timers, reliable) = (self.settings.timers, flow.is_reliable());
+        let mut actions = std::mem::take(&mut self.actions);
+        let kept = if purpose.is_invite() { request.clone() } else { Bytes::new() };
+        let machine = match purpose.is_invite() {
+            true => Machine::Invite(InviteClient::new(now, request, reliable, timers, &mut actions)),
+            false => Machine::Other(Client::new(now, request, reliable, timers, &mut actions)),
+        };
+        let alarm = Alarm::default();
+        let (cancel, counted) = (None, true);
+        let tx = ClientTx {
+            leg,
+            purpose,
+            flow,
+            machine,
+            alarm,
+            request: kept,
+            first_response_at,
+            cancel,
+            counted,
+        };
+        let client = self.clients.insert(tx);
+        if let Some(client) = client {
+            self.roads.hold(flow.remote.ip());
+            self.roads.wait(flow, client);
+            if let Some(leg) = self.legs.get_mut(leg) {
+                leg.open_clients += 1;
+            }
+            self.act(now, client, &mut actions, None);
+            self.rearm_client(client);
+        }
+        actions.clear();
+        self.actions = actions;
+        client
+    }
+
+    /// A response has come. `client` is what its branch names; for a CANCEL that is the INVITE it cancels.
+    pub(super) fn response(&mut self, now: Instant, client: u64, response: &Message) {
+        let Some(status) = response.status() else { return };
+        let Some(client) = self.addressee(client, response) else {
+            self.counters.stray_responses += 1;
+            return;
+        };
+        let Some(tx) = self.clients.get_mut(client) else { return };
+        tx.first_response_at = None;
+        let flow = tx.flow;
+        let mut actions = std::mem::take(&mut self.actions);
+        tx.handle_response(now, status, &mut actions);
+        self.roads.heard(flow, client);
+        self.act(now, client, &mut actions, Some(response));
+        self.actions = actions;
+        self.rearm_client(client);
+    }
+
+    /// The transaction a response is for: the branch must be ours and the method in CSeq that of the request
+    /// (RFC 3261 §17.1.3).
+    fn addressee(&self, client: u64, response: &Message) -> Option<u64> {
+        let tx = self.clients.get(client)?;
+        let method = response.cseq().ok()?.method;
+        use crate::message::Method;
+        match (method, tx.purpose) {
+            (Method::Invite, purpose) if purpose.is_invite() => Some(client),
+            (Method::Cancel, purpose) if purpose.is_invite() => tx.cancel,
+            (Method::Bye, Purpose::Bye) | (Method::Options, Purpose::Probe) => Some(client),
+            _ => None,
+        }
+    }
+
+    fn act(&mut self, now: Instant, client: u64, actions: &mut Vec<Action>, response: Option<&Message>) {
+        for action in actions.drain(..) {
+            match action {
+                Action::Send(bytes) => {
+                    let Some(tx) = self.clients.get(client) else { return };
+                    self.send(tx.flow, bytes);
+                }
+                Action::Acknowledge => self.acknowledge_failure(client, response),
+                Action::Deliver => {
+                    let Some(response) = response else { continue };
+                    self.deliver(now, client, response);
+                }
+                Action::TimedOut => self.client_failed(now, client, FailCause::TimedOut),
+                Action::Unreachable => self.client_failed(now, client, FailCause::Unreachable),
+                Action::AckTimedOut => {}
+            }
+        }
+    }
+
+    fn acknowledge_failure(&mut self, client: u64, response: Option<&Message>) {
+        let Some(tx) = self.clients.get_mut(client) else { return };
+        let (Machine::Invite(machine), Some(response)) = (&mut tx.machine, response) else { return };
+        let Ok(invite) = Message::parse(tx.request.clone()) else { return };
+        let mut actions = Vec::with_capacity(1);
+        machine.acknowledge(write::hop_ack(&invite, response), &mut actions);
+        let flow = tx.flow;
+        for action in actions {
+            if let Action::Send(bytes) = action {
+                self.send(flow, bytes);
+            }
+        }
+    }
+
+    /// Sends the CANCEL of an INVITE that is being worked on, once (RFC 3261 §9.1).
+    pub(super) fn cancel(&mut self, now: Instant, client: u64, headers: &[(Bytes, Bytes)]) {
+        let Some(tx) = self.clients.get_mut(client) else { return };
+        let Machine::Invite(machine) = &mut tx.machine else { return };
+        if !machine.is_proceeding() || tx.cancel.is_some() {
+            return;
+        }
+        let Ok(invite) = Message::parse(tx.request.clone()) else { return };
+        machine.handle_cancelled(now);
+        let (leg, flow) = (tx.leg, tx.flow);
+        let request = write::cancel(&invite, headers);
+        let departure = Departure { leg, purpose: Purpose::Cancel, flow, request, first_response_at: None };
+        let cancel = self.depart(now, departure);
+        if let Some(tx) = self.clients.get_mut(client) {
+            tx.cancel = cancel;
+        }
+        self.rearm_client(client);
+    }
+
+    /// Nothing came from this address in time: the INVITE goes on alone and is cancelled when it shows life.
+    fn abandon(&mut self, now: Instant, client: u64) {
+        let Some(tx) = self.clients.get_mut(client) else { return };
+        if tx.purpose == Purpose::Invite {
+            tx.purpose = Purpose::Abandoned;
+            self.attempt_failed(now, client, FailCause::TimedOut);
+        }
+    }
+
+    pub(super) fn client_due(&mut self, now: Instant, at: Instant, client: u64) {
+        let Some(tx) = self.clients.get_mut(client) else { return };
+        if !tx.alarm.is_meant(at) {
+            return;
+        }
+        if tx.first_response_at.is_some_and(|at| at <= now) {
+            tx.first_response_at = None;
+            self.abandon(now, client);
+        }
+        let Some(tx) = self.clients.get_mut(client) else { return };
+        let mut actions = std::mem::take(&mut self.actions);
+        match &mut tx.machine {
+            Machine::Invite(machine) => machine.handle_timeout(now, &mut actions),
+            Machine::Other(machine) => machine.handle_timeout(now, &mut actions),
+        }
+        self.counters.resent += actions.iter().filter(|a| matches!(a, Action::Send(_))).count() as u64;
+        self.act(now, client, &mut actions, None);
+        self.actions = actions;
+        self.rearm_client(client);
+    }
+
+    /// The way is gone before anything came back on it.
+    pub(super) fn client_unreachable(&mut self, now: Instant, client: u64) {
+        let Some(tx) = self.clients.get_mut(client) else { return };
+        let mut actions = std::mem::take(&mut self.actions);
+        match &mut tx.machine {
+            Machine::Invite(machine) => machine.handle_unreachable(&mut actions),
+            Machine::Other(machine) => machine.handle_unreachable(&mut actions),
+        }
+        self.act(now, client, &mut actions, None);
+        self.actions = actions;
+        self.rearm_client(client);
+    }
+
+    fn rearm_client(&mut self, client: u64) {
+        let Some(tx) = self.clients.get_mut(client) else { return };
+        if tx.is_terminated() {
+            return self.close_client(client);
+        }
+        let want = tx.poll_timeout();
+        self.clock.set(&mut tx.alarm, want, Due::Client(client));
+        if tx.is_settled() && tx.counted {
+            tx.counted = false;
+            tx.request = Bytes::new();
+            let leg = tx.leg;
+            self.uncount(leg);
+        }
+    }
+
+    fn close_client(&mut self, client: u64) {
+        let Some(mut tx) = self.clients.remove(client) else { return };
+        self.clock.clear(&mut tx.alarm);
+        self.roads.heard(tx.flow, client);
+        self.roads.release(tx.flow.remote.ip());
+        if let Some(leg) = self.legs.get_mut(tx.leg) {
+            leg.acks.retain(|ack| ack.client != client);
+        }
+        if let Some(cancel) = tx.cancel {
+            self.close_client(cancel); // its response could not find it any more
+        }
+        match tx.counted {
+            true => self.uncount(tx.leg),
+            false => self.settle(tx.leg),
+        }
+    }
+
+    fn uncount(&mut self, leg: u64) {
+        if let Some(leg) = self.legs.get_mut(leg) {
+            leg.open_clients -= 1;
+        }
+        self.settle(leg);
+    }
+}

@@ -1,0 +1,344 @@
+//! Requests of ours inside a dialog: ACK, BYE, re-INVITE, probe (RFC 3261 §12.2.1, §14.1, §15).
+
+use super::clients::{Departure, Purpose};
+use super::legs::{Hop, Ours, OursState, SentAck, Stage};
+use super::seeks::Work;
+use super::{Endpoint, Event, FailCause, write};
+use crate::dialog::{Dialog, pause};
+use crate::key::LegKey;
+use crate::message::{Body, Header, Message, Method, StatusCode, Uri};
+use crate::token::{Kind, Token};
+use crate::transport::{Flow, Host, Transport};
+use bytes::Bytes;
+use std::time::Instant;
+
+/// A request that waits for its way.
+pub(super) struct Draft {
+    pub(super) kind: DraftKind,
+    pub(super) cseq: u32,
+    pub(super) headers: Vec<(Bytes, Bytes)>,
+    pub(super) body: Option<Body>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DraftKind {
+    /// Of a 2xx; kept by the leg that repeats of the 2xx come to.
+    Ack {
+        client: u64,
+        keeper: u64,
+    },
+    Bye,
+    Reinvite,
+    Probe,
+}
+
+impl DraftKind {
+    fn method(self) -> Method {
+        match self {
+            DraftKind::Ack { .. } => Method::Ack,
+            DraftKind::Bye => Method::Bye,
+            DraftKind::Reinvite => Method::Invite,
+            DraftKind::Probe => Method::Options,
+        }
+    }
+}
+
+impl Endpoint {
+    /// Offers the far end a change of the session, or asks for its offer when there is no body.
+    ///
+    /// The end is [`Event::Reinvited`]. A glare (`491`, or a re-INVITE under way here) is waited out and tried again
+    /// inside (RFC 3261 §14.1), unless the far end's own re-INVITE comes first. One at a time: a second one ends with
+    /// 491 at once.
+    pub fn reinvite(&mut self, now: Instant, leg: LegKey, body: Option<Body>) {
+        let leg = leg.0;
+        let give_up_at = now + self.settings.timers.give_up();
+        let Some(state) = self.legs.get_mut(leg).filter(|state| state.told) else { return };
+        if state.stage != Stage::Confirmed || state.ours.is_some() {
+            return self.reinvited(leg, None, StatusCode::REQUEST_PENDING);
+        }
+        let busy = state.is_invite_pending();
+        state.ours = Some(Box::new(Ours { body, state: OursState::Sent, give_up_at }));
+        match busy {
+            true => self.pause_reinvite(now, leg),
+            false => self.send_reinvite(now, leg),
+        }
+    }
+
+    /// Asks the far end whether the dialog still lives: an OPTIONS inside it. The end is [`Event::Probed`].
+    pub fn probe(&mut self, now: Instant, leg: LegKey) {
+        let leg = leg.0;
+        let Some(state) = self.legs.get_mut(leg).filter(|state| state.told && !state.probing) else { return };
+        let (Stage::Confirmed, Some(dialog)) = (state.stage, state.dialog.as_mut()) else { return };
+        state.probing = true;
+        let cseq = dialog.next_seq();
+        self.send_draft(now, leg, Draft { kind: DraftKind::Probe, cseq, headers: Vec::new(), body: None });
+    }
+
+    fn send_reinvite(&mut self, now: Instant, leg: u64) {
+        let Some(state) = self.legs.get_mut(leg) else { return };
+        let (Some(dialog), Some(ours)) = (state.dialog.as_mut(), state.ours.as_mut()) else { return };
+        ours.state = OursState::Sent;
+        let (cseq, body) = (dialog.next_seq(), ours.body.clone());
+        self.send_draft(now, leg, Draft { kind: DraftKind::Reinvite, cseq, headers: Vec::new(), body });
+    }
+
+    /// After a glare: once more later, if there is still time.
+    fn pause_reinvite(&mut self, now: Instant, leg: u64) {
+        let Some(state) = self.legs.get_mut(leg) else { return };
+        let made_call_id = state.dialog.as_ref().is_some_and(|dialog| dialog.made_call_id());
+        let until = now + pause(made_call_id, |bound| self.mint.below(bound));
+        match state.ours.as_mut() {
+            Some(ours) if until <= ours.give_up_at => ours.state = OursState::Paused { until },
+            _ => self.reinvited(leg, None, StatusCode::REQUEST_PENDING),
+        }
+        self.settle(leg);
+    }
+
+    pub(super) fn pause_due(&mut self, now: Instant, leg: u64) {
+        let Some(state) = self.legs.get_mut(leg) else { return };
+        let Some(OursState::Paused { until }) = state.ours.as_ref().map(|ours| ours.state) else { return };
+        if until > now {
+            return;
+        }
+        match state.theirs.is_some() || state.unacked.is_some() {
+            true => self.pause_reinvite(now, leg),
+            false => self.send_reinvite(now, leg),
+        }
+    }
+
+    /// Ends a re-INVITE of ours for its caller.
+    pub(super) fn reinvited(&mut self, leg: u64, response: Option<&Message>, status: StatusCode) {
+        if let Some(state) = self.legs.get_mut(leg) {
+            state.ours = None;
+        }
+        self.tell(leg, Event::Reinvited { leg: LegKey(leg), response: response.cloned(), status });
+        self.settle(leg);
+    }
+
+    /// A response to a re-INVITE of ours.
+    pub(super) fn reinvite_response(&mut self, now: Instant, client: u64, response: &Message) {
+        let (Some(status), Some(tx)) = (response.status(), self.clients.get(client)) else { return };
+        let leg = tx.leg;
+        match status {
+            _ if status.is_provisional() => {}
+            _ if status.is_success() => self.reinvite_accepted(now, leg, client, response),
+            StatusCode::REQUEST_PENDING => self.pause_reinvite(now, leg),
+            _ => self.reinvited(leg, Some(response), status),
+        }
+    }
+
+    fn reinvite_accepted(&mut self, now: Instant, leg: u64, client: u64, response: &Message) {
+        let (Ok(to), Ok(cseq)) = (response.to(), response.cseq()) else { return };
+        let to_tag = to.tag().unwrap_or_default();
+        if self.repeat_ack(leg, client, to_tag) {
+            return;
+        }
+        self.refresh_target(leg, response);
+        let Some(state) = self.legs.get_mut(leg) else { return };
+        state.acks.push(SentAck { client, to_tag: Bytes::copy_from_slice(to_tag), sent: None });
+        let has_answer_to_give = state.told && state.ours.as_ref().is_some_and(|ours| ours.body.is_none());
+        if has_answer_to_give {
+            let state_of_ours = OursState::Answered { client, cseq: cseq.number };
+            state.ours.iter_mut().for_each(|ours| ours.state = state_of_ours);
+            let (status, response) = (StatusCode::OK, Some(response.clone()));
+            return self.tell(leg, Event::Reinvited { leg: LegKey(leg), response, status });
+        }
+        self.send_ack(now, leg, (leg, client, cseq.number), None);
+        self.reinvited(leg, Some(response), response.status().unwrap_or(StatusCode::OK));
+    }
+
+    /// From here on requests go to the Contact of this message.
+    pub(super) fn refresh_target(&mut self, leg: u64, message: &Message) {
+        let Some(state) = self.legs.get_mut(leg) else { return };
+        if state.dialog.as_mut().is_some_and(|dialog| dialog.refresh_target(message))
+            && let Some(hop) = state.hop.take()
+        {
+            self.roads.release(hop.remote.ip());
+        }
+    }
+
+    /// Sends a request inside the dialog, or lets it wait until its next hop is known and connected. Requests of one
+    /// leg keep their order.
+    pub(super) fn send_draft(&mut self, now: Instant, leg: u64, draft: Draft) {
+        let Some(state) = self.legs.get(leg) else { return };
+        let draft = match state.seek {
+            Some(seek) => match self.join_seek(seek, draft) {
+                Ok(()) => return,
+                Err(draft) => draft,
+            },
+            None => draft,
+        };
+        let Some(state) = self.legs.get(leg) else { return };
+        if let Some(hop) = state.hop {
+            return self.send_draft_to(now, leg, draft, hop);
+        }
+        match state.dialog.as_ref().and_then(|dialog| dialog.next_hop()).map(|uri| next_hop(&uri)) {
+            Some((transport, Host::Ip(ip), port)) => {
+                let hop = Hop { transport, remote: (ip, port).into() };
+                self.hop_found(now, leg, Some(hop), vec![draft]);
+            }
+            Some((transport, Host::Name(name), port)) if !self.seeks.is_full() => {
+                let until = now + self.settings.open_timeout;
+                let work = Work::Drafts(vec![draft]);
+                let seek = self.seek_name(leg, work, (transport, name, port), until);
+                self.note_seek(leg, seek);
+            }
+            _ => self.drafts_stuck(now, leg, vec![draft], FailCause::Unresolved),
+        }
+    }
+
+    /// The next hop is known and stays so: an ACK must not resolve anew.
+    pub(super) fn hop_found(&mut self, now: Instant, leg: u64, hop: Option<Hop>, drafts: Vec<Draft>) {
+        let (Some(hop), Some(state)) = (hop, self.legs.get_mut(leg)) else { return };
+        if state.hop.is_none() {
+            state.hop = Some(hop);
+            self.roads.hold(hop.remote.ip());
+        }
+        drafts.into_iter().for_each(|draft| self.send_draft(now, leg, draft));
+    }
+
+    fn send_draft_to(&mut self, now: Instant, leg: u64, draft: Draft, hop: Hop) {
+        let Some(state) = self.legs.get(leg) else { return };
+        let (udp_only, began) = (state.udp_only, state.flow);
+        if hop.transport != Transport::Udp {
+            return self.send_draft_by_stream(now, leg, draft, (hop, false));
+        }
+        let began = began
+            .filter(|flow| flow.transport == Transport::Udp && flow.remote.is_ipv4() == hop.remote.is_ipv4());
+        let flow = match began {
+            Some(flow) => Some(Flow { remote: hop.remote, ..flow }),
+            None => self.origins.udp_flow(hop.remote),
+        };
+        let Some(flow) = flow else {
+            return self.drafts_stuck(now, leg, vec![draft], FailCause::Unreachable);
+        };
+        let large = draft.body.is_some() && {
+            let size =
+                self.write_draft(leg, &draft, &flow, &self.any_token(leg)).map_or(0, |bytes| bytes.len());
+            self.must_not_be_datagram(size, udp_only, hop)
+        };
+        match large {
+            true => {
+                let tcp = Hop { transport: Transport::Tcp, ..hop };
+                self.send_draft_by_stream(now, leg, draft, (tcp, true));
+            }
+            false => self.send_draft_on(now, leg, draft, flow),
+        }
+    }
+
+    /// By the connection the dialog began on while it lives and leads to that host, else by one to the hop.
+    fn send_draft_by_stream(&mut self, now: Instant, leg: u64, draft: Draft, (hop, or_udp): (Hop, bool)) {
+        let began = self.legs.get(leg).and_then(|state| state.flow);
+        let began = began.filter(|flow| {
+            flow.transport == hop.transport && flow.remote.ip() == hop.remote.ip() && self.roads.is_open(flow)
+        });
+        if let Some(flow) = began.or_else(|| self.roads.connection(hop)) {
+            return self.send_draft_on(now, leg, draft, flow);
+        }
+        if self.seeks.is_full() || !self.origins.speaks(hop.transport, hop.remote.ip()) {
+            return self.drafts_stuck(now, leg, vec![draft], FailCause::Unreachable);
+        }
+        let next = self.legs.get(leg).and_then(|state| state.dialog.as_ref()?.next_hop());
+        let server_name = next.and_then(|uri| String::from_utf8(uri.host().to_vec()).ok());
+        let until = now + self.settings.open_timeout;
+        let seek = self.seek_connection(leg, Work::Drafts(vec![draft]), (hop, or_udp), server_name, until);
+        self.note_seek(leg, seek);
+    }
+
+    fn note_seek(&mut self, leg: u64, seek: Option<u64>) {
+        if let Some(state) = self.legs.get_mut(leg) {
+            state.seek = seek;
+        }
+    }
+
+    /// The way is there.
+    pub(super) fn send_draft_on(&mut self, now: Instant, leg: u64, draft: Draft, flow: Flow) {
+        let purpose = match draft.kind {
+            DraftKind::Ack { client, keeper } => {
+                return self.send_ack_on(leg, &draft, (client, keeper), flow);
+            }
+            DraftKind::Bye => Purpose::Bye,
+            DraftKind::Reinvite => Purpose::Reinvite,
+            DraftKind::Probe => Purpose::Probe,
+        };
+        let branch = self.next_branch();
+        let Some(request) = self.write_draft(leg, &draft, &flow, &branch) else { return };
+        self.depart(now, Departure { leg, purpose, flow, request, first_response_at: None });
+    }
+
+    fn send_ack_on(&mut self, leg: u64, draft: &Draft, (client, keeper): (u64, u64), flow: Flow) {
+        let branch = self.mint.token(Kind::Ack, leg);
+        let Some(bytes) = self.write_draft(leg, draft, &flow, &branch) else { return };
+        let to_tag = self.legs.get(leg).and_then(|state| Some(state.dialog.as_ref()?.remote_tag().clone()));
+        if let Some(state) = self.legs.get_mut(keeper) {
+            let ours = state
+                .acks
+                .iter_mut()
+                .find(|ack| ack.client == client && Some(&ack.to_tag) == to_tag.as_ref());
+            ours.into_iter().for_each(|ack| ack.sent = Some((flow, bytes.clone())));
+        }
+        self.send(flow, bytes);
+    }
+
+    fn any_token(&self, leg: u64) -> Token {
+        self.legs.get(leg).map_or(Token::BLANK, |state| state.tag)
+    }
+
+    fn write_draft(&self, leg: u64, draft: &Draft, flow: &Flow, branch: &Token) -> Option<Bytes> {
+        let dialog: &Dialog = self.legs.get(leg)?.dialog.as_deref()?;
+        let mut request = dialog.request(&draft.kind.method(), draft.cseq, &self.origins.via(flow, branch));
+        match draft.kind {
+            DraftKind::Reinvite => self.add_invite_headers(&mut request, flow),
+            _ if self.settings.user_agent.is_empty() => {}
+            _ => {
+                request.header(Header::UserAgent, &self.settings.user_agent);
+            }
+        }
+        write::add_headers(&mut request, &draft.headers);
+        if let Some(body) = &draft.body {
+            request.attach(body);
+        }
+        Some(request.finish())
+    }
+
+    /// There is no way for these. A name that does not resolve is no reason to leave a call hanging: then they go
+    /// where the dialog began.
+    pub(super) fn drafts_stuck(&mut self, now: Instant, leg: u64, drafts: Vec<Draft>, cause: FailCause) {
+        let began = self.legs.get(leg).and_then(|state| state.flow).filter(|flow| self.roads.is_open(flow));
+        for draft in drafts {
+            match (began, draft.kind) {
+                (Some(flow), _) => self.send_draft_on(now, leg, draft, flow),
+                (None, DraftKind::Reinvite) => self.reinvited(leg, None, StatusCode::SERVICE_UNAVAILABLE),
+                (None, DraftKind::Probe) => self.probed(leg, false),
+                (None, DraftKind::Ack { .. } | DraftKind::Bye) => {
+                    tracing::debug!(?cause, leg, kind = ?draft.kind, "no way for a request in a dialog");
+                }
+            }
+        }
+        self.settle(leg);
+    }
+
+    pub(super) fn probed(&mut self, leg: u64, alive: bool) {
+        let Some(state) = self.legs.get_mut(leg) else { return };
+        state.probing = false;
+        self.tell(leg, Event::Probed { leg: LegKey(leg), alive });
+    }
+
+    /// A final response to our probe: any but those that say the dialog is gone (RFC 3261 §12.2.1.2).
+    pub(super) fn probe_response(&mut self, client: u64, response: &Message) {
+        let (Some(status), Some(tx)) = (response.status(), self.clients.get(client)) else { return };
+        let dead = [StatusCode::REQUEST_TIMEOUT, StatusCode::CALL_DOES_NOT_EXIST].contains(&status);
+        if status.is_final() {
+            self.probed(tx.leg, !dead);
+        }
+    }
+}
+
+/// Transport, host and port of a URI (RFC 3263 §4.1, §4.2, without NAPTR and SRV).
+fn next_hop(uri: &Uri) -> (Transport, Host, u16) {
+    let named = uri.param("transport").and_then(Transport::from_name);
+    let default = if uri.scheme() == crate::message::Scheme::Sips { Transport::Tls } else { Transport::Udp };
+    let transport = named.unwrap_or(default);
+    let host = String::from_utf8_lossy(uri.param("maddr").unwrap_or(uri.host())).into_owned();
+    (transport, Host::new(&host), uri.port().unwrap_or(transport.default_port()))
+}

@@ -1,0 +1,181 @@
+//! What an endpoint remembers of a leg.
+
+use super::clock::Alarm;
+use super::{FailCause, HangUp, Invite};
+use crate::dialog::{Dialog, Unacked};
+use crate::message::Body;
+use crate::token::Token;
+use crate::transport::{Flow, Target, Transport};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// Where a leg stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Our INVITE is looking for its way or waits for a final response.
+    Inviting,
+    /// Their INVITE waits for our final response.
+    Invited,
+    /// A 2xx to our INVITE is there; the caller of the endpoint owes the ACK.
+    Answered,
+    /// Both have agreed, though their ACK may still be missing.
+    Confirmed,
+    /// Over for the caller of the endpoint. It stays while something of it is still on the wire.
+    Over,
+}
+
+/// One INVITE dialog usage.
+pub(super) struct Leg {
+    pub(super) stage: Stage,
+    /// Whether its events are still wanted.
+    pub(super) told: bool,
+    /// Our tag, in From or To.
+    pub(super) tag: Token,
+    /// From the INVITE we got, or the 2xx we got.
+    pub(super) dialog: Option<Box<Dialog>>,
+    /// Our INVITE until it is acknowledged or has failed.
+    pub(super) outgoing: Option<Box<Outgoing>>,
+    /// Their INVITE that waits for our final response.
+    pub(super) theirs: Option<Theirs>,
+    /// Our 2xx that waits for its ACK.
+    pub(super) unacked: Option<Box<Unacked>>,
+    /// The way that 2xx goes.
+    pub(super) unacked_flow: Option<Flow>,
+    /// Our re-INVITE.
+    pub(super) ours: Option<Box<Ours>>,
+    /// ACKs of 2xx, to be sent again with each repeat.
+    pub(super) acks: Vec<SentAck>,
+    /// The leg is to end as soon as the rules allow.
+    pub(super) ending: Option<Box<HangUp>>,
+    /// The way the dialog began.
+    pub(super) flow: Option<Flow>,
+    /// Where requests in the dialog go, once known.
+    pub(super) hop: Option<Hop>,
+    /// The search for that, or for a way to the next target.
+    pub(super) seek: Option<u64>,
+    /// Client transactions that still may change something.
+    pub(super) open_clients: u16,
+    /// A probe is under way.
+    pub(super) probing: bool,
+    pub(super) udp_only: bool,
+    /// When an Over leg may go, so that repeats of a 2xx still find their ACK.
+    pub(super) linger_until: Option<Instant>,
+    pub(super) alarm: Alarm,
+}
+
+/// A resolved next hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Hop {
+    pub(super) transport: Transport,
+    pub(super) remote: SocketAddr,
+}
+
+/// An INVITE of ours on its way to an answer.
+pub(super) struct Outgoing {
+    pub(super) invite: Invite,
+    pub(super) call_id: Bytes,
+    pub(super) targets: VecDeque<Target>,
+    /// Addresses of the current target that were not yet tried.
+    pub(super) addresses: VecDeque<Hop>,
+    /// The name behind them, for certificates.
+    pub(super) server_name: Option<String>,
+    /// Deadline of the address now being tried.
+    pub(super) until: Option<Instant>,
+    /// The attempt under way.
+    pub(super) client: Option<u64>,
+    /// To tags seen, in order: early dialogs.
+    pub(super) forks: Vec<Bytes>,
+    /// Why the last attempt failed.
+    pub(super) cause: FailCause,
+}
+
+/// Their INVITE.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Theirs {
+    /// Its server transaction.
+    pub(super) server: u64,
+    /// When the last 1xx is to be repeated, lest a proxy give up (RFC 3261 §13.3.1.1).
+    pub(super) remind_at: Option<Instant>,
+}
+
+/// Our re-INVITE.
+pub(super) struct Ours {
+    pub(super) body: Option<Body>,
+    pub(super) state: OursState,
+    /// No further try after this.
+    pub(super) give_up_at: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OursState {
+    /// Sent, or looking for its way.
+    Sent,
+    /// After a glare.
+    Paused { until: Instant },
+    /// Its 2xx is there; the caller of the endpoint owes the ACK.
+    Answered { client: u64, cseq: u32 },
+}
+
+/// The ACK of one 2xx.
+pub(super) struct SentAck {
+    /// The INVITE's client transaction.
+    pub(super) client: u64,
+    /// Which fork answered.
+    pub(super) to_tag: Bytes,
+    pub(super) sent: Option<(Flow, Bytes)>,
+}
+
+impl Leg {
+    pub(super) fn new(stage: Stage, tag: Token) -> Leg {
+        Leg {
+            stage,
+            told: true,
+            tag,
+            dialog: None,
+            outgoing: None,
+            theirs: None,
+            unacked: None,
+            unacked_flow: None,
+            ours: None,
+            acks: Vec::new(),
+            ending: None,
+            flow: None,
+            hop: None,
+            seek: None,
+            open_clients: 0,
+            probing: false,
+            udp_only: false,
+            linger_until: None,
+            alarm: Alarm::default(),
+        }
+    }
+
+    /// When the leg itself has something to do, and what.
+    pub(super) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        let unacked = self.unacked.as_ref().map(|u| (u.poll_timeout(), "2xx without ACK"));
+        let remind = self.theirs.and_then(|t| t.remind_at).map(|at| (at, "1xx reminder"));
+        let pause = self.ours.as_ref().and_then(|ours| match ours.state {
+            OursState::Paused { until } => Some((until, "glare pause")),
+            OursState::Sent | OursState::Answered { .. } => None,
+        });
+        let linger = self.linger_until.map(|at| (at, "K"));
+        [unacked, remind, pause, linger].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// Nothing of it is on the wire or waited for any more.
+    pub(super) fn is_finished(&self) -> bool {
+        self.stage == Stage::Over
+            && self.open_clients == 0
+            && self.seek.is_none()
+            && self.theirs.is_none()
+            && self.unacked.is_none()
+            && self.linger_until.is_none()
+    }
+
+    /// Whether a re-INVITE of ours has to wait: one is under way in either direction (RFC 3261 §14.1).
+    pub(super) fn is_invite_pending(&self) -> bool {
+        self.theirs.is_some() || self.unacked.is_some() || self.ours.is_some()
+    }
+}

@@ -1,0 +1,153 @@
+//! Who we are on each listener: what stands in Via and Contact of what leaves there.
+
+use crate::token::Token;
+use crate::transport::{Flow, Listener, Transport};
+use bytes::Bytes;
+use std::net::{IpAddr, SocketAddr};
+
+/// The listeners, and the texts that tell the far end how to reach them.
+pub(super) struct Origins(Vec<Origin>);
+
+struct Origin {
+    listener: Listener,
+    /// `host:port` for Via and Contact; `None` when we listen on every address and none is advertised.
+    sent_by: Option<Bytes>,
+}
+
+impl Origins {
+    pub(super) fn new(listeners: &[Listener]) -> Origins {
+        Origins(listeners.iter().cloned().map(Origin::new).collect())
+    }
+
+    /// Our own address for datagrams to `remote`: the first UDP listener of its family, of its kind if there is one.
+    pub(super) fn udp_flow(&self, remote: SocketAddr) -> Option<Flow> {
+        let local = self.listener(Transport::Udp, remote.ip())?.listener.local;
+        Some(Flow::udp(local, remote))
+    }
+
+    /// Whether new requests may leave by this transport.
+    pub(super) fn speaks(&self, transport: Transport, remote: IpAddr) -> bool {
+        self.listener(transport, remote).is_some()
+    }
+
+    fn listener(&self, transport: Transport, remote: IpAddr) -> Option<&Origin> {
+        let fits = |o: &&Origin| {
+            o.listener.transport == transport && o.listener.local.is_ipv4() == remote.to_canonical().is_ipv4()
+        };
+        let loopback = |o: &&Origin| o.listener.local.ip().is_loopback() == remote.is_loopback();
+        let all = || self.0.iter().filter(fits);
+        all().find(loopback).or_else(|| all().next())
+    }
+
+    /// The listener that a flow belongs to; for a connection we opened, the one of its transport and family.
+    fn of(&self, flow: &Flow) -> Option<&Origin> {
+        let exact = |o: &&Origin| {
+            o.listener.transport == flow.transport
+                && o.listener.local.port() == flow.local.port()
+                && (o.listener.local.ip() == flow.local.ip() || o.listener.local.ip().is_unspecified())
+        };
+        self.0.iter().find(exact).or_else(|| self.listener(flow.transport, flow.remote.ip()))
+    }
+
+    fn sent_by(&self, flow: &Flow) -> Bytes {
+        match self.of(flow) {
+            Some(Origin { sent_by: Some(sent_by), .. }) => sent_by.clone(),
+            Some(origin) => {
+                let at = SocketAddr::new(flow.local.ip(), origin.listener.local.port());
+                Bytes::from(at.to_string())
+            }
+            None => Bytes::from(flow.local.to_string()),
+        }
+    }
+
+    /// The Via of a request that leaves by `flow`. `rport`: the response comes back to the port we send from
+    /// (RFC 3581 §3).
+    pub(super) fn via(&self, flow: &Flow, branch: &Token) -> Vec<u8> {
+        let sent_by = self.sent_by(flow);
+        let mut via = Vec::with_capacity(96);
+        via.extend_from_slice(b"SIP/2.0/");
+        via.extend_from_slice(flow.transport.via_name().as_bytes());
+        via.push(b' ');
+        via.extend_from_slice(&sent_by);
+        via.extend_from_slice(b";branch=z9hG4bK");
+        via.extend_from_slice(branch.as_bytes());
+        if flow.transport == Transport::Udp {
+            via.extend_from_slice(b";rport");
+        }
+        via
+    }
+
+    /// The Contact of what leaves by `flow`: how the far end reaches us for the rest of the dialog.
+    pub(super) fn contact(&self, flow: &Flow) -> Vec<u8> {
+        let sent_by = self.sent_by(flow);
+        let mut contact = Vec::with_capacity(64);
+        contact.extend_from_slice(b"<sip:");
+        contact.extend_from_slice(&sent_by);
+        if flow.transport != Transport::Udp {
+            contact.extend_from_slice(b";transport=");
+            contact.extend_from_slice(flow.transport.name().as_bytes());
+        }
+        contact.push(b'>');
+        contact
+    }
+}
+
+impl Origin {
+    fn new(listener: Listener) -> Origin {
+        let sent_by = match &listener.advertise {
+            Some((host, port)) if host.contains(':') && !host.starts_with('[') => {
+                Some(format!("[{host}]:{port}"))
+            }
+            Some((host, port)) => Some(format!("{host}:{port}")),
+            None if listener.local.ip().is_unspecified() => None,
+            None => Some(listener.local.to_string()),
+        };
+        Origin { listener, sent_by: sent_by.map(Bytes::from) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::{Kind, Mint};
+
+    fn text(bytes: Vec<u8>) -> String {
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn via_and_contact_name_the_listener_a_flow_belongs_to_and_its_transport() {
+        let mut far = Listener::new(Transport::Tcp, "0.0.0.0:5070".parse().unwrap());
+        far.advertise = Some(("sbc.example.com".into(), 5071));
+        let near = Listener::new(Transport::Udp, "10.0.0.1:5060".parse().unwrap());
+        let origins = Origins::new(&[near, far]);
+        let remote = "10.0.0.2:5060".parse().unwrap();
+        let tcp = Flow::stream(Transport::Tcp, "10.0.0.1:40000".parse().unwrap(), remote, 3);
+        assert_eq!(text(origins.contact(&tcp)), "<sip:sbc.example.com:5071;transport=tcp>");
+        let udp = origins.udp_flow(remote).unwrap();
+        assert_eq!(text(origins.contact(&udp)), "<sip:10.0.0.1:5060>");
+        let token = Mint::new([0; 32], 0).token(Kind::Branch, 1);
+        assert!(text(origins.via(&udp, &token)).starts_with("SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK"));
+        assert!(text(origins.via(&udp, &token)).ends_with(";rport"));
+        assert!(text(origins.via(&tcp, &token)).starts_with("SIP/2.0/TCP sbc.example.com:5071;branch="));
+    }
+
+    #[test]
+    fn a_listener_on_every_address_is_named_by_the_flows_own() {
+        let origins = Origins::new(&[Listener::new(Transport::Udp, "0.0.0.0:5060".parse().unwrap())]);
+        let flow = Flow::udp("10.9.9.9:5060".parse().unwrap(), "10.0.0.2:5060".parse().unwrap());
+        assert_eq!(text(origins.contact(&flow)), "<sip:10.9.9.9:5060>");
+    }
+
+    #[test]
+    fn a_request_leaves_by_a_listener_of_its_family_and_loopback_stays_on_loopback() {
+        let listen = |at: &str| Listener::new(Transport::Udp, at.parse().unwrap());
+        let origins =
+            Origins::new(&[listen("10.0.0.1:5060"), listen("127.0.0.1:5060"), listen("[::1]:5060")]);
+        let local = |to: &str| origins.udp_flow(to.parse().unwrap()).unwrap().local.to_string();
+        assert_eq!(local("10.0.0.9:1"), "10.0.0.1:5060");
+        assert_eq!(local("127.0.0.1:1"), "127.0.0.1:5060");
+        assert_eq!(local("[2001:db8::1]:1"), "[::1]:5060");
+        assert!(!origins.speaks(Transport::Tcp, "10.0.0.9".parse().unwrap()));
+    }
+}

@@ -1,0 +1,154 @@
+//! Requests of the far end outside dialogs: new calls and questions (RFC 3261 §8.2, §11.2, §13.3).
+
+use super::legs::{Leg, Stage, Theirs};
+use super::servers::Arrival;
+use super::{Endpoint, Event, Reply, Service};
+use crate::dialog::Dialog;
+use crate::key::LegKey;
+use crate::message::{Header, Message, Method, Scheme, StatusCode};
+use crate::token::Kind;
+use crate::transport::{PeerId, response_flow};
+use bytes::Bytes;
+use std::time::Instant;
+
+impl Endpoint {
+    /// A new request without To tag, not ACK, not CANCEL.
+    pub(super) fn request_outside(&mut self, now: Instant, arrival: Arrival<'_>, peer: PeerId) {
+        match arrival.request.method() {
+            Method::Invite => self.invite_received(now, arrival, peer),
+            // Both are for dialogs only.
+            Method::Bye | Method::Info => self.refuse(&arrival, Reply::new(StatusCode::CALL_DOES_NOT_EXIST)),
+            method => self.request_outside_invite(&arrival, &method),
+        }
+    }
+
+    /// OPTIONS, and what we do not do: `405` if we know what it means, `501` if not (RFC 3261 §8.2.1, §21.5.2).
+    pub(super) fn request_outside_invite(&mut self, arrival: &Arrival<'_>, method: &Method) {
+        let reply = match method {
+            Method::Options => self.options(arrival.request),
+            Method::Other(_) => Reply::new(StatusCode::NOT_IMPLEMENTED),
+            _ => Reply::new(StatusCode::METHOD_NOT_ALLOWED),
+        };
+        self.refuse(arrival, reply);
+    }
+
+    /// What an INVITE would hear now (RFC 3261 §11.2): so a peer that asks never loses a call to us.
+    fn options(&self, request: &Message) -> Reply {
+        let inside = request.to().is_ok_and(|to| to.tag().is_some());
+        if let Some(reply) = self.fault_of_require(request) {
+            return reply;
+        }
+        match self.service {
+            _ if inside => Reply::new(StatusCode::OK),
+            Service::Open => Reply { headers: vec![self.accept()], ..Reply::new(StatusCode::OK) },
+            _ => self.not_open(),
+        }
+    }
+
+    fn invite_received(&mut self, now: Instant, arrival: Arrival<'_>, peer: PeerId) {
+        if let Some(reply) = self.fault_of_invite(&arrival) {
+            return self.refuse_outside(arrival.flow, arrival.request, reply);
+        }
+        let merged = self.merge_hash(arrival.request);
+        self.admit(now, Arrival { merged, ..arrival }, peer);
+    }
+
+    /// Why this INVITE is not taken, cheapest questions first; all of them answered without state.
+    fn fault_of_invite(&mut self, arrival: &Arrival<'_>) -> Option<Reply> {
+        let request = arrival.request;
+        if self.service != Service::Open {
+            self.counters.not_open += 1;
+            return Some(self.not_open());
+        }
+        if self.legs.is_full() || self.is_busy() {
+            self.counters.full += 1;
+            return Some(Reply::new(StatusCode::SERVICE_UNAVAILABLE));
+        }
+        if self.merged.contains_key(&self.merge_hash(request)) {
+            return Some(Reply::new(StatusCode::LOOP_DETECTED)); // §8.2.2.2: the same call over another path
+        }
+        if request.max_forwards().is_ok_and(|hops| hops == Some(0)) {
+            return Some(Reply::new(StatusCode::TOO_MANY_HOPS));
+        }
+        let scheme = request.request_uri().map(|uri| uri.scheme());
+        if !matches!(scheme, Ok(Scheme::Sip | Scheme::Sips | Scheme::Tel)) {
+            return Some(Reply::new(StatusCode::UNSUPPORTED_URI_SCHEME));
+        }
+        if request.contact().is_err() {
+            let reason = Some(Bytes::from_static(b"Missing Contact header field"));
+            return Some(Reply { reason, ..Reply::new(StatusCode::BAD_REQUEST) });
+        }
+        self.fault_of_require(request).or_else(|| self.fault_of_content(request))
+    }
+
+    /// Extensions the far end insists on: we have none (RFC 3261 §8.2.2.3).
+    pub(super) fn fault_of_require(&self, request: &Message) -> Option<Reply> {
+        let mut required = request.values(Header::Require).peekable();
+        required.peek()?;
+        let tags: Vec<_> = required.collect();
+        let unsupported = (Bytes::from_static(b"Unsupported"), Bytes::from(tags.join(&b", "[..])));
+        Some(Reply { headers: vec![unsupported], ..Reply::new(StatusCode::BAD_EXTENSION) })
+    }
+
+    /// A body that is too large, encoded, or of a kind nobody here reads (RFC 3261 §8.2.3, §21.4.11).
+    pub(super) fn fault_of_content(&self, request: &Message) -> Option<Reply> {
+        let body = request.body();
+        if body.len() > self.settings.max_body {
+            return Some(Reply::new(StatusCode::REQUEST_ENTITY_TOO_LARGE));
+        }
+        if body.is_empty() {
+            return None;
+        }
+        let unreadable =
+            |header| Some(Reply { headers: vec![header], ..Reply::new(StatusCode::UNSUPPORTED_MEDIA_TYPE) });
+        let mut encodings = request.values(Header::ContentEncoding);
+        if encodings.any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+            return unreadable((Bytes::from_static(b"Accept-Encoding"), Bytes::from_static(b"identity")));
+        }
+        if !self.settings.accept.iter().any(|kind| request.has_content_type(kind)) {
+            return unreadable(self.accept());
+        }
+        None
+    }
+
+    fn accept(&self) -> (Bytes, Bytes) {
+        (Bytes::from_static(b"Accept"), Bytes::from(self.settings.accept.join(", ")))
+    }
+
+    fn not_open(&self) -> Reply {
+        let mut reply = Reply::new(StatusCode::SERVICE_UNAVAILABLE);
+        if self.service == Service::Draining {
+            let seconds = self.settings.retry_after.as_secs().max(1);
+            reply.headers.push((Bytes::from_static(b"Retry-After"), Bytes::from(seconds.to_string())));
+        }
+        reply
+    }
+
+    fn merge_hash(&self, request: &Message) -> u64 {
+        let from = request.from().ok();
+        let tag = from.as_ref().and_then(|from| from.tag()).unwrap_or_default();
+        let number = request.cseq().map_or(0, |cseq| cseq.number).to_be_bytes();
+        let hash = self.mint.seal.hash(&[tag, &request.call_id().unwrap_or_default(), &number]);
+        hash.max(1)
+    }
+
+    /// A new call: `100` leaves in this turn, then its owner hears of it.
+    fn admit(&mut self, now: Instant, arrival: Arrival<'_>, peer: PeerId) {
+        let leg = self.legs.next_key();
+        let tag = self.mint.token(Kind::Tag, leg);
+        let Ok(dialog) = Dialog::of_request(arrival.request, tag.as_bytes()) else { return };
+        let mut state = Leg::new(Stage::Invited, tag);
+        state.dialog = Some(Box::new(dialog));
+        state.flow = arrival.request.via().ok().map(|via| response_flow(arrival.flow, &via));
+        let Some(leg) = self.legs.insert(state) else { return };
+        let Some(server) = self.open_invite(&arrival, leg) else { return self.finish(leg) };
+        self.reply_trying(now, server);
+        if let Some(state) = self.legs.get_mut(leg) {
+            state.theirs = Some(Theirs { server, remind_at: None });
+        }
+        self.counters.invites_read += 1;
+        self.counters.invites_admitted += 1;
+        let (flow, request) = (arrival.flow, arrival.request.clone());
+        self.tell(leg, Event::Invite { leg: LegKey(leg), peer, flow, request });
+    }
+}

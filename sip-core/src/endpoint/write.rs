@@ -1,0 +1,95 @@
+//! The messages an endpoint writes, as far as they are the same everywhere.
+
+use super::Reply;
+use crate::dialog::write_cseq;
+use crate::message::{Builder, Header, Message, Method, StatusCode, respond_to};
+use bytes::Bytes;
+use std::net::SocketAddr;
+
+/// Methods we take, in requests and responses alike (RFC 3261 §20.5).
+pub(super) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS, INFO";
+
+/// Headers that belong to the endpoint: a caller who writes them too would write them twice.
+fn is_ours(header: Header, status: Option<StatusCode>) -> bool {
+    match header {
+        Header::Contact => status.is_none_or(|s| !s.is_failure()), // a redirection is the caller's
+        Header::Via
+        | Header::From
+        | Header::To
+        | Header::CallId
+        | Header::CSeq
+        | Header::MaxForwards
+        | Header::RecordRoute
+        | Header::ContentType
+        | Header::ContentLength
+        | Header::Allow
+        | Header::Supported => true,
+        _ => false,
+    }
+}
+
+/// Adds a caller's headers to a request.
+pub(super) fn add_headers(request: &mut Builder, headers: &[(Bytes, Bytes)]) {
+    for (name, value) in headers.iter().filter(|(name, _)| !is_ours(Header::named(name), None)) {
+        request.named(name, value);
+    }
+}
+
+/// The whole of a response that a caller asked for. `contact` where the response opens or refreshes a dialog: then
+/// it also repeats Record-Route (RFC 3261 §12.1.1).
+pub(super) fn response(
+    request: &Message,
+    source: SocketAddr,
+    reply: &Reply,
+    tag: &[u8],
+    contact: Option<&[u8]>,
+    server: &str,
+) -> Bytes {
+    let mut response = respond_to(request, source, reply.status, reply.reason.as_deref(), Some(tag));
+    if let Some(contact) = contact {
+        response.copy(request, Header::RecordRoute).header(Header::Contact, contact);
+    }
+    let says_what_we_do =
+        [StatusCode::METHOD_NOT_ALLOWED, StatusCode::NOT_IMPLEMENTED].contains(&reply.status);
+    if reply.status.is_success() || says_what_we_do {
+        response.header(Header::Allow, ALLOW);
+    }
+    if reply.status.is_success() {
+        response.header(Header::Supported, b"");
+    }
+    if !server.is_empty() {
+        response.header(Header::Server, server);
+    }
+    let status = Some(reply.status);
+    for (name, value) in reply.headers.iter().filter(|(name, _)| !is_ours(Header::named(name), status)) {
+        response.named(name, value);
+    }
+    if let Some(body) = &reply.body {
+        response.attach(body);
+    }
+    response.finish()
+}
+
+/// The ACK of a 3xx to 6xx: same hop, same branch, same routes as the INVITE, To as in the response (RFC 3261
+/// §17.1.1.3).
+pub(super) fn hop_ack(invite: &Message, response: &Message) -> Bytes {
+    let mut ack = same_hop(invite, &Method::Ack);
+    ack.copy(invite, Header::From).copy(response, Header::To).copy(invite, Header::CallId);
+    write_cseq(&mut ack, invite.cseq().map_or(1, |cseq| cseq.number), &Method::Ack);
+    ack.finish()
+}
+
+/// The CANCEL of an INVITE (RFC 3261 §9.1).
+pub(super) fn cancel(invite: &Message, headers: &[(Bytes, Bytes)]) -> Bytes {
+    let mut cancel = same_hop(invite, &Method::Cancel);
+    cancel.copy(invite, Header::From).copy(invite, Header::To).copy(invite, Header::CallId);
+    write_cseq(&mut cancel, invite.cseq().map_or(1, |cseq| cseq.number), &Method::Cancel);
+    add_headers(&mut cancel, headers);
+    cancel.finish()
+}
+
+fn same_hop(invite: &Message, method: &Method) -> Builder {
+    let mut request = Builder::request(method, &invite.request_uri_bytes());
+    request.copy(invite, Header::Via).header(Header::MaxForwards, b"70").copy(invite, Header::Route);
+    request
+}
