@@ -1,7 +1,7 @@
 //! The whole of sip-core for one shard: bytes and commands in; bytes, events and the next deadline out.
 //!
 //! A request is screened by its source, matched to a transaction, then to a dialog. What the
-//! caller of the endpoint decides comes back as a command on a [`LegKey`](crate::LegKey). After each input and each
+//! caller of the endpoint decides comes back as a command on a [`LegKey`]. After each input and each
 //! command drain [`Endpoint::poll_output`] until [`Output::Timeout`].
 
 mod callee;
