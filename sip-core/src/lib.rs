@@ -8,6 +8,8 @@
 
 pub mod deadline;
 pub mod dialog;
+#[cfg(feature = "driver")]
+pub mod driver;
 pub mod endpoint;
 mod key;
 pub mod message;

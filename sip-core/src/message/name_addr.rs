@@ -89,8 +89,8 @@ fn bracketed(part: &'static str, mut cursor: Cursor<'_>, open: usize) -> Result<
 }
 
 fn bare(part: &'static str, mut cursor: Cursor<'_>) -> Result<NameAddr, ParseError> {
-    let raw = cursor.take_while("a URI", |byte| byte != b';' && !is_blank(byte))?;
-    if raw.iter().any(|byte| matches!(byte, b'?' | b',')) {
+    let raw = cursor.take_while("a URI", |byte| !matches!(byte, b';' | b'?' | b',') && !is_blank(byte))?;
+    if matches!(cursor.peek(), Some(b'?' | b',')) {
         return Err(cursor.error("angle brackets around a URI with ? or ,"));
     }
     let uri = Uri::parse_as(part, raw)?;

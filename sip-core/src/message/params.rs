@@ -25,10 +25,9 @@ impl Params {
         let mut rest = cursor.rest();
         while !rest.is_empty() {
             let before = rest.len();
-            if let Err(expected) = next(&mut rest) {
-                return Err(cursor.error(expected));
-            }
+            let param = next(&mut rest);
             cursor.skip(before - rest.len());
+            param.map_err(|expected| cursor.error(expected))?;
         }
         Ok(params)
     }
@@ -133,7 +132,7 @@ mod tests {
     fn a_fault_names_its_byte() {
         assert_eq!(
             parse(";a=b;;c"),
-            Err(ParseError::Malformed { part: "parameters", offset: 4, expected: "a parameter name" })
+            Err(ParseError::Malformed { part: "parameters", offset: 5, expected: "a parameter name" })
         );
     }
 }

@@ -245,10 +245,8 @@ fn status_line(line: &[u8]) -> Result<Start, ParseError> {
 fn request_line(bytes: &Bytes, line: &[u8], mode: Mode) -> Result<Start, ParseError> {
     let method_end = memchr(b' ', line).ok_or(ParseError::NotSip)?;
     let version_start = memchr::memrchr(b' ', line).map_or(0, |space| space + 1);
-    if !is_token(&line[..method_end])
-        || !is_version(&line[version_start..])
-        || version_start <= method_end + 1
-    {
+    let method = &line[..method_end];
+    if !is_token(method) || !is_version(&line[version_start..]) || version_start <= method_end + 1 {
         return Err(ParseError::NotSip);
     }
     let uri = trim(&line[method_end..version_start]);
@@ -262,7 +260,7 @@ fn request_line(bytes: &Bytes, line: &[u8], mode: Mode) -> Result<Start, ParseEr
         _ => {}
     }
     Ok(Start::Request {
-        method: Method::new(&bytes.slice(..method_end)),
+        method: Method::known(method).unwrap_or_else(|| Method::Other(bytes.slice(..method_end))),
         uri: span(uri_start, uri_start + uri.len()),
         version: span(version_start, line.len()),
     })

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -199,11 +199,22 @@ impl std::str::FromStr for Uri {
 
 /// The IP address that `host` is, with or without brackets around IPv6; `None` for a name.
 pub fn host_ip(host: &[u8]) -> Option<IpAddr> {
+    // Most hosts are names: do not ask the address parser about them.
+    if !host.first().is_some_and(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'[' | b':')) {
+        return None;
+    }
     let text = std::str::from_utf8(host).ok()?;
     match text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(inner) => inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        Some(inner) => inner.parse().ok().or_else(|| three_colons(inner)).map(IpAddr::V6),
         None => text.parse().ok(),
     }
+}
+
+/// The grammar of RFC 3261 has one colon too many before an IPv4 tail; both forms must be read (RFC 5118 §4.10).
+fn three_colons(text: &str) -> Option<Ipv6Addr> {
+    let (head, tail) = text.split_once(":::")?;
+    tail.parse::<Ipv4Addr>().ok()?;
+    format!("{head}::{tail}").parse().ok()
 }
 
 /// Reads `host[:port]` at the start of `text`: the host's length, and where a port would begin.

@@ -33,12 +33,15 @@ impl Via {
     pub fn parse(text: Bytes) -> Result<Via, ParseError> {
         let mut cursor = Cursor::new("Via", &text);
         cursor.skip_blanks();
-        let mut via = sent_through(&mut cursor)?;
+        let (version, mut via) = sent_through(&mut cursor)?;
+        if version != "2.0" {
+            return Err(ParseError::Malformed { part: "Via", offset: 0, expected: "SIP/2.0" });
+        }
         via.params = Params::read(&mut cursor)?;
         Ok(via)
     }
 
-    /// Reads as far as host and port: enough to answer a message whose Via parameters are broken.
+    /// Reads as far as host and port, of any version: enough to answer a message that has other faults.
     pub(crate) fn has_sender(text: &Bytes) -> bool {
         let mut cursor = Cursor::new("Via", text);
         cursor.skip_blanks();
@@ -86,14 +89,14 @@ impl Via {
     }
 }
 
-/// `SIP/2.0/transport host[:port]`.
-fn sent_through(cursor: &mut Cursor<'_>) -> Result<Via, ParseError> {
+/// `SIP/version/transport host[:port]`, and the version.
+fn sent_through(cursor: &mut Cursor<'_>) -> Result<(Bytes, Via), ParseError> {
     let protocol = cursor.take_while("SIP", is_token_byte)?;
     slash(cursor)?;
-    let version = cursor.take_while("2.0", is_token_byte)?;
-    if !protocol.eq_ignore_ascii_case(b"SIP") || version != "2.0" {
+    if !protocol.eq_ignore_ascii_case(b"SIP") {
         return Err(cursor.error("SIP/2.0"));
     }
+    let version = cursor.take_while("a version", is_token_byte)?;
     slash(cursor)?;
     let transport = cursor.take_while("a transport", is_token_byte)?;
     if cursor.skip_blanks() == 0 {
@@ -102,7 +105,7 @@ fn sent_through(cursor: &mut Cursor<'_>) -> Result<Via, ParseError> {
     let length = host_length(cursor.rest()).map_err(|(_, expected)| cursor.error(expected))?;
     let host = cursor.take(length);
     let port = sent_by_port(cursor)?;
-    Ok(Via { transport, host, port, params: Params::default() })
+    Ok((version, Via { transport, host, port, params: Params::default() }))
 }
 
 fn sent_by_port(cursor: &mut Cursor<'_>) -> Result<Option<u16>, ParseError> {

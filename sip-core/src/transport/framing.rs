@@ -93,6 +93,11 @@ impl StreamFramer {
         }
     }
 
+    /// Nothing of a message is held: the stream is between two messages.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.buffer.len()
+    }
+
     /// Takes what was read from the connection. Ignored after an error.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.failed.is_some() {

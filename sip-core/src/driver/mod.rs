@@ -1,0 +1,21 @@
+//! Sockets, clock and resolver for an endpoint: the only part of this crate that touches the outside world.
+//!
+//! [`Sockets`] lives on one current-thread tokio runtime, beside the shard that owns the endpoint: [`Sockets::next`]
+//! gives inputs, and the endpoint's outputs go to [`Sockets::transmit`], [`Sockets::open`] and
+//! [`Sockets::resolve`]. There is a task for each connection and each listener, none for a call.
+
+#![allow(clippy::disallowed_methods)]
+
+mod connections;
+mod counters;
+mod icmp;
+mod resolve;
+mod settings;
+mod sockets;
+mod stream;
+mod udp;
+
+pub use counters::Counters;
+pub use settings::DriverSettings;
+pub use sockets::Sockets;
+pub use udp::Buffers;

@@ -1,0 +1,69 @@
+//! The bounds of the driver.
+
+use std::time::Duration;
+
+/// How much the driver holds and how long it waits. [`DriverSettings::default`] gives every default.
+#[derive(Clone, Debug)]
+pub struct DriverSettings {
+    /// Kernel receive buffer asked for on UDP sockets, in bytes. The kernel caps it at `net.core.rmem_max`; what
+    /// was achieved is read with [`Sockets::buffers`](super::Sockets::buffers). Default 4 MiB.
+    pub receive_buffer: usize,
+    /// The same for sending (`net.core.wmem_max`). Default 1 MiB.
+    pub send_buffer: usize,
+    /// Datagrams that wait while the kernel takes no more; one more is dropped and counted, for the peer or a
+    /// timer repeats it. Default 1,024.
+    pub max_waiting_datagrams: usize,
+    /// Connections at one time, opened and accepted. One more that is accepted is closed at once, one more that is
+    /// to be opened fails. Default 4,096.
+    pub max_connections: usize,
+    /// Of these, accepted from one address. Default 1,024.
+    pub max_connections_per_address: usize,
+    /// Bytes that wait to be written on one connection. One message more closes it: its peer has stopped reading.
+    /// Default 1 MiB.
+    pub max_write_queue: usize,
+    /// Bytes of one message. Default 65,535, what a datagram can hold.
+    pub max_message: usize,
+    /// Things that wait to be read with `next` from connections, listeners, and the resolver. While it is full,
+    /// connections are not read: the peer's sends block, and nothing is lost. Default 1,024.
+    pub inbox: usize,
+    /// How long a TCP connection may take to open. Default 5 s.
+    pub connect_timeout: Duration,
+    /// How long a connection may carry nothing from the peer, not even a keep-alive. It must be longer than a
+    /// transaction lives (RFC 3261 §18). Default 15 min.
+    pub idle_timeout: Duration,
+    /// How long a message may take from its first byte to its last, and an accepted connection to its first
+    /// message. Default 10 s.
+    pub message_timeout: Duration,
+    /// How long one write may stand still. Default 30 s.
+    pub write_timeout: Duration,
+    /// How long one name look-up may take. Default 5 s.
+    pub resolve_timeout: Duration,
+    /// How long an answer of the resolver is used again. The system's resolver does not tell how long it is good
+    /// for. Zero asks each time. Default 30 s.
+    pub resolve_cache: Duration,
+    /// Names looked up at one time, those that wait for one of the helper threads included. One more fails at
+    /// once. Default 256.
+    pub max_lookups: usize,
+}
+
+impl Default for DriverSettings {
+    fn default() -> DriverSettings {
+        DriverSettings {
+            receive_buffer: 4 << 20,
+            send_buffer: 1 << 20,
+            max_waiting_datagrams: 1_024,
+            max_connections: 4_096,
+            max_connections_per_address: 1_024,
+            max_write_queue: 1 << 20,
+            max_message: 65_535,
+            inbox: 1_024,
+            connect_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(15 * 60),
+            message_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(30),
+            resolve_timeout: Duration::from_secs(5),
+            resolve_cache: Duration::from_secs(30),
+            max_lookups: 256,
+        }
+    }
+}
