@@ -6,6 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "rsip")]
+pub mod compat;
 pub mod deadline;
 pub mod dialog;
 #[cfg(feature = "driver")]

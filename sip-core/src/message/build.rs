@@ -25,6 +25,7 @@ pub struct Body {
 #[derive(Debug)]
 pub struct Builder {
     out: BytesMut,
+    /// Written last, so that headers may still follow; its type is empty if it stands among the headers.
     body: Option<Body>,
 }
 
@@ -112,10 +113,15 @@ impl Builder {
         self
     }
 
+    /// Sets the body of a message whose Content-Type is already among its headers.
+    pub fn bare_body(&mut self, body: &[u8]) -> &mut Builder {
+        self.attach(&Body { content_type: Bytes::new(), bytes: Bytes::copy_from_slice(body) })
+    }
+
     /// The message. The builder is empty afterwards.
     pub fn finish(&mut self) -> Bytes {
         let body = self.body.take();
-        if let Some(body) = &body {
+        if let Some(body) = body.as_ref().filter(|body| !body.content_type.is_empty()) {
             self.header(Header::ContentType, &body.content_type);
         }
         let bytes = body.map_or(Bytes::new(), |body| body.bytes);
