@@ -253,3 +253,89 @@ fn copy_to(builder: &mut Builder, request: &Message, tag: Option<&[u8]>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INVITE: &str = "INVITE sip:b@example.com SIP/2.0\r\n\
+        v: SIP/2.0/UDP client.example.com:5070;rport;branch=z9hG4bK1;received=203.0.113.9, SIP/2.0/TCP x;branch=2\r\n\
+        Via: SIP/2.0/UDP\r\n last.example.com\r\nFrom: <sip:a@example.com>;tag=1\r\nt: <sip:b@example.com>\r\n\
+        Call-ID: 1@a\r\nCSeq: 1 INVITE\r\nTimestamp: 54\r\nX-Odd:  as, it;; is \r\n\r\n";
+
+    fn invite() -> Message {
+        Message::parse(Bytes::from_static(INVITE.as_bytes())).unwrap()
+    }
+
+    fn source(address: &str) -> SocketAddr {
+        address.parse().unwrap()
+    }
+
+    #[test]
+    fn a_response_carries_what_the_request_came_with() {
+        let mut builder =
+            respond_to(&invite(), source("198.51.100.1:6060"), StatusCode::RINGING, None, Some(b"t1"));
+        let expected = "SIP/2.0 180 Ringing\r\n\
+            v: SIP/2.0/UDP client.example.com:5070;branch=z9hG4bK1;received=198.51.100.1;rport=6060, \
+            SIP/2.0/TCP x;branch=2\r\nVia: SIP/2.0/UDP last.example.com\r\nFrom: <sip:a@example.com>;tag=1\r\n\
+            t: <sip:b@example.com>;tag=t1\r\nCall-ID: 1@a\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(builder.finish(), expected);
+    }
+
+    #[test]
+    fn a_100_carries_the_timestamp_and_no_tag() {
+        let bytes =
+            respond_to(&invite(), source("198.51.100.1:6060"), StatusCode::TRYING, None, None).finish();
+        let trying = Message::parse(bytes).unwrap();
+        assert_eq!(trying.value(Header::Timestamp).as_deref(), Some(&b"54"[..]));
+        assert_eq!(trying.to().unwrap().tag(), None);
+    }
+
+    #[test]
+    fn the_top_via_is_left_alone_when_it_says_where_it_is() {
+        let text = INVITE.replace("client.example.com:5070;rport;", "[2001:db8::1]:5070;");
+        let request = Message::parse(Bytes::from(text.replace(";received=203.0.113.9", ""))).unwrap();
+        let bytes = respond_to(&request, source("[2001:db8::1]:9"), StatusCode::OK, None, None).finish();
+        assert_eq!(Message::parse(bytes).unwrap().via().unwrap(), request.via().unwrap());
+        let other = respond_to(&request, source("[2001:db8::2]:9"), StatusCode::OK, None, None).finish();
+        let via = Message::parse(other).unwrap().via().unwrap();
+        assert_eq!((via.received(), via.rport()), ("2001:db8::2".parse().ok(), None));
+    }
+
+    #[test]
+    fn a_tag_that_is_there_stays() {
+        let text = INVITE.replace("t: <sip:b@example.com>", "t: <sip:b@example.com>;tag=old");
+        let request = Message::parse(Bytes::from(text)).unwrap();
+        let bytes = respond_to(&request, source("192.0.2.1:1"), StatusCode::OK, None, Some(b"new")).finish();
+        assert_eq!(Message::parse(bytes).unwrap().to().unwrap().tag(), Some(&b"old"[..]));
+    }
+
+    #[test]
+    fn the_body_comes_last_with_its_type_and_length() {
+        let mut builder = Builder::request(&Method::Info, b"sip:b@example.com");
+        let bytes = builder.body("text/plain", b"\r\n\xff").header(Header::Subject, "x").finish();
+        assert_eq!(
+            &bytes[..],
+            b"INFO sip:b@example.com SIP/2.0\r\nSubject: x\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n\r\n\xff"
+        );
+    }
+
+    #[test]
+    fn unknown_headers_are_copied_byte_for_byte() {
+        let bytes = Builder::response(StatusCode::OK, Some(b"Fine")).copy_named(&invite(), b"x-odd").finish();
+        assert_eq!(bytes, "SIP/2.0 200 Fine\r\nX-Odd: as, it;; is\r\nContent-Length: 0\r\n\r\n");
+    }
+
+    #[test]
+    #[cfg_attr(debug_assertions, should_panic(expected = "line end in"))]
+    fn a_value_cannot_smuggle_a_header() {
+        let bytes = Builder::response(StatusCode::OK, None).header(Header::Subject, "x\r\nEvil: y").finish();
+        assert_eq!(bytes, "SIP/2.0 200 OK\r\nSubject: x  Evil: y\r\nContent-Length: 0\r\n\r\n");
+    }
+
+    #[test]
+    fn a_short_message_does_not_hold_a_long_buffer() {
+        let bytes = Builder::response(StatusCode::OK, None).finish();
+        assert!(bytes.try_into_mut().is_ok_and(|buffer| buffer.capacity() < CAPACITY / 2));
+    }
+}

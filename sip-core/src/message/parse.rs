@@ -283,3 +283,142 @@ fn malformed(part: &'static str, offset: usize, expected: &'static str) -> Parse
 fn span(start: usize, end: usize) -> Span {
     start as u32..end as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: impl Into<Bytes>) -> Result<Message, ParseError> {
+        Message::parse(text.into())
+    }
+
+    fn fault(text: impl Into<Bytes>) -> ParseError {
+        parse(text).expect_err("a fault")
+    }
+
+    #[test]
+    fn names_and_values_pass_byte_for_byte_in_order() {
+        let message =
+            parse(&b"FOO sip:a@b SIP/2.0\r\nX-a:1\r\nv:  h\xff  \r\nx-A : 2\r\n\t3\r\n\r\nbody"[..]).unwrap();
+        let fields: Vec<_> = message.fields().map(|field| (field.header, field.name, field.value)).collect();
+        assert_eq!(
+            fields,
+            [
+                (Header::Other, &b"X-a"[..], &b"1"[..]),
+                (Header::Via, &b"v"[..], &b"h\xff"[..]),
+                (Header::Other, &b"x-A"[..], &b"2\r\n\t3"[..]),
+            ]
+        );
+        assert_eq!(message.named(b"X-A").collect::<Vec<_>>(), [&b"1"[..], b"2 3"]);
+        assert_eq!(message.body(), "body");
+    }
+
+    #[test]
+    fn line_ends_before_the_start_line_are_skipped() {
+        assert!(parse("\r\n\r\nBYE sip:a@b SIP/2.0\r\n\r\n").unwrap().bytes().starts_with(b"BYE"));
+    }
+
+    #[test]
+    fn a_datagram_ends_where_its_content_length_says() {
+        let message = parse("BYE sip:a@b SIP/2.0\r\nl: 2\r\n\r\nhi, junk").unwrap();
+        assert_eq!((message.body(), message.bytes().len()), (Bytes::from("hi"), 31));
+        assert_eq!(
+            fault("BYE sip:a@b SIP/2.0\r\nl: 2\r\n\r\nh"),
+            ParseError::Truncated { promised: 2, got: 1 }
+        );
+    }
+
+    #[test]
+    fn a_second_content_length_is_refused_even_if_it_agrees() {
+        for second in ["Content-Length: 0", "l: 0", "CONTENT-LENGTH : 0"] {
+            let text = format!("BYE sip:a@b SIP/2.0\r\nContent-Length: 0\r\n{second}\r\n\r\n");
+            assert_eq!(fault(text), ParseError::Repeated { header: "Content-Length" });
+        }
+        for odd in ["0, 0", "+0", "-1", "0x0", "", "18446744073709551616"] {
+            let text = format!("BYE sip:a@b SIP/2.0\r\nContent-Length: {odd}\r\n\r\n");
+            assert!(matches!(fault(text), ParseError::Malformed { part: "Content-Length", .. }), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_first_line_that_is_none_is_no_sip() {
+        for text in [
+            "",
+            "\r\n",
+            "\r\n\r\n",
+            "BYE",
+            "BYE sip:a@b",
+            "BYE sip:a@b SIP/2.0",
+            "BYE  SIP/2.0\r\n\r\n",
+            " BYE sip:a@b SIP/2.0\r\n\r\n",
+            "B(E sip:a@b SIP/2.0\r\n\r\n",
+            "BYE sip:a@b HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\r\n\r\n",
+            "BYE sip:a@b SIP/2\r\n\r\n",
+            "SIP/2.0 99 Low\r\n\r\n",
+            "SIP/2.0 700 High\r\n\r\n",
+            "SIP/2.0 20 Short\r\n\r\n",
+            "SIP/3.0 200 OK\r\n\r\n",
+            "\u{16}\u{3}\u{1}",
+            "SIP/2.0\r\n\r\n",
+        ] {
+            assert_eq!(fault(text), ParseError::NotSip, "{text:?}");
+            assert!(Message::salvage(text.into()).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_no_field_is_named_by_its_byte() {
+        let part = "header field";
+        for (text, at) in [
+            ("BYE sip:a@b SIP/2.0\r\nVia\r\n\r\n", 24),
+            ("BYE sip:a@b SIP/2.0\r\n: x\r\n\r\n", 21),
+            ("BYE sip:a@b SIP/2.0\r\nBad Name: x\r\n\r\n", 25),
+        ] {
+            let expected = "a name and a colon";
+            assert_eq!(fault(text), ParseError::Malformed { part, offset: at, expected }, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_without_blank_line_or_with_a_bare_cr_is_refused() {
+        for text in [
+            "BYE sip:a@b SIP/2.0\r\n",
+            "BYE sip:a@b SIP/2.0\r\nVia: x",
+            "BYE sip:a@b SIP/2.0\r\nVia: x\r\n",
+            "BYE sip:a@b SIP/2.0\r\nVia: x\r\n y",
+            "BYE sip:a@b SIP/2.0\r\nSubject: x\rEvil: y\r\n\r\n",
+        ] {
+            assert!(matches!(fault(text), ParseError::Malformed { part: "header field", .. }), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_is_refused() {
+        let limits = Limits { max_bytes: 120, max_fields: 3, max_vias: 2 };
+        let read = |fields: &str| {
+            Message::parse_with(format!("BYE sip:a@b SIP/2.0\r\n{fields}\r\n").into(), &limits)
+        };
+        assert!(read("A: 1\r\nB: 2\r\nC: 3\r\n").is_ok());
+        let fault = |fields: &str| read(fields).expect_err("too much");
+        assert_eq!(
+            fault("A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n"),
+            ParseError::TooMany { part: "header fields", limit: 3 }
+        );
+        assert!(read("v: a, b\r\n").is_ok());
+        assert_eq!(fault("v: a, b\r\nv: c\r\n"), ParseError::TooMany { part: "Via values", limit: 2 });
+        let long = "x".repeat(120);
+        assert!(matches!(
+            fault(&format!("A: {long}\r\n")),
+            ParseError::TooLong { part: "message", limit: 120, .. }
+        ));
+    }
+
+    #[test]
+    fn a_clone_shares_bytes_and_index() {
+        let message = parse("BYE sip:a@b SIP/2.0\r\nVia: x\r\n\r\n").unwrap();
+        let clone = message.clone();
+        assert_eq!(clone.bytes().as_ptr(), message.bytes().as_ptr());
+        assert!(Arc::ptr_eq(&clone.fields, &message.fields));
+    }
+}

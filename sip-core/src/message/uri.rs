@@ -391,9 +391,9 @@ fn sip_equivalent(left: &Uri, right: &Uri) -> bool {
 fn params_agree(left: &Uri, right: &Uri) -> bool {
     const NEVER_IN_ONE_ONLY: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
     left.params().all(|(name, value)| {
-        let other = right.params().find(|(known, _)| same_escaped(known, name, true));
-        match other {
-            Some((_, other)) => same_optional(value, other, true),
+        let mut others = right.params().filter(|(known, _)| same_escaped(known, name, true)).peekable();
+        match others.peek() {
+            Some(_) => others.any(|(_, other)| same_optional(value, other, true)),
             None => !NEVER_IN_ONE_ONLY.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())),
         }
     })
@@ -421,4 +421,106 @@ fn tel_equivalent(left: &Uri, right: &Uri) -> bool {
         })
     };
     digits(left) == digits(right) && within(left, right) && within(right, left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(text: &str) -> Uri {
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn every_part_is_found_and_nothing_is_changed() {
+        let text =
+            "sip:john.doe:p%3Aw@[2001:db8::1]:5061;transport=tls;x-c=5a/s/1/8c;lr?Replaces=a%40b&Subject=x";
+        let uri = uri(text);
+        assert_eq!((uri.user(), uri.password()), (Some(&b"john.doe"[..]), Some(&b"p%3Aw"[..])));
+        assert_eq!((uri.host(), uri.port()), (&b"[2001:db8::1]"[..], Some(5061)));
+        assert_eq!((uri.param("TRANSPORT"), uri.param("x-c")), (Some(&b"tls"[..]), Some(&b"5a/s/1/8c"[..])));
+        assert_eq!((uri.param("lr"), uri.param("maddr")), (Some(&b""[..]), None));
+        assert_eq!((uri.header("subject"), uri.headers().is_some()), (Some(&b"x"[..]), true));
+        assert_eq!(uri.to_string(), text);
+        assert_eq!(uri.without_headers(), text.split('?').next().unwrap());
+    }
+
+    #[test]
+    fn other_schemes_are_read_as_far_as_they_go() {
+        let tel = uri("tel:+1-201-555-0123;phone-context=example.com");
+        assert_eq!(
+            (tel.user(), tel.param("phone-context")),
+            (Some(&b"+1-201-555-0123"[..]), Some(&b"example.com"[..]))
+        );
+        assert_eq!((uri("URN:service:sos").scheme(), uri("im:a@b").opaque()), (Scheme::Urn, &b"a@b"[..]));
+    }
+
+    #[test]
+    fn what_is_no_uri_is_refused_with_its_byte() {
+        for (text, offset) in [
+            ("", 0),
+            ("sip", 0),
+            (":a", 0),
+            ("1x:a", 0),
+            ("sip:", 4),
+            ("sip:a@", 6),
+            ("sip:@b", 4),
+            ("sip:a b@c", 5),
+            ("sip:a@b:", 8),
+            ("sip:a@b:x", 8),
+            ("sip:a@b:65536", 8),
+            ("sip:a@b@c", 7),
+            ("sip:a@[::1", 6),
+            ("sip:a@[x]", 6),
+            ("tel:", 4),
+            ("tel:;x", 4),
+            ("urn:", 4),
+            ("sip:a@b\"", 7),
+            ("sip:a@b>", 7),
+        ] {
+            match Uri::parse(Bytes::copy_from_slice(text.as_bytes())) {
+                Err(ParseError::Malformed { offset: found, .. }) => assert_eq!(found, offset, "{text}"),
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+    }
+
+    /// The examples of RFC 3261 §19.1.4.
+    #[test]
+    fn uris_are_equivalent_by_the_examples_of_rfc_3261() {
+        for (left, right) in [
+            ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp"),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
+            ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;newparam=5"),
+            (
+                "sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
+                "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com",
+            ),
+            (
+                "sip:alice@atlanta.com?subject=project%20x&priority=urgent",
+                "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
+            ),
+            ("tel:+1(201)555-0123", "tel:+12015550123"),
+            ("sip:a.c;b=x;b", "sip:a.c;b;b=x"), // forbidden, but a URI must at least equal itself
+        ] {
+            assert!(uri(left).equivalent(&uri(right)) && uri(right).equivalent(&uri(left)), "{left} {right}");
+        }
+        for (left, right) in [
+            ("SIP:ALICE@AtLanTa.CoM;Transport=udp", "sip:alice@AtLanTa.CoM;Transport=UDP"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:6000;transport=tcp"),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com?Subject=next%20meeting"),
+            ("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4"),
+            ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;security=off"),
+            ("sip:a%40b@c.com", "sips:a%40b@c.com"),
+            ("sip:a%3Bb@c.com", "sip:a;b@c.com"),
+            ("tel:+1201;ext=1", "tel:+1201"),
+        ] {
+            assert!(
+                !uri(left).equivalent(&uri(right)) && !uri(right).equivalent(&uri(left)),
+                "{left} {right}"
+            );
+        }
+    }
 }

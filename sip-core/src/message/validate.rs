@@ -114,3 +114,95 @@ impl Message {
 fn malformed(part: &'static str, expected: &'static str) -> ParseError {
     ParseError::Malformed { part, offset: 0, expected }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    const GOOD: &str = "INVITE sip:b@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
+        Max-Forwards: 70\r\nFrom: <sip:a@example.com>;tag=1\r\nTo: <sip:b@example.com>\r\nCall-ID: 1@a\r\n\
+        CSeq: 1 INVITE\r\nContact: <sip:a@192.0.2.1>\r\n\r\n";
+
+    /// The good request with one line made another.
+    fn judged(from: &str, to: &str) -> Result<(), Refusal> {
+        let text = GOOD.replacen(from, to, 1);
+        assert_ne!(text, GOOD);
+        Message::parse(Bytes::from(text)).unwrap().validate_request()
+    }
+
+    fn refusal(from: &str, to: &str) -> (Option<u16>, String) {
+        let refusal = judged(from, to).expect_err("a refusal");
+        (refusal.status().map(StatusCode::code), refusal.phrase().to_owned())
+    }
+
+    #[test]
+    fn a_missing_header_is_named() {
+        for (line, name) in [
+            ("From: <sip:a@example.com>;tag=1\r\n", "From"),
+            ("To: <sip:b@example.com>\r\n", "To"),
+            ("Call-ID: 1@a\r\n", "Call-ID"),
+            ("CSeq: 1 INVITE\r\n", "CSeq"),
+        ] {
+            assert_eq!(refusal(line, ""), (Some(400), format!("missing {name} header field")));
+        }
+    }
+
+    #[test]
+    fn what_an_older_client_leaves_out_is_forgiven() {
+        for line in ["Max-Forwards: 70\r\n", ";branch=z9hG4bK1", ";tag=1", "Contact: <sip:a@192.0.2.1>\r\n"] {
+            assert_eq!(judged(line, ""), Ok(()), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_header_is_named() {
+        for (from, to, part) in [
+            ("SIP/2.0/UDP 192.0.2.1;", "SIP/2.0/UDP 192.0.2.1;;", "Via"),
+            ("<sip:a@example.com>", "<sip:a@example.com", "From"),
+            ("<sip:b@example.com>", "\"b <sip:b@example.com>", "To"),
+            ("1@a", "1 @a", "Call-ID"),
+            ("1@a", "", "Call-ID"),
+            ("1 INVITE", "INVITE", "CSeq"),
+            ("1 INVITE", "2147483648 INVITE", "CSeq"),
+            ("1 INVITE", "1 ACK", "CSeq"),
+            ("1 INVITE", "1 invite", "CSeq"),
+            ("70", "256", "Max-Forwards"),
+            ("70", "seventy", "Max-Forwards"),
+            ("Contact: <sip:a@192.0.2.1>", "Contact: *", "Contact"),
+            ("Contact: <sip:a@192.0.2.1>", "Contact: <sip:a@192.0.2.1>,", "Contact"),
+            ("Contact: ", "Route: sip\r\nContact: ", "Route"),
+            ("Contact: ", "Record-Route: <>\r\nContact: ", "Record-Route"),
+            ("sip:b@example.com SIP", "sip:@ SIP", "Request-URI"),
+            ("sip:b@example.com SIP", "nonsense SIP", "Request-URI"),
+            ("sip:b@example.com SIP", "sip:b@example.com:99999 SIP", "Request-URI"),
+        ] {
+            let (status, phrase) = refusal(from, to);
+            assert_eq!(status, Some(400), "{to}");
+            let named =
+                ["malformed ", "missing "].iter().any(|how| phrase.starts_with(&format!("{how}{part} ")));
+            assert!(named, "{to}: {phrase}");
+        }
+    }
+
+    #[test]
+    fn another_version_is_told_so_before_anything_else() {
+        let text = GOOD.replace("com SIP/2.0", "com SIP/2.1").replace("Call-ID: 1@a\r\n", "");
+        let refusal = Message::parse(Bytes::from(text)).unwrap().validate_request().unwrap_err();
+        assert_eq!(refusal.status(), Some(StatusCode::VERSION_NOT_SUPPORTED));
+    }
+
+    #[test]
+    fn an_ack_and_a_request_from_nowhere_hear_nothing() {
+        let ack = GOOD.replace("INVITE", "ACK").replace("Call-ID: 1@a\r\n", "");
+        let refusal = Message::parse(Bytes::from(ack.clone())).unwrap().validate_request().unwrap_err();
+        assert_eq!((refusal.status(), refusal.phrase()), (None, "missing Call-ID header field"));
+        assert!(Message::salvage(Bytes::from(ack)).is_none());
+        for nowhere in ["", "Via: nonsense\r\n", "Via: SIP/2.0/UDP\r\n"] {
+            let (status, _) =
+                super::tests::refusal("Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n", nowhere);
+            assert_eq!(status, None, "{nowhere}");
+        }
+    }
+}
