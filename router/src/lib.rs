@@ -1,6 +1,7 @@
 //! Fernamt's deciding part: calls, flows, queues, agents, configuration, journal.
 #![forbid(unsafe_code)]
 
+pub mod config;
 #[cfg(feature = "driver")]
 pub mod driver;
 pub mod journal;

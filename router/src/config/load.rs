@@ -1,0 +1,271 @@
+//! From the text of a file to a [`Config`], or to everything that is wrong with it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+use super::agent::Agent;
+use super::flow_toml::FlowSection;
+use super::hours::Hours;
+use super::limits::{Limits, LimitsToml, Machine, warn_of_machine};
+use super::listen::{Listen, ListenToml};
+use super::media::{Media, MediaToml};
+use super::names::{FlowId, HoursId, Names, QueueId};
+use super::node::{JournalConfig, JournalToml, Log, LogToml, Node, NodeToml};
+use super::number::{NumberSection, Numbers};
+use super::problem::{Place, Problem, Problems, Report, Severity, Source};
+use super::prompt::{Files, Prompt, Prompts};
+use super::queue::Queue;
+use super::raw::{Field, Value, join, section};
+use super::scope::{Kind, Scope, Section};
+use super::trunk::Trunk;
+use super::whole::Resolved;
+use super::{Config, Table, program, whole};
+
+/// What a configuration is checked against beside itself.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// What the machine allows.
+    pub machine: Machine,
+    /// Where prompts come from.
+    pub files: Files,
+}
+
+section! {
+    /// One TOML file. Every length of time has its unit in the value: `"200ms"`, `"20s"`, `"1m30s"`, `"2h"`.
+    RootToml "the file" {
+        /// Who this Fernamt is.
+        node,
+        /// Where SIP and the admin pages are heard.
+        listen,
+        /// Addresses, ports and codecs of sound.
+        media,
+        /// How much at once.
+        limits,
+        /// The journal.
+        journal,
+        /// What is logged.
+        log,
+        /// Whom calls come from and go to.
+        trunk,
+        /// Which flow answers which called number.
+        number,
+        /// What happens to a call, step by step.
+        flow,
+        /// How one queue treats its callers.
+        queue,
+        /// People who take calls.
+        agent,
+        /// Opening hours.
+        hours,
+    }
+}
+
+/// Reads, resolves and checks the file at `path`, on this machine. Relative prompts are looked up beside it.
+///
+/// # Errors
+/// Every problem of the file; or one without a key if it cannot be read or is no UTF-8.
+pub fn load(path: &Path, names: &mut Names) -> Result<Config, Problems> {
+    let file = path.display().to_string();
+    let unreadable = |why: String| {
+        let place = Place { line: 1, column: 1 };
+        Problems(vec![Problem {
+            file: file.clone(),
+            place,
+            key: String::new(),
+            text: why,
+            severity: Severity::Error,
+        }])
+    };
+    let bytes = std::fs::read(path)
+        .map_err(|error| unreadable(format!("the file cannot be read: {error}; name one that can")))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        unreadable(format!("byte {} is no UTF-8; save the file as UTF-8", error.utf8_error().valid_up_to()))
+    })?;
+    let base_dir = path.parent().unwrap_or(Path::new(""));
+    parse(&text, &file, base_dir, names, &Surroundings { machine: Machine::here(), files: Files::Disk })
+}
+
+/// As [`load`], from a text. `file` is its name in messages; prompts are looked up in `base_dir`.
+///
+/// `names` keeps ids over reloads and is left as it was when the text is refused.
+///
+/// # Errors
+/// Every problem, warnings among them, in the order of the file. Mistakes of TOML's grammar are told alone: what
+/// follows them cannot be judged.
+pub fn parse(
+    text: &str,
+    file: &str,
+    base_dir: &Path,
+    names: &mut Names,
+    surroundings: &Surroundings,
+) -> Result<Config, Problems> {
+    let (tree, grammar) = DeTable::parse_recoverable(text);
+    let mut report = Report::new(Source::new(file, text));
+    for error in grammar {
+        report.error(&error.span().unwrap_or(0..0), "", error.message().trim().replace('\n', "; "));
+    }
+    if report.has_errors() {
+        return Err(report.finish());
+    }
+    let mut grown = names.clone();
+    let mut report = Report::new(Source::new(file, text));
+    let config = resolve(tree.get_ref(), base_dir, &mut grown, surroundings, &mut report);
+    if report.has_errors() {
+        return Err(report.finish());
+    }
+    grown.generation += 1;
+    let config = Config { generation: grown.generation, warnings: report.finish(), ..config };
+    *names = grown;
+    Ok(config)
+}
+
+/// A section that may be absent, and then has only defaults.
+macro_rules! part {
+    ($section:ident, $field:expr, $empty:ident, $report:ident) => {{
+        let field = &$field;
+        match field.item.as_ref().and_then(|item| item.table(&format!("[{}]", field.key), $report)) {
+            Some(table) => $section::read(table, &field.key, place(field), $report),
+            None => $section::read(&$empty, &field.key, place(field), $report),
+        }
+    }};
+}
+
+/// Everything but the generation and the warnings.
+fn resolve(
+    root: &DeTable<'_>,
+    base_dir: &Path,
+    names: &mut Names,
+    surroundings: &Surroundings,
+    report: &mut Report,
+) -> Config {
+    let raw = RootToml::read(root, "", 0..0, report);
+    let empty = DeTable::new();
+    let node = Node::resolve(&part!(NodeToml, raw.node, empty, report), report);
+    let journal = JournalConfig::resolve(&part!(JournalToml, raw.journal, empty, report), report);
+    let log = Log::resolve(&part!(LogToml, raw.log, empty, report), report);
+    let listen = Listen::resolve(&part!(ListenToml, raw.listen, empty, report), report);
+    let media = Media::resolve(&part!(MediaToml, raw.media, empty, report), &listen, report);
+    let limits_raw = part!(LimitsToml, raw.limits, empty, report);
+    let limits = Limits::resolve(&limits_raw, &listen, &media, &surroundings.machine, report);
+    warn_of_machine(
+        &place(&raw.listen),
+        &place(&raw.media),
+        (&listen, &media),
+        &surroundings.machine,
+        report,
+    );
+
+    let prompts = Prompts::new(&surroundings.files, base_dir, std::mem::take(&mut names.prompts));
+    let mut scope = Scope::gather(root, names, prompts, report);
+    let (resolved, numbers) = resolve_named(&raw, &mut scope);
+    let (prompts, prompt_names) = scope.prompts.finish();
+    names.prompts = prompt_names;
+    Config {
+        generation: 0,
+        node,
+        listen,
+        media,
+        limits,
+        journal,
+        log,
+        warnings: Problems::default(),
+        trunks: table(resolved.trunks, |id| id.index(), |trunk| &trunk.name),
+        flows: table(resolved.flows, |id| id.index(), |flow| &flow.name),
+        queues: table(resolved.queues, |id| id.index(), |queue| &queue.name),
+        agents: table(resolved.agents, |id| id.index(), |agent| &agent.name),
+        hours: table(resolved.hours, |id| id.index(), |hours| &hours.name),
+        prompts: table(prompts, |id| id.index(), |prompt: &Prompt| &prompt.name),
+        numbers,
+        written: written(root, report),
+    }
+}
+
+/// The sections with names, each kind after those it refers to.
+fn resolve_named<'i>(raw: &RootToml<'i>, scope: &mut Scope<'_, 'i>) -> (Resolved, Numbers) {
+    let trunks = each(|scope| &scope.trunks, Trunk::resolve, scope);
+    let hours: BTreeMap<HoursId, Hours> = each(|scope| &scope.hours, Hours::resolve, scope);
+    scope.closed = hours.iter().map(|(id, hours)| (*id, (hours.closed_prompt, hours.closed))).collect();
+    let queues = each(|scope| &scope.queues, Queue::resolve, scope);
+    let agents = each(|scope| &scope.agents, Agent::resolve, scope);
+    let flows: Vec<(FlowId, FlowSection)> =
+        each(|scope| &scope.flows, |section, scope| Some(FlowSection::resolve(section, scope)), scope)
+            .into_iter()
+            .collect();
+    let sections: Vec<_> =
+        raw.number.list().iter().filter_map(|item| NumberSection::resolve(item, scope)).collect();
+
+    let queue_name = |id: QueueId| scope.queues.name(id.index()).to_owned();
+    program::check(&flows, &queue_name, scope.report);
+    let finished = flows.iter().filter_map(|(id, flow)| Some((*id, flow.finished()?))).collect();
+    let resolved = Resolved { trunks, flows: finished, queues, agents, hours };
+    let numbers = whole::numbers(&sections, &resolved, scope);
+    whole::shared_addresses(&resolved.agents, scope);
+    // With a mistake somewhere it is not known what the operator wanted to use.
+    if !scope.report.has_errors() {
+        whole::unused(&numbers, &resolved, scope);
+    }
+    (resolved, numbers)
+}
+
+/// Resolves the sections of one kind.
+fn each<'s, 'i, Id: From<usize> + Ord, T>(
+    pick: impl for<'k> Fn(&'k Scope<'s, 'i>) -> &'k Kind<'i>,
+    resolve: impl Fn(&Section<'i>, &mut Scope<'s, 'i>) -> Option<T>,
+    scope: &mut Scope<'s, 'i>,
+) -> BTreeMap<Id, T> {
+    let sections = pick(scope).sections.clone();
+    let resolved =
+        sections.iter().filter_map(|section| Some((Id::from(section.id), resolve(section, scope)?)));
+    resolved.collect()
+}
+
+fn table<Id, T>(
+    items: impl IntoIterator<Item = (Id, T)>,
+    index: impl Fn(Id) -> usize,
+    name: impl Fn(&T) -> &String,
+) -> Table<T> {
+    Table::new(items.into_iter().map(|(id, item)| (index(id), name(&item).clone(), item)))
+}
+
+/// Where a section stands; the top of the file if it does not.
+fn place(field: &Field<'_>) -> Range<usize> {
+    field.item.as_ref().map_or(0..0, |item| item.value.span())
+}
+
+/// Every key of the file with its value as written. Numbers are keyed by what they match, so that one more of them
+/// does not change all the others.
+fn written(root: &DeTable<'_>, report: &Report) -> BTreeMap<String, String> {
+    let mut written = BTreeMap::new();
+    // A list, not recursion: how deep tables nest is the file's choice.
+    let mut open: Vec<(String, &Value<'_>)> = Vec::new();
+    for (key, value) in root.iter() {
+        match (key.get_ref().as_ref(), value.get_ref()) {
+            ("number", DeValue::Array(sections)) => {
+                open.extend(sections.iter().map(|value| (number_key(value, report), value)));
+            }
+            (name, _) => open.push((name.to_owned(), value)),
+        }
+    }
+    while let Some((path, value)) = open.pop() {
+        match value.get_ref() {
+            DeValue::Table(table) => {
+                open.extend(table.iter().map(|(key, value)| (join(&path, key.get_ref()), value)));
+            }
+            _ => {
+                written.insert(path, report.source.whole(&value.span()));
+            }
+        }
+    }
+    written
+}
+
+fn number_key(value: &Value<'_>, report: &Report) -> String {
+    let part = |key| value.get_ref().get(key).map(|value: &Value<'_>| report.source.whole(&value.span()));
+    match (part("match"), part("trunk")) {
+        (Some(pattern), Some(trunk)) => format!("number {pattern} on {trunk}"),
+        (pattern, _) => format!("number {}", pattern.unwrap_or_default()),
+    }
+}

@@ -1,0 +1,200 @@
+//! The configuration: one TOML file, read, resolved and checked before anything starts (design §9).
+//!
+//! [`load`] gives a [`Config`] in which every name is an id that exists, every time is a `Duration`, every prompt is in
+//! memory; or every [`Problem`] at once, each with its place and cure. Sections stand in a file each: as written
+//! (`…Toml`, whose doc comments are the reference page) and as resolved.
+
+mod address;
+mod agent;
+mod difference;
+mod flow;
+mod flow_toml;
+mod hours;
+mod hours_toml;
+mod limits;
+mod listen;
+mod load;
+mod media;
+mod names;
+mod node;
+mod number;
+mod problem;
+mod program;
+mod prompt;
+mod queue;
+mod raw;
+mod read;
+mod reference;
+mod scope;
+mod trunk;
+mod units;
+mod whole;
+
+use std::collections::BTreeMap;
+
+pub use address::{Address, Template, UriAddress};
+pub use agent::{Agent, Login, RingOrder};
+pub use flow::{Flow, Goto, Step};
+pub use hours::{Because, Day, Hours, Opening, Span};
+pub use limits::{Limits, Machine};
+pub use listen::Listen;
+pub use load::{Surroundings, load, parse};
+pub use media::{Codec, Media};
+pub use names::{AgentId, FlowId, HoursId, Names, PromptId, QueueId, TrunkId};
+pub use node::{JournalConfig, Level, Log, Node, Synchronous};
+pub use number::{Number, Pattern};
+pub use problem::{Place, Problem, Problems, Severity};
+pub use prompt::{Files, Prompt};
+pub use queue::{Queue, Strategy};
+pub use reference::reference;
+pub use trunk::{Source, Trunk};
+
+use sip_core::Sources;
+
+/// One accepted configuration. Never changed: a reload makes a new one.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Rises by one with each configuration this process accepts; the first is 1.
+    pub generation: u64,
+    /// Who this node is.
+    pub node: Node,
+    /// Where SIP and the admin pages are heard.
+    pub listen: Listen,
+    /// Addresses, ports and codecs of sound.
+    pub media: Media,
+    /// How much at once.
+    pub limits: Limits,
+    /// How the journal is written.
+    pub journal: JournalConfig,
+    /// What is logged.
+    pub log: Log,
+    /// What the operator probably meant otherwise.
+    pub warnings: Problems,
+    trunks: Table<Trunk>,
+    flows: Table<Flow>,
+    queues: Table<Queue>,
+    agents: Table<Agent>,
+    hours: Table<Hours>,
+    prompts: Table<Prompt>,
+    numbers: number::Numbers,
+    /// Every key of the file with its value as written; the difference of two configurations is told from it.
+    written: BTreeMap<String, String>,
+}
+
+impl Config {
+    /// The trunk, if this configuration has it.
+    pub fn trunk(&self, id: TrunkId) -> Option<&Trunk> {
+        self.trunks.get(id.index())
+    }
+
+    /// The flow, if this configuration has it.
+    pub fn flow(&self, id: FlowId) -> Option<&Flow> {
+        self.flows.get(id.index())
+    }
+
+    /// The queue, if this configuration has it; a queue that a reload took away is `None` from then on.
+    pub fn queue(&self, id: QueueId) -> Option<&Queue> {
+        self.queues.get(id.index())
+    }
+
+    /// The agent, if this configuration has them.
+    pub fn agent(&self, id: AgentId) -> Option<&Agent> {
+        self.agents.get(id.index())
+    }
+
+    /// The opening hours, if this configuration has them.
+    pub fn hours(&self, id: HoursId) -> Option<&Hours> {
+        self.hours.get(id.index())
+    }
+
+    /// The prompt, if this configuration uses it.
+    pub fn prompt(&self, id: PromptId) -> Option<&Prompt> {
+        self.prompts.get(id.index())
+    }
+
+    /// Trunks, in the order of their names.
+    pub fn trunks(&self) -> impl Iterator<Item = (TrunkId, &Trunk)> {
+        self.trunks.iter().map(|(index, trunk)| (TrunkId::from(index), trunk))
+    }
+
+    /// Flows, in the order of their names.
+    pub fn flows(&self) -> impl Iterator<Item = (FlowId, &Flow)> {
+        self.flows.iter().map(|(index, flow)| (FlowId::from(index), flow))
+    }
+
+    /// Queues, in the order of their names.
+    pub fn queues(&self) -> impl Iterator<Item = (QueueId, &Queue)> {
+        self.queues.iter().map(|(index, queue)| (QueueId::from(index), queue))
+    }
+
+    /// Agents, in the order of their names.
+    pub fn agents(&self) -> impl Iterator<Item = (AgentId, &Agent)> {
+        self.agents.iter().map(|(index, agent)| (AgentId::from(index), agent))
+    }
+
+    /// Opening hours, in the order of their names.
+    pub fn all_hours(&self) -> impl Iterator<Item = (HoursId, &Hours)> {
+        self.hours.iter().map(|(index, hours)| (HoursId::from(index), hours))
+    }
+
+    /// Prompts, in the order of their paths.
+    pub fn prompts(&self) -> impl Iterator<Item = (PromptId, &Prompt)> {
+        self.prompts.iter().map(|(index, prompt)| (PromptId::from(index), prompt))
+    }
+
+    /// Numbers, in the order of the file.
+    pub fn numbers(&self) -> &[Number] {
+        &self.numbers.list
+    }
+
+    /// The number that answers `called` on `trunk`: exact first, then the longest prefix, `*` last.
+    ///
+    /// `called` is the user part of the request URI as it came.
+    pub fn route(&self, trunk: TrunkId, called: &str) -> Option<&Number> {
+        self.numbers.find(trunk, called)
+    }
+
+    /// Who may talk to us, as whom: every trunk's sources under its id.
+    pub fn sources(&self) -> Sources {
+        let mut sources = Sources::new();
+        self.trunks().for_each(|(id, trunk)| trunk.allow(id, &mut sources));
+        sources
+    }
+
+    /// An address as written in the file.
+    pub fn written(&self, address: &Address) -> String {
+        address.written(|id| self.trunk(id).map_or_else(|| format!("#{id}"), |trunk| trunk.name.clone()))
+    }
+}
+
+/// Things by their id; an id of an earlier configuration finds nothing.
+#[derive(Debug, Clone)]
+struct Table<T> {
+    by_id: Vec<Option<T>>,
+    /// Ids in the order of names.
+    order: Vec<usize>,
+}
+
+impl<T> Table<T> {
+    fn new(items: impl IntoIterator<Item = (usize, String, T)>) -> Table<T> {
+        let mut table = Table { by_id: Vec::new(), order: Vec::new() };
+        let mut named = BTreeMap::new();
+        for (index, name, item) in items {
+            if table.by_id.len() <= index {
+                table.by_id.resize_with(index + 1, || None);
+            }
+            table.by_id[index] = Some(item);
+            named.insert(name, index);
+        }
+        table.order = named.into_values().collect();
+        table
+    }
+
+    fn get(&self, index: usize) -> Option<&T> {
+        self.by_id.get(index)?.as_ref()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
+        self.order.iter().filter_map(|&index| Some((index, self.get(index)?)))
+    }
+}

@@ -1,0 +1,184 @@
+//! `[[number]]`: which flow answers which called number.
+
+use std::collections::HashMap;
+
+use super::names::{FlowId, HoursId, TrunkId};
+use super::raw::{Item, section};
+use super::scope::Scope;
+
+section! {
+    /// Which flow answers which called number. An exact number comes before a prefix, a longer prefix before a shorter one, `"*"` last.
+    NumberToml "[[number]]" {
+        /// The called number as the trunk writes it: `"+493012345"`, a prefix `"+4930999*"`, or `"*"` for all; or a list of these. Required.
+        pattern = "match",
+        /// The trunk it comes by, or a list. Default: every trunk that brings calls.
+        trunk,
+        /// The flow that answers. Required.
+        flow,
+        /// Opening hours, a `[hours.NAME]`: outside them its `closed_prompt` and `closed` answer instead. Default: always open.
+        hours,
+    }
+}
+
+/// One called number, or a range of them, on one trunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Number {
+    /// What is matched.
+    pub pattern: Pattern,
+    /// The trunk it comes by. A `[[number]]` with several trunks or patterns becomes several of these.
+    pub trunk: TrunkId,
+    /// The flow that answers.
+    pub flow: FlowId,
+    /// Outside these hours their `closed_prompt` and `closed` answer instead; `None`: always open.
+    pub hours: Option<HoursId>,
+}
+
+/// What a called number is compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Pattern {
+    /// Exactly this.
+    Exact(String),
+    /// Whatever begins so; the empty prefix is `*`.
+    Prefix(String),
+}
+
+impl std::fmt::Display for Pattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Pattern::Exact(number) => f.write_str(number),
+            Pattern::Prefix(prefix) => write!(f, "{prefix}*"),
+        }
+    }
+}
+
+/// Numbers as they are looked up.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Numbers {
+    pub(super) list: Vec<Number>,
+    by_pattern: HashMap<(TrunkId, Pattern), usize>,
+    longest_prefix: usize,
+}
+
+impl Numbers {
+    /// Adds a number; the earlier one if the trunk has that pattern already.
+    pub(super) fn add(&mut self, number: Number) -> Result<(), &Number> {
+        let key = (number.trunk, number.pattern.clone());
+        if let Some(&at) = self.by_pattern.get(&key) {
+            return Err(&self.list[at]);
+        }
+        if let Pattern::Prefix(prefix) = &number.pattern {
+            self.longest_prefix = self.longest_prefix.max(prefix.len());
+        }
+        self.by_pattern.insert(key, self.list.len());
+        self.list.push(number);
+        Ok(())
+    }
+
+    /// Exact first, then the longest prefix, `*` last.
+    pub(super) fn find(&self, trunk: TrunkId, called: &str) -> Option<&Number> {
+        let lookup = |pattern| self.by_pattern.get(&(trunk, pattern)).map(|&at| &self.list[at]);
+        let prefixes =
+            (0..=called.len().min(self.longest_prefix)).rev().filter(|&end| called.is_char_boundary(end));
+        lookup(Pattern::Exact(called.to_owned())).or_else(|| {
+            prefixes.into_iter().find_map(|end| lookup(Pattern::Prefix(called[..end].to_owned())))
+        })
+    }
+}
+
+/// A `[[number]]` as read; whether its trunks can bring calls is checked when all trunks are known.
+pub(super) struct NumberSection<'i> {
+    pub(super) patterns: Vec<(Item<'i>, Pattern)>,
+    /// Empty: every trunk that brings calls.
+    pub(super) trunks: Vec<(Item<'i>, TrunkId)>,
+    pub(super) trunk_named: bool,
+    pub(super) flow: Option<FlowId>,
+    pub(super) hours: Option<HoursId>,
+    pub(super) item: Item<'i>,
+}
+
+impl<'i> NumberSection<'i> {
+    pub(super) fn resolve(item: &Item<'i>, scope: &mut Scope<'_, 'i>) -> Option<NumberSection<'i>> {
+        let table = item.table("[[number]]", scope.report)?;
+        let raw = NumberToml::read(table, &item.key, item.value.span(), scope.report);
+        let such_as = "match = \"+493012345\"";
+        if raw.pattern.required(such_as, scope.report).is_some_and(|item| item.list().is_empty()) {
+            raw.pattern
+                .item
+                .as_ref()
+                .unwrap_or(item)
+                .error(scope.report, format!("matches nothing; write {such_as}"));
+        }
+        let patterns = raw.pattern.list().into_iter().filter_map(|item| {
+            let pattern = pattern(&item, scope)?;
+            Some((item, pattern))
+        });
+        let patterns = patterns.collect();
+        let mut trunks = Vec::new();
+        for item in raw.trunk.list() {
+            let Some(name) = item.text("\"carrier\"", scope.report) else { continue };
+            if let Some(id) = scope.trunk(&item, name) {
+                trunks.push((item, id));
+            }
+        }
+        let flow = raw.flow.required("flow = \"NAME\"", scope.report).cloned();
+        Some(NumberSection {
+            patterns,
+            trunks,
+            trunk_named: raw.trunk.item.is_some(),
+            flow: flow.and_then(|item| {
+                let name = item.text("\"support\"", scope.report)?;
+                scope.flow(&item, name.strip_prefix("flow.").unwrap_or(name))
+            }),
+            hours: raw.hours.item.as_ref().and_then(|item| scope.hours_named(item)),
+            item: item.clone(),
+        })
+    }
+}
+
+fn pattern(item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<Pattern> {
+    let text = item.text("\"+493012345\"", scope.report)?;
+    let (body, prefix) = text.strip_suffix('*').map_or((text, false), |body| (body, true));
+    let why = if body.contains('*') {
+        "a * may stand only at the end; write one [[number]] for each prefix"
+    } else if text.is_empty() {
+        "an empty text matches nothing; write a number, or \"*\" for all"
+    } else if body.contains(|c: char| c.is_whitespace() || c == '@') {
+        "no called number has blanks or an @ in it; write the number as the trunk sends it"
+    } else {
+        let body = body.to_owned();
+        return Some(if prefix { Pattern::Prefix(body) } else { Pattern::Exact(body) });
+    };
+    item.error(scope.report, format!("\"{text}\": {why}"));
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(patterns: &[&str]) -> Numbers {
+        let mut numbers = Numbers::default();
+        for (at, text) in patterns.iter().enumerate() {
+            let pattern = match text.strip_suffix('*') {
+                Some(prefix) => Pattern::Prefix(prefix.to_owned()),
+                None => Pattern::Exact((*text).to_owned()),
+            };
+            let number = Number { pattern, trunk: TrunkId(0), flow: FlowId::from(at), hours: None };
+            numbers.add(number).expect("no pattern twice");
+        }
+        numbers
+    }
+
+    #[test]
+    fn an_exact_number_beats_the_longest_prefix_and_the_star_is_last() {
+        let numbers = numbers(&["*", "+49*", "+4930*", "+493012345"]);
+        let flow = |called| numbers.find(TrunkId(0), called).map(|n| n.flow.0);
+        assert_eq!(flow("+493012345"), Some(3));
+        assert_eq!(flow("+4930123456"), Some(2));
+        assert_eq!(flow("+4989"), Some(1));
+        assert_eq!(flow("112"), Some(0));
+        assert_eq!(flow("ü"), Some(0));
+        assert_eq!(flow(""), Some(0));
+        assert_eq!(numbers.find(TrunkId(1), "112"), None);
+    }
+}

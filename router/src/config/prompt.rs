@@ -1,0 +1,112 @@
+//! Prompt files: found, read and checked while the configuration is loaded, so that no caller meets a missing one.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::names::{Interned, PromptId};
+use super::problem::Report;
+use super::raw::Item;
+
+/// Where files beside the configuration come from.
+#[derive(Debug, Clone, Default)]
+pub enum Files {
+    /// The file system.
+    #[default]
+    Disk,
+    /// These and no others: for tests and the simulated world.
+    Memory(BTreeMap<PathBuf, Vec<u8>>),
+}
+
+/// Prompts are held in memory, coded; nothing longer than about an hour of 16-bit sound at 8 kHz is taken.
+const LARGEST: u64 = 64 << 20;
+
+impl Files {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        match self {
+            Files::Disk => {
+                let about = std::fs::metadata(path)?;
+                if !about.is_file() {
+                    return Err(io::Error::other("it is no file"));
+                }
+                if about.len() > LARGEST {
+                    return Err(io::Error::other("it is larger than 64 MiB"));
+                }
+                std::fs::read(path)
+            }
+            Files::Memory(files) => files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into()),
+        }
+    }
+}
+
+/// A prompt or a piece of music, ready to play.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prompt {
+    /// The path as written.
+    pub name: String,
+    /// The path as opened: a relative one starts at the directory of the configuration.
+    pub path: PathBuf,
+}
+
+/// Prompts met so far.
+pub(super) struct Prompts<'s> {
+    files: &'s Files,
+    base_dir: &'s Path,
+    names: Interned,
+    /// By path as written; `Err` says why a file is of no use.
+    loaded: BTreeMap<String, Result<(PromptId, Prompt), String>>,
+}
+
+impl<'s> Prompts<'s> {
+    pub(super) fn new(files: &'s Files, base_dir: &'s Path, names: Interned) -> Prompts<'s> {
+        Prompts { files, base_dir, names, loaded: BTreeMap::new() }
+    }
+
+    /// The prompt that `item` names; a file of no use is reported at every place that names it.
+    pub(super) fn resolve(&mut self, item: &Item<'_>, report: &mut Report) -> Option<PromptId> {
+        let name = item.text("\"prompts/welcome.wav\"", report)?;
+        if name.is_empty() {
+            item.error(report, "an empty path is no file; write one such as \"prompts/welcome.wav\"");
+            return None;
+        }
+        if !self.loaded.contains_key(name) {
+            let loaded = self.load(name);
+            self.loaded.insert(name.to_owned(), loaded);
+        }
+        match &self.loaded[name] {
+            Ok((id, _)) => Some(*id),
+            Err(why) => {
+                item.error(report, why);
+                None
+            }
+        }
+    }
+
+    /// Every prompt that was of use, and their names.
+    pub(super) fn finish(self) -> (Vec<(PromptId, Prompt)>, Interned) {
+        (self.loaded.into_values().flatten().collect(), self.names)
+    }
+
+    fn load(&mut self, name: &str) -> Result<(PromptId, Prompt), String> {
+        let path = self.base_dir.join(name);
+        let shown = path.display();
+        let bytes = self.files.read(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                format!("there is no file {shown}; put it there, or write the path of one that is")
+            }
+            _ => format!("{shown} cannot be read: {error}; make it a readable WAV file"),
+        })?;
+        check_wav(&bytes)
+            .map_err(|why| format!("{shown} is of no use: {why}; write the path of a WAV file"))?;
+        let id = PromptId::from(self.names.intern(name));
+        Ok((id, Prompt { name: name.to_owned(), path }))
+    }
+}
+
+fn check_wav(bytes: &[u8]) -> Result<(), &'static str> {
+    if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WAVE") {
+        Ok(())
+    } else {
+        Err("it is no WAV file")
+    }
+}

@@ -1,0 +1,66 @@
+//! The reference page of all keys, from the doc comments of the sections as written.
+
+use super::agent::AgentToml;
+use super::flow_toml::{DialToml, FlowToml, HoursStepToml, MenuToml, PlayToml, QueueStepToml, RejectToml};
+use super::hours_toml::HoursToml;
+use super::limits::LimitsToml;
+use super::listen::{BindToml, ListenToml};
+use super::load::RootToml;
+use super::media::MediaToml;
+use super::node::{JournalToml, LogToml, NodeToml};
+use super::number::NumberToml;
+use super::queue::QueueToml;
+use super::raw::SectionDoc;
+use super::trunk::TrunkToml;
+
+/// The page's sections, in the order in which a reader writes a file.
+const SECTIONS: [SectionDoc; 19] = [
+    RootToml::DOC,
+    NodeToml::DOC,
+    ListenToml::DOC,
+    BindToml::DOC,
+    MediaToml::DOC,
+    LimitsToml::DOC,
+    JournalToml::DOC,
+    LogToml::DOC,
+    TrunkToml::DOC,
+    NumberToml::DOC,
+    HoursToml::DOC,
+    FlowToml::DOC,
+    PlayToml::DOC,
+    MenuToml::DOC,
+    QueueStepToml::DOC,
+    DialToml::DOC,
+    HoursStepToml::DOC,
+    RejectToml::DOC,
+    QueueToml::DOC,
+];
+
+const HEAD: &str = "\
+# Every key of the configuration
+
+Made from the doc comments in `router/src/config` by `fernamt reference`; a test fails when this page is stale.
+`fernamt check FILE` tells every mistake of a file at once; `fernamt check FILE --at 2026-12-24T15:00` what a call would
+meet then.
+
+Where a step or a menu says where to go on: `\"flow.NAME\"` goes to that flow and does not come back; `\"queue.NAME\"`
+waits there and then goes on behind the step; `\"next\"` goes on behind the step; `\"hangup\"` hangs up. Besides the
+steps below there are `\"answer\"`, `\"hangup\"` (also `{ answer = {} }`, `{ hangup = {} }`) and `{ goto = \"flow.NAME\" }`.
+";
+
+/// The reference page, in Markdown.
+pub fn reference() -> String {
+    let mut page = HEAD.to_owned();
+    for section in SECTIONS.iter().chain([&AgentToml::DOC]) {
+        page.push_str(&format!("\n## `{}`\n\n{}\n", section.heading, text(section.text)));
+        page.push('\n');
+        for (key, doc) in section.keys {
+            page.push_str(&format!("- **`{key}`**: {}\n", text(doc)));
+        }
+    }
+    page
+}
+
+fn text(lines: &[&str]) -> String {
+    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+}

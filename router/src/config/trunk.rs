@@ -1,0 +1,232 @@
+//! `[trunk.NAME]`: a carrier, an SBC, Teams: whom calls come from and go to.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use sip_core::{PeerId, Sources, Target, Transport};
+
+use super::address::Template;
+use super::media::{Codec, codecs};
+use super::names::TrunkId;
+use super::problem::Report;
+use super::raw::{Item, section};
+use super::read::bounds;
+use super::scope::{Scope, Section};
+
+section! {
+    /// A carrier, an SBC, Teams: whom calls come from and go to.
+    TrunkToml "[trunk.NAME]" {
+        /// Source addresses that speak for this trunk: `"192.0.2.0/24"`, `"192.0.2.1"`, `"192.0.2.1:5060"`. Anything from elsewhere is dropped and counted. The most exact entry of all trunks wins. Default: only the addresses in `send_to` that are literal, with their port.
+        accept_from,
+        /// Where calls by this trunk are sent, tried in order: `"udp:192.0.2.1:5060"`, `"tcp:sbc.example.com"`, `"sbc.example.com"`. Default: none, the trunk only brings calls.
+        send_to,
+        /// Send large requests over UDP too, instead of TCP (RFC 3261 §18.1.1). Default false.
+        udp_only,
+        /// Calls in either direction at once; one more is answered 503, or is the failure of its `dial`. 1 to 1000000. Default: only `limits.max_calls`.
+        max_calls,
+        /// Codecs towards this trunk, best first. Default: `media.codecs`.
+        codecs,
+        /// The number we present as caller on calls sent by this trunk; `{caller}` and `{called}` may stand in it. Default `"{caller}"`.
+        from,
+        /// Longest time to the first response of one target, finding its address and connecting included; then the next target is tried. `"500ms"` to `"32s"`, default `"8s"`.
+        response_timeout,
+        /// Longest time a call sent by this trunk may ring, whatever a step or queue allows (RFC 3261 §16.6 timer C). `"5s"` to `"10m"`, default `"3m"`.
+        answer_timeout,
+    }
+}
+
+/// Whom calls come from and go to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trunk {
+    /// Its name.
+    pub name: String,
+    /// Source addresses that speak for it, as written; [`Trunk::sources`] adds what follows from `send_to`.
+    pub accept_from: Vec<Source>,
+    /// Where calls are sent, tried in order; empty if the trunk only brings calls.
+    pub send_to: Vec<Target>,
+    /// Large requests go over UDP too. Default false.
+    pub udp_only: bool,
+    /// Calls in either direction at once. 1 to 1,000,000; `None`: only the limit of the node.
+    pub max_calls: Option<u32>,
+    /// Codecs towards this trunk, best first; `None`: those of `[media]`.
+    pub codecs: Option<Vec<Codec>>,
+    /// User part of the From of calls we send. Default `{caller}`.
+    pub from: Template,
+    /// Longest time to the first response of one target. 500 ms to 32 s, default 8 s.
+    pub response_timeout: Duration,
+    /// Longest time from our INVITE to its final response. 5 s to 10 min, default 3 min.
+    pub answer_timeout: Duration,
+}
+
+/// Addresses that speak for a trunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Source {
+    /// The addresses.
+    pub net: IpNet,
+    /// Only this source port, if given.
+    pub port: Option<u16>,
+}
+
+impl Trunk {
+    /// Every source of this trunk: `accept_from`, then the literal addresses of `send_to` with their port.
+    ///
+    /// Only with their port: an SBC and a carrier may share a host, and a connection from another port is
+    /// nobody's unless `accept_from` says whose.
+    pub fn sources(&self) -> impl Iterator<Item = Source> {
+        let implied = |target: &Target| {
+            let port = target.port_for(target.transport.unwrap_or(Transport::Udp));
+            Some(Source { net: IpNet::from(target.literal()?), port: Some(port) })
+        };
+        self.accept_from.iter().copied().chain(self.send_to.iter().filter_map(implied))
+    }
+
+    /// Whether a call can come by this trunk.
+    pub fn brings_calls(&self) -> bool {
+        self.sources().next().is_some()
+    }
+
+    /// Adds the trunk's sources under its id.
+    pub fn allow(&self, id: TrunkId, sources: &mut Sources) {
+        for source in self.sources() {
+            sources.allow(source.net, source.port, PeerId::from(id));
+        }
+    }
+
+    pub(super) fn resolve(section: &Section<'_>, scope: &mut Scope<'_, '_>) -> Option<Trunk> {
+        let item = Item { key: section.path.clone(), value: section.value };
+        let table = item.table(&format!("[{}]", section.path), scope.report)?;
+        let raw = TrunkToml::read(table, &section.path, section.span(), scope.report);
+        let id = TrunkId::from(section.id);
+        let accept_from = accept_from(id, &raw.accept_from.list(), scope);
+        let report = &mut *scope.report;
+        let send_to: Vec<Target> =
+            raw.send_to.list().iter().filter_map(|item| target(item, report)).collect();
+        if raw.accept_from.list().is_empty() && raw.send_to.list().is_empty() {
+            report.error(&section.span(), &section.path, "calls can neither come nor go; write accept_from = [\"192.0.2.0/24\"] or send_to = [\"udp:192.0.2.1:5060\"]");
+        }
+        if raw.send_to.list().is_empty() {
+            scope.mute_trunks.insert(id);
+        }
+        let most = raw.max_calls.item.as_ref();
+        Some(Trunk {
+            name: section.name.to_owned(),
+            accept_from,
+            send_to,
+            udp_only: raw.udp_only.boolean(false, report),
+            max_calls: most.and_then(|item| item.integer(1..=1_000_000, "", report)).map(|n| n as u32),
+            codecs: codecs(&raw.codecs, report),
+            from: raw.from.item.as_ref().and_then(|item| from(item, report)).unwrap_or_else(caller),
+            response_timeout: raw.response_timeout.duration(bounds("500ms", "32s", "8s"), report),
+            answer_timeout: raw.answer_timeout.duration(bounds("5s", "10m", "3m"), report),
+        })
+    }
+}
+
+/// A trunk is the peer its sources speak as.
+impl From<TrunkId> for PeerId {
+    fn from(id: TrunkId) -> PeerId {
+        PeerId(u16::try_from(id.0).expect("no configuration with more trunk names is accepted"))
+    }
+}
+
+/// The trunk a peer stands for.
+impl From<PeerId> for TrunkId {
+    fn from(peer: PeerId) -> TrunkId {
+        TrunkId(u32::from(peer.0))
+    }
+}
+
+fn caller() -> Template {
+    Template::parse("{caller}").expect("is a template")
+}
+
+fn accept_from(id: TrunkId, items: &[Item<'_>], scope: &mut Scope<'_, '_>) -> Vec<Source> {
+    let mut sources = Vec::new();
+    for item in items {
+        let Some(source) = source(item, scope.report) else { continue };
+        match scope.sources.insert(source, id) {
+            None => sources.push(source),
+            Some(other) if other == id => {
+                item.error(scope.report, "stands in the list already; take one out")
+            }
+            Some(other) => {
+                let other = scope.trunks.name(other.index());
+                let text = format!(
+                    "belongs to trunk.{other} already, and a call has one trunk; give each its own addresses"
+                );
+                item.error(scope.report, text);
+            }
+        }
+    }
+    sources
+}
+
+fn source(item: &Item<'_>, report: &mut Report) -> Option<Source> {
+    let text = item.text("\"192.0.2.0/24\"", report)?;
+    let Some(source) = parse_source(text) else {
+        item.error(report, format!("\"{text}\" is no address; write ADDRESS/BITS, ADDRESS or ADDRESS:PORT, such as \"192.0.2.0/24\""));
+        return None;
+    };
+    if source.net.prefix_len() == 0 {
+        item.warning(report, format!("\"{text}\" lets the whole world call; write the addresses of the far end, such as \"192.0.2.0/24\""));
+    }
+    if source.net.trunc() != source.net {
+        item.warning(
+            report,
+            format!(
+                "\"{text}\" has more digits than its /{} counts; write \"{}\"",
+                source.net.prefix_len(),
+                source.net.trunc()
+            ),
+        );
+    }
+    Some(Source { net: source.net.trunc(), port: source.port })
+}
+
+fn parse_source(text: &str) -> Option<Source> {
+    if let Ok(net) = text.parse::<IpNet>() {
+        return Some(Source { net, port: None });
+    }
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Some(Source { net: IpNet::from(ip), port: None });
+    }
+    let address = text.parse::<std::net::SocketAddr>().ok().filter(|address| address.port() > 0)?;
+    Some(Source { net: IpNet::from(address.ip()), port: Some(address.port()) })
+}
+
+fn target(item: &Item<'_>, report: &mut Report) -> Option<Target> {
+    let text = item.text("\"udp:192.0.2.1:5060\"", report)?;
+    let why = match text.parse::<Target>() {
+        Ok(target) => match target.transport {
+            Some(other) if !matches!(other, Transport::Udp | Transport::Tcp) => {
+                format!("{other} is not spoken by this version; write udp: or tcp:")
+            }
+            _ if target.literal().is_some_and(|ip| ip.is_unspecified()) => {
+                "nobody is at that address; write the far end's".to_owned()
+            }
+            _ => return Some(target),
+        },
+        Err(error) => error.to_string(),
+    };
+    item.error(report, format!("\"{text}\": {why}"));
+    None
+}
+
+fn from(item: &Item<'_>, report: &mut Report) -> Option<Template> {
+    let text = item.text("\"+493012345\"", report)?;
+    match Template::parse(text) {
+        Ok(template) if !text.is_empty() && !text.contains(['@', ' ', '<', '>', '"']) => Some(template),
+        Ok(_) => {
+            item.error(
+                report,
+                format!("\"{text}\" is no number; write one such as \"+493012345\" (default \"{{caller}}\")"),
+            );
+            None
+        }
+        Err(why) => {
+            item.error(report, format!("\"{text}\": {why}"));
+            None
+        }
+    }
+}

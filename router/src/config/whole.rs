@@ -1,0 +1,228 @@
+//! What can be judged only when every section is known: numbers and their trunks, shared addresses, what nobody uses.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::address::Address;
+use super::agent::Agent;
+use super::flow::{Flow, Goto, Step};
+use super::hours::Hours;
+use super::names::{AgentId, FlowId, HoursId, QueueId, TrunkId};
+use super::number::{Number, NumberSection, Numbers};
+use super::queue::Queue;
+use super::raw::Item;
+use super::scope::{Kind, Scope};
+use super::trunk::Trunk;
+
+/// The sections that could be resolved.
+pub(super) struct Resolved {
+    pub(super) trunks: BTreeMap<TrunkId, Trunk>,
+    pub(super) flows: BTreeMap<FlowId, Flow>,
+    pub(super) queues: BTreeMap<QueueId, Queue>,
+    pub(super) agents: BTreeMap<AgentId, Agent>,
+    pub(super) hours: BTreeMap<HoursId, Hours>,
+}
+
+/// Spreads `[[number]]` sections over their trunks and patterns; reports what no call could reach.
+pub(super) fn numbers(
+    sections: &[NumberSection<'_>],
+    resolved: &Resolved,
+    scope: &mut Scope<'_, '_>,
+) -> Numbers {
+    let mut numbers = Numbers::default();
+    let bringing: Vec<TrunkId> =
+        resolved.trunks.iter().filter(|(_, trunk)| trunk.brings_calls()).map(|(id, _)| *id).collect();
+    for section in sections {
+        for (item, id) in &section.trunks {
+            if resolved.trunks.get(id).is_some_and(|trunk| !trunk.brings_calls()) {
+                let name = scope.trunks.name(id.index());
+                item.error(
+                    scope.report,
+                    format!("trunk.{name} brings no calls; give it accept_from = [\"192.0.2.0/24\"]"),
+                );
+            }
+        }
+        let trunks: Vec<TrunkId> = if section.trunk_named {
+            section.trunks.iter().map(|(_, id)| *id).collect()
+        } else {
+            bringing.clone()
+        };
+        if trunks.is_empty() && !section.trunk_named && !scope.report.has_errors() {
+            section
+                .item
+                .error(scope.report, "no trunk brings calls; give one accept_from = [\"192.0.2.0/24\"]");
+        }
+        let Some(flow) = section.flow else { continue };
+        for (item, pattern) in &section.patterns {
+            for &trunk in &trunks {
+                let number = Number { pattern: pattern.clone(), trunk, flow, hours: section.hours };
+                if numbers.add(number).is_err() {
+                    let name = scope.trunks.name(trunk.index());
+                    let text = format!("\"{pattern}\" is answered on trunk.{name} already; take one out");
+                    item.error(scope.report, text);
+                }
+            }
+        }
+    }
+    numbers
+}
+
+/// Two agents at one address are two agents who pick up each other's calls.
+pub(super) fn shared_addresses(agents: &BTreeMap<AgentId, Agent>, scope: &mut Scope<'_, '_>) {
+    let mut owners: BTreeMap<&Address, AgentId> = BTreeMap::new();
+    let in_file: Vec<AgentId> =
+        scope.agents.sections.iter().map(|section| AgentId::from(section.id)).collect();
+    for id in in_file {
+        let Some(agent) = agents.get(&id) else { continue };
+        for (at, address) in agent.call.iter().enumerate() {
+            let Some(other) = owners.insert(address, id).and_then(|other| agents.get(&other)) else {
+                continue;
+            };
+            if agent.shared && other.shared {
+                continue;
+            }
+            let text = format!(
+                "agent.{} has this address too, and would be rung for both; write another, or shared = true with each",
+                other.name
+            );
+            report_call(agent, at, &text, scope);
+        }
+    }
+}
+
+/// Reports at the agent's `call`, or at the entry of it when it is a list.
+fn report_call(agent: &Agent, at: usize, text: &str, scope: &mut Scope<'_, '_>) {
+    let Some(section) = scope.agents.sections.iter().find(|section| section.name == agent.name) else {
+        return;
+    };
+    let Some(value) = section.value.get_ref().get("call") else { return };
+    let item = Item { key: format!("{}.call", section.path), value };
+    let entries = item.list();
+    entries.get(at).unwrap_or(&item).error(scope.report, text);
+}
+
+/// Warns of what is written and has no effect.
+pub(super) fn unused(numbers: &Numbers, resolved: &Resolved, scope: &mut Scope<'_, '_>) {
+    let used = Used::by(numbers, resolved);
+    let report = &mut *scope.report;
+    let mut warn = |kind: &Kind<'_>, used: &dyn Fn(usize) -> bool, text: &str| {
+        for section in kind.sections.iter().filter(|section| !used(section.id)) {
+            report.warning(&section.span(), &section.path, text);
+        }
+    };
+    warn(
+        &scope.flows,
+        &|id| used.flows.contains(&FlowId::from(id)),
+        "no number and no step leads here; take it out, or name it",
+    );
+    warn(
+        &scope.queues,
+        &|id| used.queues.contains(&QueueId::from(id)),
+        "no step leads here; take it out, or name it in a flow",
+    );
+    warn(
+        &scope.hours,
+        &|id| used.hours.contains(&HoursId::from(id)),
+        "nobody asks for these hours; take them out, or name them",
+    );
+    warn(
+        &scope.trunks,
+        &|id| used.trunks.contains(&TrunkId::from(id)),
+        "no number, dial or agent names it; take it out, or name it",
+    );
+    let served: BTreeSet<QueueId> =
+        resolved.agents.values().flat_map(|agent| agent.queues.iter().copied()).collect();
+    warn(
+        &scope.queues,
+        &|id| served.contains(&QueueId::from(id)),
+        "no agent serves it, callers would only wait; name it in agent.NAME.queues",
+    );
+    if numbers.list.is_empty() {
+        report.warning(
+            &(0..0),
+            "number",
+            "no number is answered, every call will be refused with 404; add a [[number]]",
+        );
+    }
+}
+
+/// What can be reached from the numbers, and whom the agents are called by.
+#[derive(Default)]
+struct Used {
+    flows: BTreeSet<FlowId>,
+    queues: BTreeSet<QueueId>,
+    hours: BTreeSet<HoursId>,
+    trunks: BTreeSet<TrunkId>,
+}
+
+impl Used {
+    fn by(numbers: &Numbers, resolved: &Resolved) -> Used {
+        let mut used = Used::default();
+        let agents = resolved.agents.values().flat_map(|agent| &agent.call);
+        agents.for_each(|address| used.address(address));
+        for number in &numbers.list {
+            used.trunks.insert(number.trunk);
+            used.goto(Goto::Flow(number.flow), resolved);
+            number.hours.into_iter().for_each(|hours| used.hours(hours, resolved));
+        }
+        used
+    }
+
+    fn address(&mut self, address: &Address) {
+        if let Address::Number { trunk, .. } = address {
+            self.trunks.insert(*trunk);
+        }
+    }
+
+    fn hours(&mut self, id: HoursId, resolved: &Resolved) {
+        if self.hours.insert(id)
+            && let Some(hours) = resolved.hours.get(&id)
+        {
+            self.goto(hours.closed, resolved);
+        }
+    }
+
+    /// Follows a way; flows are visited from a list, so that a long chain of them is no deep recursion.
+    fn goto(&mut self, goto: Goto, resolved: &Resolved) {
+        let mut ways = vec![goto];
+        while let Some(goto) = ways.pop() {
+            match goto {
+                Goto::Next | Goto::Hangup => {}
+                Goto::Queue(queue) => ways.extend(self.queue(queue, resolved)),
+                Goto::Flow(flow) => {
+                    if self.flows.insert(flow)
+                        && let Some(flow) = resolved.flows.get(&flow)
+                    {
+                        flow.steps.iter().for_each(|step| self.step(step, &mut ways, resolved));
+                    }
+                }
+            }
+        }
+    }
+
+    fn queue(&mut self, id: QueueId, resolved: &Resolved) -> Option<Goto> {
+        self.queues.insert(id);
+        // A closed queue overflows; where its hours lead is of no account there.
+        self.hours.extend(resolved.queues.get(&id).and_then(|queue| queue.hours));
+        None
+    }
+
+    fn step(&mut self, step: &Step, ways: &mut Vec<Goto>, resolved: &Resolved) {
+        match step {
+            Step::Menu { keys, otherwise, .. } => {
+                ways.extend(keys.iter().map(|(_, goto)| *goto));
+                ways.push(*otherwise);
+            }
+            Step::Queue { queue, .. } => ways.extend(self.queue(*queue, resolved)),
+            Step::Dial { address, on_busy, on_no_answer, on_failure, .. } => {
+                self.address(address);
+                ways.extend([on_busy, on_no_answer, on_failure].into_iter().flatten());
+            }
+            Step::Hours { hours, closed, .. } => {
+                self.hours.insert(*hours);
+                ways.push(*closed);
+            }
+            Step::Goto(goto) => ways.push(*goto),
+            Step::Answer | Step::Play { .. } | Step::Reject { .. } | Step::Hangup => {}
+        }
+    }
+}
