@@ -1,0 +1,390 @@
+//! Offer and answer (RFC 3264): one leg's side of it.
+//!
+//! Every answer is made from the offer at hand and our policy, never from an older exchange; what is carried over is
+//! only what the RFC says must stay: session id, version, order of the media, meaning of payload numbers.
+
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+
+use super::description::{Connection, Description, Direction, Media, MediaKind, Origin, Rtcp};
+use super::far_end::FarEnd;
+use super::payload::{self, Numbered, Numbers};
+use super::{NegotiationError, Policy, Stream};
+use crate::Codec;
+
+/// One leg's offer/answer state: what was agreed, and whether an offer of ours waits for its answer.
+#[derive(Debug, Clone)]
+pub struct Negotiation {
+    policy: Policy,
+    local: SocketAddr,
+    /// `o=` names the session, so its address stays when `local` moves (RFC 8866 §5.2).
+    origin: IpAddr,
+    session_id: u64,
+    version: u64,
+    /// The last description we sent; a different one gets the next version.
+    sent: Option<Bytes>,
+    /// What we would like, before the far end has its say.
+    wanted: Direction,
+    numbers: Numbers,
+    /// The media of this session as we last described them; their number and order stay (RFC 3264 §8).
+    media: Vec<Media>,
+    /// Which of them is the audio, and what its numbers mean.
+    audio: usize,
+    described: Option<Numbered>,
+    offered: Option<Offered>,
+    agreed: Option<Stream>,
+}
+
+/// An offer of ours. It stays after its answer until the next exchange: each fork may answer it (RFC 3261 §13.2.2.4).
+#[derive(Debug, Clone)]
+struct Offered {
+    numbered: Numbered,
+    audio: Media,
+    wanted_before: Direction,
+    answered: bool,
+}
+
+/// The medium of an offer that we take, and how.
+struct Choice {
+    index: usize,
+    codec: Codec,
+    number: u8,
+    event: Option<u8>,
+    mux: bool,
+    far_end: FarEnd,
+}
+
+impl Negotiation {
+    /// A leg that has agreed on nothing yet.
+    ///
+    /// `local` is the address the far end shall send RTP to. `session_id` goes into `o=` and should be unique for this
+    /// host (random or a time); its top bit is ignored (RFC 3264 §5).
+    #[must_use]
+    pub fn new(policy: Policy, local: SocketAddr, session_id: u64) -> Self {
+        Negotiation {
+            policy,
+            local,
+            origin: local.ip(),
+            session_id: session_id & (u64::MAX >> 1),
+            version: 1,
+            sent: None,
+            wanted: Direction::SendRecv,
+            numbers: Numbers::default(),
+            media: Vec::new(),
+            audio: 0,
+            described: None,
+            offered: None,
+            agreed: None,
+        }
+    }
+
+    /// What was agreed last. A failed exchange leaves it as it was.
+    #[must_use]
+    pub fn stream(&self) -> Option<&Stream> {
+        self.agreed.as_ref()
+    }
+
+    /// The last offer or answer we made, to be repeated where the same description has to go out again.
+    #[must_use]
+    pub fn last_description(&self) -> Option<&Bytes> {
+        self.sent.as_ref()
+    }
+
+    /// What this leg may agree to.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Changes the address the far end shall send to, from the next description on.
+    pub fn set_local(&mut self, local: SocketAddr) {
+        self.local = local;
+    }
+
+    /// Puts a codec first, from the next exchange on: that of the other leg, so that nothing has to be converted. A
+    /// codec the policy does not allow is not added.
+    pub fn prefer(&mut self, codec: Codec) {
+        self.policy.codecs.sort_by_key(|&known| known != codec);
+    }
+
+    /// Whether an offer of ours waits for its answer.
+    #[must_use]
+    pub fn awaits_answer(&self) -> bool {
+        self.offered.as_ref().is_some_and(|offered| !offered.answered)
+    }
+
+    /// Looks at an offer without answering it: the codecs in common, in the far end's order.
+    ///
+    /// # Errors
+    /// What [`answer`](Self::answer) would say.
+    pub fn examine(&self, offer: &[u8]) -> Result<Vec<Codec>, NegotiationError> {
+        let offer = self.read_offer(offer)?;
+        let choice = self.choose(&offer)?;
+        let common = payload::codecs(&offer.media[choice.index]).map(|(codec, _)| codec);
+        Ok(common.filter(|codec| self.policy.codecs.contains(codec)).collect())
+    }
+
+    /// Answers an offer (RFC 3264 §6): the answer to send and what is agreed by it.
+    ///
+    /// Of all media one audio is taken, the one agreed before if it can be, else the first; the others are refused
+    /// with port 0. Of its codecs the one our policy likes best is answered, alone. `sendonly` is answered with
+    /// `recvonly`, `inactive` with `inactive`, and `0.0.0.0` is read as "does not receive".
+    ///
+    /// # Errors
+    /// `Unreadable`, or why no medium can be taken; `Glare` while an offer of ours is unanswered. Nothing changes then.
+    pub fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Stream), NegotiationError> {
+        let offer = self.read_offer(offer)?;
+        let choice = self.choose(&offer)?;
+        self.numbers.learn(choice.codec, choice.number, choice.event);
+        let numbered = Numbered { codecs: vec![(choice.codec, choice.number)], event: choice.event };
+        let direction = choice.far_end.direction.reversed().and(self.wanted);
+        let protocol = &offer.media[choice.index].protocol;
+        let audio = self.describe(protocol, &numbered, direction, choice.mux);
+        self.media = offer.media.iter().map(Media::refused).collect();
+        self.media[choice.index] = audio;
+        self.audio = choice.index;
+        self.described = Some(numbered);
+        self.offered = None;
+        let stream = self.stream_of(&choice, choice.number, direction, !choice.far_end.direction.receives());
+        self.agreed = Some(stream.clone());
+        Ok((self.publish(), stream))
+    }
+
+    /// Offers (RFC 3264 §5, §8): what our policy allows while nothing is agreed, later what we described last, unchanged
+    /// and with the same version, as a session refresh must (RFC 4028 §7.4).
+    pub fn offer(&mut self) -> Bytes {
+        match (&self.described, self.media.get(self.audio)) {
+            (Some(numbered), Some(audio)) => {
+                let (numbered, mux) = (numbered.clone(), audio.rtcp_mux);
+                self.offer_numbered(numbered, audio.direction.unwrap_or_default(), self.wanted, mux)
+            }
+            _ => self.offer_like(self.wanted, &[]),
+        }
+    }
+
+    /// Offers with a direction of our choice: `SendRecv`, or a hold (`SendOnly` with music, `Inactive`; Teams knows
+    /// only `Inactive`), which lasts until the next `offer_like`.
+    ///
+    /// `codecs` are listed in their order as far as the policy allows; none means all of the policy. For an offer in a
+    /// 200 to a re-INVITE without one use `SendRecv` and none: the far end may want to end a hold (RFC 3261 §14.2).
+    pub fn offer_like(&mut self, wanted: Direction, codecs: &[Codec]) -> Bytes {
+        let mut allowed: Vec<Codec> =
+            codecs.iter().copied().filter(|codec| self.policy.codecs.contains(codec)).collect();
+        if allowed.is_empty() {
+            allowed.clone_from(&self.policy.codecs);
+        }
+        let numbered = self.numbers.give(&allowed, self.policy.telephone_event);
+        let mux = self.agreed.as_ref().is_some_and(|agreed| agreed.rtcp_mux);
+        self.offer_numbered(numbered, wanted, wanted, mux)
+    }
+
+    /// Takes the answer to our offer (RFC 3264 §7). A second answer to the same offer, as forks and a 200 after a 183
+    /// bring, replaces the first.
+    ///
+    /// # Errors
+    /// `Unreadable`, `Unasked`, `Mismatch`, `Refused`, or why the audio cannot be used. What was agreed before stays,
+    /// and so does the offer: another fork may do better. [`withdraw`](Self::withdraw) ends it.
+    pub fn accept(&mut self, answer: &[u8]) -> Result<Stream, NegotiationError> {
+        let offered = self.offered.as_ref().ok_or(NegotiationError::Unasked)?;
+        let answer = Description::parse(answer)?;
+        let choice = self.read_answer(offered, &answer)?;
+        let ours = offered.audio.direction.unwrap_or_default();
+        let direction = choice.far_end.direction.reversed().and(ours);
+        let holds = ours.sends() && !choice.far_end.direction.receives();
+        let receive = offered.numbered.codecs.iter().find(|(codec, _)| *codec == choice.codec);
+        let receive = receive.map_or(choice.number, |&(_, number)| number);
+        let event = offered.numbered.event;
+        let mut stream = self.stream_of(&choice, receive, direction, holds);
+        stream.receive_event = stream.send_event.and(event);
+        self.numbers.learn(choice.codec, receive, event);
+        self.settle();
+        self.agreed = Some(stream.clone());
+        Ok(stream)
+    }
+
+    /// Our offer came to nothing (any final response but 2xx): what was agreed before holds, also its direction.
+    pub fn withdraw(&mut self) {
+        if let Some(offered) = self.offered.take().filter(|offered| !offered.answered) {
+            self.wanted = offered.wanted_before;
+        }
+    }
+
+    fn read_offer(&self, offer: &[u8]) -> Result<Description, NegotiationError> {
+        if self.awaits_answer() {
+            return Err(NegotiationError::Glare);
+        }
+        Ok(Description::parse(offer)?)
+    }
+
+    /// The first medium that can be taken; the error is that of the first audio that could not.
+    fn choose(&self, offer: &Description) -> Result<Choice, NegotiationError> {
+        let before = self.agreed.as_ref().map(|_| self.audio).filter(|&index| index < offer.media.len());
+        let order = before.into_iter().chain((0..offer.media.len()).filter(|&index| Some(index) != before));
+        let mut first_error = None;
+        for index in order {
+            let media = &offer.media[index];
+            if media.kind != MediaKind::Audio || media.port == 0 {
+                continue;
+            }
+            match self.consider(offer, index) {
+                Ok(choice) => return Ok(choice),
+                Err(error) => _ = first_error.get_or_insert(error),
+            }
+        }
+        Err(first_error.unwrap_or_else(|| NegotiationError::NoAudio { offered: kinds(offer) }))
+    }
+
+    fn consider(&self, offer: &Description, index: usize) -> Result<Choice, NegotiationError> {
+        let media = &offer.media[index];
+        check_protocol(media)?;
+        let mut in_our_order = self.policy.codecs.iter();
+        let (codec, number) = in_our_order
+            .find_map(|ours| payload::codecs(media).find(|(theirs, _)| theirs == ours))
+            .ok_or_else(|| self.no_common_codec(media))?;
+        let event = self.policy.telephone_event.then(|| payload::events(media, codec.clock_rate())).flatten();
+        let mux = self.policy.rtcp_mux && media.rtcp_mux;
+        let far_end = FarEnd::read(offer, media, self.local.ip(), mux)?;
+        Ok(Choice { index, codec, number, event, mux, far_end })
+    }
+
+    fn no_common_codec(&self, media: &Media) -> NegotiationError {
+        NegotiationError::NoCommonCodec { theirs: payload::names(media), ours: self.policy.codecs.clone() }
+    }
+
+    /// Checks an answer against the offer: one medium for each, in order, and of our codecs only (RFC 3264 §6).
+    fn read_answer(&self, offered: &Offered, answer: &Description) -> Result<Choice, NegotiationError> {
+        let ours = self.lines_with(&offered.audio);
+        if answer.media.len() != ours.len() {
+            let text = format!("{} m= lines for {} offered", answer.media.len(), ours.len());
+            return Err(NegotiationError::Mismatch(text));
+        }
+        if let Some((theirs, ours)) = answer.media.iter().zip(&ours).find(|(a, b)| a.kind != b.kind) {
+            let text = format!("m={} where m={} was offered", theirs.kind.name(), ours.kind.name());
+            return Err(NegotiationError::Mismatch(text));
+        }
+        let media = &answer.media[self.audio];
+        if media.port == 0 {
+            return Err(NegotiationError::Refused);
+        }
+        check_protocol(media)?;
+        let (codec, number) = payload::codecs(media)
+            .find(|(theirs, _)| offered.numbered.codecs.iter().any(|(ours, _)| ours == theirs))
+            .ok_or_else(|| self.no_common_codec(media))?;
+        let event = offered.numbered.event.and_then(|_| payload::events(media, codec.clock_rate()));
+        let mux = offered.audio.rtcp_mux && media.rtcp_mux;
+        let far_end = FarEnd::read(answer, media, self.local.ip(), mux)?;
+        Ok(Choice { index: self.audio, codec, number, event, mux, far_end })
+    }
+
+    fn stream_of(&self, choice: &Choice, receive: u8, direction: Direction, remote_holds: bool) -> Stream {
+        let far_end = &choice.far_end;
+        Stream {
+            remote: far_end.rtp,
+            remote_rtcp: far_end.rtcp,
+            rtcp_mux: choice.mux,
+            codec: choice.codec,
+            send_payload_type: choice.number,
+            receive_payload_type: receive,
+            send_event: choice.event,
+            receive_event: choice.event,
+            direction,
+            ptime: far_end.ptime.unwrap_or(self.policy.ptime),
+            remote_holds,
+            rtcp_wanted: far_end.rtcp_wanted,
+        }
+    }
+
+    fn offer_numbered(
+        &mut self,
+        numbered: Numbered,
+        direction: Direction,
+        wanted: Direction,
+        mux: bool,
+    ) -> Bytes {
+        let wanted_before = match &self.offered {
+            Some(offered) if !offered.answered => offered.wanted_before,
+            _ => self.wanted,
+        };
+        let protocol = self.media.get(self.audio).map_or("RTP/AVP", |media| media.protocol.as_str());
+        let audio = self.describe(protocol, &numbered, direction, mux);
+        self.wanted = wanted;
+        let lines = self.lines_with(&audio);
+        self.offered = Some(Offered { numbered, audio, wanted_before, answered: false });
+        self.publish_lines(lines)
+    }
+
+    /// The media of the session with this audio in its place.
+    fn lines_with(&self, audio: &Media) -> Vec<Media> {
+        let mut lines = self.media.clone();
+        match lines.get_mut(self.audio) {
+            Some(line) => *line = audio.clone(),
+            None => lines.push(audio.clone()),
+        }
+        lines
+    }
+
+    /// The offer that was answered is the session's description from now on.
+    fn settle(&mut self) {
+        if let Some(offered) = &mut self.offered {
+            offered.answered = true;
+            let audio = offered.audio.clone();
+            self.described = Some(offered.numbered.clone());
+            self.media = self.lines_with(&audio);
+        }
+    }
+
+    fn describe(&self, protocol: &str, numbered: &Numbered, direction: Direction, mux: bool) -> Media {
+        let mut media = Media::new(MediaKind::Audio, self.local.port(), protocol, numbered.formats());
+        media.direction = Some(direction);
+        media.ptime = Some(self.policy.ptime);
+        media.rtcp_mux = mux;
+        let port = self.local.port().checked_add(1).filter(|_| !mux);
+        media.rtcp = port.map(|port| Rtcp { port, address: None });
+        media
+    }
+
+    fn publish(&mut self) -> Bytes {
+        self.publish_lines(self.media.clone())
+    }
+
+    /// The same version for the same description, the next for another (RFC 3264 §8).
+    fn publish_lines(&mut self, media: Vec<Media>) -> Bytes {
+        let mut description = Description {
+            origin: Origin {
+                user: "-".into(),
+                session_id: self.session_id.to_string(),
+                version: self.version.to_string(),
+                address: self.origin.to_string(),
+            },
+            connection: Some(Connection::Ip(self.local.ip())),
+            direction: None,
+            rtcp_senders: None,
+            rtcp_receivers: None,
+            attributes: Vec::new(),
+            media,
+        };
+        let mut bytes = description.write();
+        if self.sent.as_ref().is_some_and(|sent| *sent != bytes) {
+            self.version += 1;
+            description.origin.version = self.version.to_string();
+            bytes = description.write();
+        }
+        self.sent = Some(bytes.clone());
+        bytes
+    }
+}
+
+/// AVPF is AVP with earlier feedback (RFC 4585 §4): who offers it takes plain RTP from us as well.
+fn check_protocol(media: &Media) -> Result<(), NegotiationError> {
+    let known = ["RTP/AVP", "RTP/AVPF"].iter().any(|known| media.protocol.eq_ignore_ascii_case(known));
+    if known { Ok(()) } else { Err(NegotiationError::Transport { protocol: media.protocol.clone() }) }
+}
+
+fn kinds(description: &Description) -> String {
+    let kind = |media: &Media| format!("m={} {}", media.kind.name(), media.port);
+    if description.media.is_empty() {
+        return "there is no m= line".to_owned();
+    }
+    description.media.iter().map(kind).collect::<Vec<_>>().join(", ")
+}

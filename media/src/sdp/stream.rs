@@ -1,0 +1,55 @@
+//! What we are willing to agree to, and what was agreed.
+
+use std::net::SocketAddr;
+
+use super::Direction;
+use crate::Codec;
+
+/// What one leg may agree to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Allowed codecs, the one we like best first: of the codecs in an offer this order decides. Default PCMA, PCMU.
+    pub codecs: Vec<Codec>,
+    /// Whether RFC 4733 telephone events are offered and answered. Default true.
+    pub telephone_event: bool,
+    /// Milliseconds per packet we ask to receive. 10 to 200, default 20.
+    pub ptime: u8,
+    /// Whether `a=rtcp-mux` is answered when the far end offers it (RFC 5761). We never offer it first: not every
+    /// trunk that may answer it does so well. Default true.
+    pub rtcp_mux: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy { codecs: Codec::ALL.to_vec(), telephone_event: true, ptime: 20, rtcp_mux: true }
+    }
+}
+
+/// What was agreed for one leg, ready for the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stream {
+    /// Where our RTP goes. `None` when the far end gave no address (`0.0.0.0`): send nothing.
+    pub remote: Option<SocketAddr>,
+    /// Where our RTCP goes: the RTP address when multiplexed, else `a=rtcp`, else the next port.
+    pub remote_rtcp: Option<SocketAddr>,
+    /// RTCP shares the RTP port, both ways (RFC 5761).
+    pub rtcp_mux: bool,
+    /// The one codec of this stream.
+    pub codec: Codec,
+    /// Payload number to send the codec with: the far end's.
+    pub send_payload_type: u8,
+    /// Payload number the codec arrives with: ours.
+    pub receive_payload_type: u8,
+    /// Payload number to send telephone events with; `None` if the far end takes none.
+    pub send_event: Option<u8>,
+    /// Payload number telephone events arrive with.
+    pub receive_event: Option<u8>,
+    /// Ours: whether *we* send and receive.
+    pub direction: Direction,
+    /// Milliseconds of sound the far end would like in each packet, 10 to 200. A wish (RFC 8866 §6.4): 20 always plays.
+    pub ptime: u8,
+    /// The far end asked not to be sent to: hold by `sendonly`, `inactive` or `0.0.0.0`.
+    pub remote_holds: bool,
+    /// False when the far end wants no RTCP (`b=RS:0` and `b=RR:0`, RFC 3556).
+    pub rtcp_wanted: bool,
+}
