@@ -126,7 +126,12 @@ impl Digest {
 
     fn lower_case_part(&mut self, part: &[u8]) {
         self.number(part.len() as u32);
-        part.iter().for_each(|b| self.0.write_u8(b.to_ascii_lowercase()));
+        for piece in part.chunks(64) {
+            let mut lower = [0; 64];
+            lower[..piece.len()].copy_from_slice(piece);
+            lower.make_ascii_lowercase();
+            self.0.write(&lower[..piece.len()]);
+        }
     }
 
     fn optional(&mut self, part: Option<&[u8]>) {
@@ -197,6 +202,9 @@ mod tests {
     fn the_case_of_the_host_does_not_matter_and_that_of_the_branch_does() {
         let host = RequestParts { sent_by_host: b"PC33.Atlanta.example", ..INVITE };
         assert_eq!(keys().server(&INVITE), keys().server(&host));
+        let (long, shout) = ([b'a'; 200], [b'A'; 200]);
+        let [long, shout] = [&long, &shout].map(|host| RequestParts { sent_by_host: host, ..INVITE });
+        assert_eq!(keys().server(&long), keys().server(&shout));
         let branch = RequestParts { branch: Some(b"z9hG4bKNASHDS8"), ..INVITE };
         assert_ne!(keys().server(&INVITE), keys().server(&branch));
     }
