@@ -1,4 +1,6 @@
 //! Threads, sockets, clocks and files: all that the pure parts must not touch.
 #![allow(clippy::disallowed_methods)]
 
+pub mod journal_store;
+pub mod journal_writer;
 pub mod question;

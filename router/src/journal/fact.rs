@@ -111,6 +111,43 @@ pub enum Cause {
     Internal,
 }
 
+impl Fault {
+    /// Its word in facts, records and labels.
+    pub fn word(self) -> &'static str {
+        match self {
+            Fault::None => "none",
+            Fault::CallerSide => "caller-side",
+            Fault::CalledSide => "called-side",
+            Fault::Configuration => "configuration",
+            Fault::Router => "router",
+        }
+    }
+}
+
+impl Cause {
+    /// Its word in facts, records and labels.
+    pub fn word(self) -> &'static str {
+        match self {
+            Cause::CallerHungUp => "caller-hung-up",
+            Cause::CalledHungUp => "called-hung-up",
+            Cause::Abandoned => "abandoned",
+            Cause::FlowEnded => "flow-ended",
+            Cause::Rejected => "rejected",
+            Cause::Busy => "busy",
+            Cause::NoAnswer => "no-answer",
+            Cause::Declined => "declined",
+            Cause::Unreachable => "unreachable",
+            Cause::NoCommonMedia => "no-common-media",
+            Cause::NoAck => "no-ack",
+            Cause::MediaLost => "media-lost",
+            Cause::Overload => "overload",
+            Cause::Shutdown => "shutdown",
+            Cause::RouterRestarted => "router-restarted",
+            Cause::Internal => "internal",
+        }
+    }
+}
+
 /// How a caller left a queue. Exactly one per entry, so that the sums of a queue add up (design §1.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

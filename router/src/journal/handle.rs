@@ -224,6 +224,11 @@ impl Journal {
         self.shared.healthy.swap(false, Relaxed)
     }
 
+    /// Every fact is on disk or forgotten, and nothing is left to say about the forgotten ones.
+    pub fn is_drained(&self) -> bool {
+        self.inbox().spill.is_empty()
+    }
+
     /// Asks the writer to write what there is and end.
     pub fn close(&self) {
         self.inbox().closing = true;

@@ -5,7 +5,9 @@
 
 pub mod fact;
 mod handle;
+mod ledger;
 pub mod spill;
 
 pub use handle::{BATCH, Journal, JournalCounters, Written};
+pub use ledger::Ledger;
 pub use spill::{Entry, Spill, Weight};

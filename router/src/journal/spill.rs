@@ -129,9 +129,9 @@ impl Spill {
         self.waiting() + self.taken
     }
 
-    /// No fact waits and none is being written.
+    /// No fact waits, none is being written, and no gap is to be told.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len() == 0 && self.lost.facts == 0
     }
 
     /// Facts that wait to be taken.

@@ -8,7 +8,6 @@ use prometheus_client::{
     metrics::MetricType,
     registry::Registry,
 };
-use serde::Serialize;
 
 use super::{AGENT_STATES, AgentsByState, Histogram, Snapshot};
 use crate::{
@@ -87,7 +86,7 @@ impl Page {
         let mut family =
             sheet.family("calls_ended", "Calls ended by cause and fault", MetricType::Counter)?;
         for ((cause, fault), count) in &numbers.calls_ended {
-            let labels = [("cause", word(cause)), ("fault", word(fault))];
+            let labels = [("cause", cause.word()), ("fault", fault.word())];
             counter(family.encode_family(&labels)?, *count)?;
         }
         sheet.histogram(
@@ -244,11 +243,6 @@ fn counter(mut metric: MetricEncoder<'_>, value: u64) -> Result<(), Error> {
 
 fn by_state(agents: &AgentsByState) -> impl Iterator<Item = (&'static str, u64)> {
     AGENT_STATES.into_iter().map(|(state, name)| (name, agents.of(state)))
-}
-
-/// A cause or fault as facts spell it.
-fn word(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default().trim_matches('"').to_owned()
 }
 
 fn seconds(micros: Micros) -> f64 {

@@ -1,0 +1,328 @@
+//! The journal's SQLite file: its tables, how a batch gets in, how facts and records come out.
+//!
+//! `batches` is the truth: one row per batch, its facts as lines of JSON. `calls` (one row per finished call) and
+//! `checkpoint` (the [`Ledger`] at some fact) are projections and can be computed again from it.
+
+use std::{io, path::Path, time::Duration};
+
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Row, Transaction, named_params, params, types::Type,
+};
+use serde::de::{DeserializeOwned, IntoDeserializer, value};
+
+use crate::{
+    journal::{
+        Ledger,
+        fact::{CallId, Fact, Micros, SCHEMA_VERSION},
+    },
+    record::Record,
+};
+
+/// Name of the file in `node.data_dir`.
+pub const FILE: &str = "journal.sqlite";
+
+/// How long a statement waits for another process's lock before it counts as a failure.
+const BUSY: Duration = Duration::from_millis(250);
+
+/// Pages in the write-ahead log before SQLite moves them into the file: 16 MB, some seconds at full load.
+const WAL_PAGES: u32 = 4_000;
+
+/// Records inserted at a time while projections are made anew.
+const REBUILD_CHUNK: usize = 1_000;
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS batches (
+  first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+  facts BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS checkpoint (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, ledger BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS calls (
+  seq INTEGER PRIMARY KEY, run INTEGER NOT NULL, key INTEGER NOT NULL, generation INTEGER NOT NULL,
+  arrived_at INTEGER NOT NULL, answered_at INTEGER, connected_at INTEGER, ended_at INTEGER,
+  trunk TEXT NOT NULL, source TEXT NOT NULL, caller TEXT NOT NULL, called TEXT NOT NULL,
+  number TEXT NOT NULL, flow TEXT NOT NULL, keys TEXT NOT NULL, queue TEXT, agent TEXT,
+  unanswered INTEGER NOT NULL, flow_ms INTEGER NOT NULL, wait_ms INTEGER NOT NULL, ring_ms INTEGER NOT NULL,
+  talk_ms INTEGER NOT NULL, hold_ms INTEGER NOT NULL, sound_ms INTEGER,
+  cause TEXT, fault TEXT, status INTEGER, q850 INTEGER, reason TEXT, legs TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS calls_by_arrival ON calls (arrived_at);
+";
+
+const INSERT_BATCH: &str = "INSERT INTO batches VALUES (?1, ?2, ?3, ?4, ?5)";
+
+const INSERT_CALL: &str = "INSERT INTO calls VALUES (
+  :seq, :run, :key, :generation, :arrived_at, :answered_at, :connected_at, :ended_at, :trunk, :source, :caller, :called,
+  :number, :flow, :keys, :queue, :agent, :unanswered, :flow_ms, :wait_ms, :ring_ms, :talk_ms, :hold_ms, :sound_ms,
+  :cause, :fault, :status, :q850, :reason, :legs)";
+
+const SAVE_CHECKPOINT: &str = "INSERT OR REPLACE INTO checkpoint VALUES (1, ?1, ?2)";
+
+/// Facts that go to disk together, already written out, and the records they finished.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// `seq` of the first fact.
+    pub first_seq: u64,
+    /// `seq` of the last fact.
+    pub last_seq: u64,
+    /// Earliest date.
+    pub first_at: Micros,
+    /// Latest date.
+    pub last_at: Micros,
+    /// One fact a line, in order.
+    pub facts: Vec<u8>,
+    /// Finished records, each with the `seq` of its call's end.
+    pub records: Vec<(u64, Record)>,
+}
+
+impl Batch {
+    /// Adds a fact that has its `seq`.
+    pub fn push(&mut self, fact: &Fact) {
+        if self.facts.is_empty() {
+            (self.first_seq, self.first_at, self.last_at) = (fact.seq, fact.at, fact.at);
+        }
+        self.last_seq = fact.seq;
+        self.first_at = self.first_at.min(fact.at);
+        self.last_at = self.last_at.max(fact.at);
+        // A vector takes whatever is written, and a fact has string keys only.
+        let written = serde_json::to_writer(&mut self.facts, fact);
+        debug_assert!(written.is_ok());
+        self.facts.push(b'\n');
+    }
+
+    /// No fact is in it.
+    pub fn is_empty(&self) -> bool {
+        self.facts.is_empty()
+    }
+
+    /// Empties it; the memory stays.
+    pub fn clear(&mut self) {
+        self.facts.clear();
+        self.records.clear();
+    }
+
+    /// How many facts.
+    pub fn len(&self) -> u64 {
+        if self.is_empty() { 0 } else { self.last_seq + 1 - self.first_seq }
+    }
+}
+
+/// The open file.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    /// Memory for the legs of one record as JSON.
+    legs: Vec<u8>,
+}
+
+impl Store {
+    /// Opens the file for writing and makes its tables if there are none. `full`: each commit is flushed to the disk.
+    pub fn create(file: &Path, full: bool) -> rusqlite::Result<Store> {
+        let connection = Connection::open(file)?;
+        connection.busy_timeout(BUSY)?;
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+        connection.pragma_update(None, "synchronous", if full { "full" } else { "normal" })?;
+        connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+        connection.execute_batch(SCHEMA)?;
+        connection.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?1)", [SCHEMA_VERSION])?;
+        Ok(Store { connection, legs: Vec::new() })
+    }
+
+    /// Opens an existing file for reading, beside a writer or without one.
+    pub fn open(file: &Path) -> rusqlite::Result<Store> {
+        let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(BUSY)?;
+        Ok(Store { connection, legs: Vec::new() })
+    }
+
+    /// The layout of the facts in the file; see [`SCHEMA_VERSION`].
+    pub fn schema(&self) -> rusqlite::Result<u16> {
+        self.connection.query_row("SELECT value FROM meta WHERE key = 'schema'", [], |row| row.get(0))
+    }
+
+    /// Puts a batch, its records and, if there is one, a checkpoint on disk: all or nothing.
+    pub fn commit(&mut self, batch: &Batch, checkpoint: Option<&Ledger>) -> rusqlite::Result<()> {
+        let legs = &mut self.legs;
+        let transaction =
+            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        if !batch.is_empty() {
+            let seqs = (batch.first_seq as i64, batch.last_seq as i64);
+            let row = params![seqs.0, seqs.1, batch.first_at, batch.last_at, batch.facts];
+            transaction.prepare_cached(INSERT_BATCH)?.execute(row)?;
+        }
+        insert_records(&transaction, &batch.records, legs)?;
+        if let Some(ledger) = checkpoint {
+            save_checkpoint(&transaction, ledger)?;
+        }
+        transaction.commit()
+    }
+
+    /// The fold over all facts in the file: the checkpoint, then what came after it. A line that cannot be read is
+    /// reported and passed over.
+    pub fn ledger(&self) -> rusqlite::Result<Ledger> {
+        let saved: Option<Vec<u8>> =
+            self.connection.query_row("SELECT ledger FROM checkpoint", [], |row| row.get(0)).optional()?;
+        let readable = saved.and_then(|saved| match serde_json::from_slice(&saved) {
+            Ok(ledger) => Some(ledger),
+            Err(error) => {
+                tracing::warn!(%error, "the journal's checkpoint cannot be read: reading all of it");
+                None
+            }
+        });
+        let mut ledger: Ledger = readable.unwrap_or_default();
+        self.facts_after(ledger.last_seq, |fact| {
+            ledger.apply(&fact);
+            Ok(())
+        })?;
+        Ok(ledger)
+    }
+
+    /// Every fact after `seq`, in order, and those that share a batch with it.
+    ///
+    /// # Errors
+    /// What SQLite says, or the first error of `each`.
+    pub fn facts_after(
+        &self,
+        seq: u64,
+        mut each: impl FnMut(Fact) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        // A batch after `seq` begins after the one that holds it, and that one begins at or before it.
+        let mut batches = self.connection.prepare(
+            "SELECT facts, first_seq FROM batches WHERE first_seq >=
+               coalesce((SELECT max(first_seq) FROM batches WHERE first_seq <= ?1), 0) ORDER BY first_seq",
+        )?;
+        let mut rows = batches.query([seq as i64])?;
+        while let Some(row) = rows.next()? {
+            for line in
+                row.get_ref(0)?.as_blob()?.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+            {
+                match serde_json::from_slice(line) {
+                    Ok(fact) => each(fact)?,
+                    Err(error) => {
+                        let batch: i64 = row.get(1)?;
+                        tracing::error!(batch, %error, "a fact in the journal cannot be read: passed over");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The last `count` finished calls, oldest first.
+    pub fn last_calls(&self, count: u32) -> rusqlite::Result<Vec<Record>> {
+        let sql = "SELECT * FROM calls ORDER BY seq DESC LIMIT ?1";
+        let mut records: Vec<Record> =
+            self.connection.prepare(sql)?.query_map([count], read_record)?.collect::<Result<_, _>>()?;
+        records.reverse();
+        Ok(records)
+    }
+
+    /// Makes the projections anew from the facts; returns how many calls there are.
+    pub fn rebuild(&mut self) -> rusqlite::Result<u64> {
+        let (mut ledger, mut finished, mut count) = (Ledger::default(), Vec::new(), 0);
+        let transaction = self.connection.unchecked_transaction()?;
+        transaction.execute_batch("DELETE FROM calls; DELETE FROM checkpoint")?;
+        self.facts_after(0, |fact| {
+            finished.extend(ledger.apply(&fact).map(|record| (fact.seq, record)));
+            if finished.len() < REBUILD_CHUNK {
+                return Ok(());
+            }
+            count += finished.len() as u64;
+            insert_records(&transaction, &std::mem::take(&mut finished), &mut Vec::new())
+        })?;
+        count += finished.len() as u64;
+        insert_records(&transaction, &finished, &mut Vec::new())?;
+        save_checkpoint(&transaction, &ledger)?;
+        transaction.commit()?;
+        Ok(count)
+    }
+}
+
+fn save_checkpoint(into: &Transaction<'_>, ledger: &Ledger) -> rusqlite::Result<()> {
+    let saved = serde_json::to_vec(ledger).map_err(unwritable)?;
+    into.prepare_cached(SAVE_CHECKPOINT)?.execute(params![ledger.last_seq as i64, saved])?;
+    Ok(())
+}
+
+fn insert_records(
+    into: &Transaction<'_>,
+    records: &[(u64, Record)],
+    legs: &mut Vec<u8>,
+) -> rusqlite::Result<()> {
+    let mut insert = into.prepare_cached(INSERT_CALL)?;
+    for (seq, record) in records {
+        legs.clear();
+        serde_json::to_writer(&mut *legs, &record.legs).map_err(unwritable)?;
+        let legs = std::str::from_utf8(legs).map_err(unwritable)?;
+        insert.execute(named_params! {
+            ":seq": *seq as i64, ":run": record.call.run, ":key": record.call.key as i64,
+            ":generation": record.generation as i64,
+            ":arrived_at": record.arrived_at, ":answered_at": record.answered_at,
+            ":connected_at": record.connected_at, ":ended_at": record.ended_at,
+            ":trunk": record.trunk, ":source": record.source, ":caller": record.from, ":called": record.to,
+            ":number": record.number, ":flow": record.flow, ":keys": record.keys,
+            ":queue": record.queue, ":agent": record.agent, ":unanswered": record.unanswered,
+            ":flow_ms": record.flow_ms as i64, ":wait_ms": record.wait_ms as i64, ":ring_ms": record.ring_ms as i64,
+            ":talk_ms": record.talk_ms as i64, ":hold_ms": record.hold_ms as i64,
+            ":sound_ms": record.sound_ms.map(|ms| ms as i64),
+            ":cause": record.cause.map(|cause| cause.word()), ":fault": record.fault.map(|fault| fault.word()),
+            ":status": record.status, ":q850": record.q850, ":reason": record.reason, ":legs": legs,
+        })?;
+    }
+    Ok(())
+}
+
+fn read_record(row: &Row<'_>) -> rusqlite::Result<Record> {
+    let count = |name| row.get::<_, i64>(name).map(|value| value as u64);
+    Ok(Record {
+        call: CallId { run: row.get("run")?, key: count("key")? },
+        generation: count("generation")?,
+        arrived_at: row.get("arrived_at")?,
+        answered_at: row.get("answered_at")?,
+        connected_at: row.get("connected_at")?,
+        ended_at: row.get("ended_at")?,
+        trunk: row.get("trunk")?,
+        source: row.get("source")?,
+        from: row.get("caller")?,
+        to: row.get("called")?,
+        number: row.get("number")?,
+        flow: row.get("flow")?,
+        keys: row.get("keys")?,
+        queue: row.get("queue")?,
+        agent: row.get("agent")?,
+        unanswered: row.get("unanswered")?,
+        flow_ms: count("flow_ms")?,
+        wait_ms: count("wait_ms")?,
+        ring_ms: count("ring_ms")?,
+        talk_ms: count("talk_ms")?,
+        hold_ms: count("hold_ms")?,
+        sound_ms: row.get::<_, Option<i64>>("sound_ms")?.map(|ms| ms as u64),
+        cause: word(row, "cause")?,
+        fault: word(row, "fault")?,
+        status: row.get("status")?,
+        q850: row.get("q850")?,
+        reason: row.get("reason")?,
+        legs: serde_json::from_str(row.get_ref("legs")?.as_str()?)
+            .map_err(|error| unreadable(row, "legs", error))?,
+        progress: Default::default(),
+    })
+}
+
+/// A cause or fault by its word.
+fn word<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>> {
+    let Some(word) = row.get::<_, Option<String>>(column)? else { return Ok(None) };
+    T::deserialize(word.into_deserializer())
+        .map(Some)
+        .map_err(|error: value::Error| unreadable(row, column, error))
+}
+
+fn unreadable(
+    row: &Row<'_>,
+    column: &str,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> rusqlite::Error {
+    let index = row.as_ref().column_index(column).unwrap_or_default();
+    rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(error))
+}
+
+fn unwritable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(Box::new(io::Error::other(error)))
+}
