@@ -3,6 +3,8 @@
 
 pub mod config;
 #[cfg(feature = "driver")]
+pub mod command;
+#[cfg(feature = "driver")]
 pub mod driver;
 pub mod journal;
 pub mod metrics;

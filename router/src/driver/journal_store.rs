@@ -5,9 +5,7 @@
 
 use std::{io, path::Path, time::Duration};
 
-use rusqlite::{
-    Connection, OpenFlags, OptionalExtension, Row, Transaction, named_params, params, types::Type,
-};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, params, types::Type};
 use serde::de::{DeserializeOwned, IntoDeserializer, value};
 
 use crate::{
@@ -24,8 +22,11 @@ pub const FILE: &str = "journal.sqlite";
 /// How long a statement waits for another process's lock before it counts as a failure.
 const BUSY: Duration = Duration::from_millis(250);
 
-/// Pages in the write-ahead log before SQLite moves them into the file: 16 MB, some seconds at full load.
-const WAL_PAGES: u32 = 4_000;
+/// Bytes in a page: batches are large, and a page of 16 kB costs a fifth less time than one of 4 kB.
+const PAGE: u32 = 16_384;
+
+/// Pages in the write-ahead log before SQLite moves them into the file: 32 MB, some seconds at full load.
+const WAL_PAGES: u32 = 2_000;
 
 /// Records inserted at a time while projections are made anew.
 const REBUILD_CHUNK: usize = 1_000;
@@ -49,10 +50,9 @@ CREATE INDEX IF NOT EXISTS calls_by_arrival ON calls (arrived_at);
 
 const INSERT_BATCH: &str = "INSERT INTO batches VALUES (?1, ?2, ?3, ?4, ?5)";
 
-const INSERT_CALL: &str = "INSERT INTO calls VALUES (
-  :seq, :run, :key, :generation, :arrived_at, :answered_at, :connected_at, :ended_at, :trunk, :source, :caller, :called,
-  :number, :flow, :keys, :queue, :agent, :unanswered, :flow_ms, :wait_ms, :ring_ms, :talk_ms, :hold_ms, :sound_ms,
-  :cause, :fault, :status, :q850, :reason, :legs)";
+/// By position, which costs less than by name: in the order of the columns.
+const INSERT_CALL: &str = "INSERT INTO calls VALUES
+  (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 const SAVE_CHECKPOINT: &str = "INSERT OR REPLACE INTO checkpoint VALUES (1, ?1, ?2)";
 
@@ -118,6 +118,7 @@ impl Store {
     pub fn create(file: &Path, full: bool) -> rusqlite::Result<Store> {
         let connection = Connection::open(file)?;
         connection.busy_timeout(BUSY)?;
+        connection.pragma_update(None, "page_size", PAGE)?;
         connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", if full { "full" } else { "normal" })?;
         connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
@@ -192,7 +193,7 @@ impl Store {
         let mut rows = batches.query([seq as i64])?;
         while let Some(row) = rows.next()? {
             for line in
-                row.get_ref(0)?.as_blob()?.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+                row.get_ref(0)?.as_bytes()?.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
             {
                 match serde_json::from_slice(line) {
                     Ok(fact) => each(fact)?,
@@ -252,20 +253,38 @@ fn insert_records(
         legs.clear();
         serde_json::to_writer(&mut *legs, &record.legs).map_err(unwritable)?;
         let legs = std::str::from_utf8(legs).map_err(unwritable)?;
-        insert.execute(named_params! {
-            ":seq": *seq as i64, ":run": record.call.run, ":key": record.call.key as i64,
-            ":generation": record.generation as i64,
-            ":arrived_at": record.arrived_at, ":answered_at": record.answered_at,
-            ":connected_at": record.connected_at, ":ended_at": record.ended_at,
-            ":trunk": record.trunk, ":source": record.source, ":caller": record.from, ":called": record.to,
-            ":number": record.number, ":flow": record.flow, ":keys": record.keys,
-            ":queue": record.queue, ":agent": record.agent, ":unanswered": record.unanswered,
-            ":flow_ms": record.flow_ms as i64, ":wait_ms": record.wait_ms as i64, ":ring_ms": record.ring_ms as i64,
-            ":talk_ms": record.talk_ms as i64, ":hold_ms": record.hold_ms as i64,
-            ":sound_ms": record.sound_ms.map(|ms| ms as i64),
-            ":cause": record.cause.map(|cause| cause.word()), ":fault": record.fault.map(|fault| fault.word()),
-            ":status": record.status, ":q850": record.q850, ":reason": record.reason, ":legs": legs,
-        })?;
+        insert.execute(params![
+            *seq as i64,
+            record.call.run,
+            record.call.key as i64,
+            record.generation as i64,
+            record.arrived_at,
+            record.answered_at,
+            record.connected_at,
+            record.ended_at,
+            record.trunk,
+            record.source,
+            record.from,
+            record.to,
+            record.number,
+            record.flow,
+            record.keys,
+            record.queue,
+            record.agent,
+            record.unanswered,
+            record.flow_ms as i64,
+            record.wait_ms as i64,
+            record.ring_ms as i64,
+            record.talk_ms as i64,
+            record.hold_ms as i64,
+            record.sound_ms.map(|ms| ms as i64),
+            record.cause.map(|cause| cause.word()),
+            record.fault.map(|fault| fault.word()),
+            record.status,
+            record.q850,
+            record.reason,
+            legs,
+        ])?;
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Threads, sockets, clocks and files: all that the pure parts must not touch.
 #![allow(clippy::disallowed_methods)]
 
+pub mod admin;
+mod capped;
 pub mod journal_store;
 pub mod journal_writer;
 pub mod question;

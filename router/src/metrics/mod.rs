@@ -19,6 +19,8 @@ use crate::{
 /// One shard's numbers at one instant. [`add`](Self::add) makes the node's out of those of all shards.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
+    /// Generation of the configuration in force.
+    pub generation: u64,
     /// Live calls by stage.
     pub calls: CallsByStage,
     /// Live legs, ringing ones included.
@@ -204,6 +206,7 @@ impl CallsByStage {
 impl Snapshot {
     /// Adds another shard's numbers. Agents, ports and media are told by one shard only, so that nothing counts twice.
     pub fn add(&mut self, other: &Snapshot) {
+        self.generation = self.generation.max(other.generation);
         self.calls.add(&other.calls);
         self.legs += other.legs;
         self.dialogs += other.dialogs;

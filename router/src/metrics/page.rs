@@ -28,8 +28,6 @@ pub struct About {
     pub now: Micros,
     /// Whether new calls are taken.
     pub service: Service,
-    /// Generation of the configuration in force.
-    pub generation: u64,
 }
 
 /// The `/metrics` page, OpenMetrics text 1.0.
@@ -72,7 +70,11 @@ impl Page {
         let open = u64::from(about.service == Service::Open);
         sheet.gauge("service_open", "1 if new calls are taken", open)?;
         sheet.gauge("uptime_seconds", "Since the process started", seconds(about.now - about.started_at))?;
-        sheet.gauge("config_generation", "Generation of the configuration in force", about.generation)?;
+        sheet.gauge(
+            "config_generation",
+            "Generation of the configuration in force",
+            self.numbers.generation,
+        )?;
         sheet.histogram("loop_lag_seconds", "How late the shard's loop ran", &self.numbers.loop_lag)
     }
 

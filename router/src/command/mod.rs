@@ -1,0 +1,40 @@
+//! What the command line shows and asks. Each command writes to the writer it is given, so that it can be tested.
+
+pub mod agent;
+pub mod calls;
+mod http;
+pub mod status;
+mod table;
+
+use std::{io, net::SocketAddr};
+
+use crate::driver::journal_writer::JournalError;
+
+/// Why a command came to nothing. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Nobody listens on the admin address, or does not answer in time.
+    #[error("no fernamt answers at {address}: {reason}; is it running, and is that its `listen.admin`?")]
+    Unreachable {
+        /// The address.
+        address: SocketAddr,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The router refused.
+    #[error("{reason}")]
+    Refused {
+        /// What it says.
+        reason: String,
+    },
+    /// The router's answer cannot be understood: it is of another version.
+    #[error("the answer of the router is not understood ({0}); is it of another version?")]
+    Answer(#[from] serde_json::Error),
+    /// The output cannot be written.
+    #[error("output: {0}")]
+    Output(#[from] io::Error),
+}

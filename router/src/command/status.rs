@@ -1,0 +1,111 @@
+//! `fernamt status [--json]`: the running router at this instant.
+
+use std::{io::Write, net::SocketAddr};
+
+use super::{
+    CommandError, http,
+    table::{clip, clock, span, word},
+};
+use crate::status::{AgentStatus, LiveCall, QueueStatus, Status};
+
+/// Asks the router at `admin` and writes what it says: for people, or as one JSON object.
+///
+/// # Errors
+/// [`CommandError::Unreachable`], `Refused` or `Answer`.
+pub fn status(admin: SocketAddr, json: bool, out: &mut dyn Write) -> Result<(), CommandError> {
+    let text = http::get(admin, "/status")?;
+    let status: Status = serde_json::from_str(&text)?;
+    match json {
+        true => writeln!(out, "{}", text.trim_end())?,
+        false => write_status(&status, out)?,
+    }
+    Ok(())
+}
+
+fn write_status(status: &Status, out: &mut dyn Write) -> Result<(), CommandError> {
+    let up = span(millis(status.now - status.started_at));
+    let Status { node, version, service, generation, calls, legs, transactions, ports, .. } = status;
+    writeln!(out, "{node}: {service}; fernamt {version}, up {up}, configuration {generation}")?;
+    writeln!(
+        out,
+        "{calls} calls now ({} since the start), {legs} legs, {transactions} transactions, {} ports in use, {} resting",
+        status.arrived, ports.0, ports.1
+    )?;
+    if !status.queues.is_empty() {
+        writeln!(
+            out,
+            "\n{:<20} {:>7} {:>8} {:>9} {:>8} {:>8} {:>9} {:>9}",
+            "queue", "waiting", "first", "idle/in", "entered", "answered", "abandoned", "otherwise"
+        )?;
+    }
+    status.queues.iter().try_for_each(|queue| write_queue(queue, status.now, out))?;
+    if !status.agents.is_empty() {
+        writeln!(
+            out,
+            "\n{:<20} {:<10} {:>8} {:<10} {:>8}  queues",
+            "agent", "state", "for", "asked for", "answered"
+        )?;
+    }
+    status.agents.iter().try_for_each(|agent| write_agent(agent, status.now, out))?;
+    if !status.live.is_empty() {
+        writeln!(
+            out,
+            "\n{:<12} {:<12} {:<22} {:<22} {:<18} agent",
+            "arrived", "stage", "from", "to", "queue"
+        )?;
+    }
+    status.live.iter().try_for_each(|call| write_call(call, out))?;
+    let untold = calls.saturating_sub(status.live.len() as u64);
+    if untold > 0 {
+        writeln!(out, "and {untold} more")?;
+    }
+    Ok(())
+}
+
+fn write_queue(queue: &QueueStatus, now: i64, out: &mut dyn Write) -> Result<(), CommandError> {
+    let QueueStatus { name, waiting, idle, logged_in, longest_since, sums } = queue;
+    let first = longest_since.map_or_else(|| "-".to_owned(), |since| span(millis(now - since)));
+    writeln!(
+        out,
+        "{:<20} {waiting:>7} {first:>8} {:>9} {:>8} {:>8} {:>9} {:>9}",
+        clip(name, 20),
+        format!("{idle}/{logged_in}"),
+        sums.entered,
+        sums.answered,
+        sums.abandoned,
+        sums.left_otherwise()
+    )?;
+    Ok(())
+}
+
+fn write_agent(agent: &AgentStatus, now: i64, out: &mut dyn Write) -> Result<(), CommandError> {
+    writeln!(
+        out,
+        "{:<20} {:<10} {:>8} {:<10} {:>8}  {}",
+        clip(&agent.name, 20),
+        word(&agent.state),
+        span(millis(now - agent.since)),
+        word(&agent.wish),
+        agent.answered,
+        clip(&agent.queues.join(" "), 57)
+    )?;
+    Ok(())
+}
+
+fn write_call(call: &LiveCall, out: &mut dyn Write) -> Result<(), CommandError> {
+    writeln!(
+        out,
+        "{:<12} {:<12} {:<22} {:<22} {:<18} {}",
+        clock(call.arrived_at),
+        clip(&call.stage, 12),
+        clip(&call.from, 22),
+        clip(&call.to, 22),
+        clip(call.queue.as_deref().unwrap_or("-"), 18),
+        clip(call.agent.as_deref().unwrap_or("-"), 28)
+    )?;
+    Ok(())
+}
+
+fn millis(micros: i64) -> u64 {
+    u64::try_from(micros / 1_000).unwrap_or(0)
+}
