@@ -14,6 +14,7 @@ use std::{
 };
 
 use router::{
+    config::{JournalConfig, Synchronous},
     driver::journal_writer::{JournalSettings, open, read},
     journal::fact::{CallId, Fact, Micros},
     service::ServiceState,
@@ -38,9 +39,11 @@ fn measure(
     fs::remove_dir_all(directory).ok();
     let settings = JournalSettings {
         data_dir: directory.clone(),
-        spill: 1_000_000,
-        full: false,
-        flush: Duration::from_millis(200),
+        config: JournalConfig {
+            spill: 1_000_000,
+            synchronous: Synchronous::Normal,
+            flush: Duration::from_millis(200),
+        },
         version: "cost".into(),
         generation: 1,
         started_at: MORNING,

@@ -1,9 +1,9 @@
 //! Fernamt's deciding part: calls, flows, queues, agents, configuration, journal.
 #![forbid(unsafe_code)]
 
-pub mod config;
 #[cfg(feature = "driver")]
 pub mod command;
+pub mod config;
 #[cfg(feature = "driver")]
 pub mod driver;
 pub mod journal;

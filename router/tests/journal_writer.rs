@@ -12,6 +12,7 @@ use std::{
 };
 
 use router::{
+    config::{JournalConfig, Synchronous},
     driver::journal_writer::{JournalError, JournalSettings, Opened, open, read, rebuild},
     journal::fact::{Cause, Fact, LeftQueue, Micros, What, Wish},
     record::Records,
@@ -56,9 +57,11 @@ impl Drop for Dir {
 fn settings(dir: &Path, started_at: Micros) -> JournalSettings {
     JournalSettings {
         data_dir: dir.to_owned(),
-        spill: 10_000,
-        full: false,
-        flush: Duration::from_millis(10),
+        config: JournalConfig {
+            spill: 10_000,
+            synchronous: Synchronous::Normal,
+            flush: Duration::from_millis(10),
+        },
         version: "0.1.0".into(),
         generation: 3,
         started_at,
@@ -186,7 +189,9 @@ fn a_locked_database_raises_the_alarm_and_loses_only_detail_that_the_gap_counts(
     let dir = Dir::new();
     let service = ServiceState::starting();
     service.started();
-    let opened = open(JournalSettings { spill: 400, ..settings(&dir.0, MORNING) }, service.clone()).unwrap();
+    let mut settings = settings(&dir.0, MORNING);
+    settings.config.spill = 400;
+    let opened = open(settings, service.clone()).unwrap();
     let intruder = rusqlite::Connection::open(dir.file()).unwrap();
     intruder.execute_batch("BEGIN IMMEDIATE").unwrap();
 

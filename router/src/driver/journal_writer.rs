@@ -15,6 +15,7 @@ use std::{
 
 use super::journal_store::{Batch, FILE, Store};
 use crate::{
+    config::{JournalConfig, Synchronous},
     journal::{
         Entry, Journal, Ledger, Written,
         fact::{Fact, Micros, SCHEMA_VERSION, What, Wish},
@@ -39,12 +40,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct JournalSettings {
     /// Directory of the file (`node.data_dir`); made if it does not exist.
     pub data_dir: PathBuf,
-    /// Facts kept in memory while the disk cannot take them (`journal.spill`).
-    pub spill: usize,
-    /// Each commit is flushed to the disk (`journal.synchronous = "full"`).
-    pub full: bool,
-    /// Longest time a fact waits for its batch (`journal.flush`).
-    pub flush: Duration,
+    /// How it is written (`[journal]`).
+    pub config: JournalConfig,
     /// Version of the running binary.
     pub version: String,
     /// Generation of the configuration in force.
@@ -132,7 +129,8 @@ pub fn open(settings: JournalSettings, service: ServiceState) -> Result<Opened, 
     let lock = lock(&settings.data_dir)?;
     let path = settings.data_dir.join(FILE);
     let database = |source| JournalError::Database { path: path.clone(), source };
-    let mut store = Store::create(&path, settings.full).map_err(database)?;
+    let full = settings.config.synchronous == Synchronous::Full;
+    let mut store = Store::create(&path, full).map_err(database)?;
     let schema = store.schema().map_err(database)?;
     if schema > SCHEMA_VERSION {
         return Err(JournalError::Newer { path, schema });
@@ -143,12 +141,12 @@ pub fn open(settings: JournalSettings, service: ServiceState) -> Result<Opened, 
     store.commit(&batch, Some(&ledger)).map_err(database)?;
     batch.clear();
 
-    let journal = Journal::new(settings.spill);
+    let journal = Journal::new(settings.config.spill);
     let work = Work {
         journal: journal.clone(),
         service,
         path,
-        full: settings.full,
+        full,
         store: Some(store),
         ledger,
         since_checkpoint: 0,
@@ -157,7 +155,7 @@ pub fn open(settings: JournalSettings, service: ServiceState) -> Result<Opened, 
         failing_since: None,
         _lock: lock,
     };
-    let flush = settings.flush;
+    let flush = settings.config.flush;
     let thread = thread::Builder::new().name("journal".into()).spawn(move || work.run(flush));
     let thread = thread.map_err(|source| JournalError::Directory { path: settings.data_dir, source })?;
     Ok(Opened { writer: Writer { journal: journal.clone(), thread }, journal, restored })
