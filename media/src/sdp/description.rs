@@ -90,7 +90,7 @@ impl Default for Origin {
 pub enum Connection {
     /// An address, IPv4 or IPv6; `0.0.0.0` and `::` mean "send nothing" (RFC 3264 §8.4).
     Ip(IpAddr),
-    /// A name, or a network type that is not `IN`: the address as written.
+    /// A name, or a network type that is not `IN`: the three words of the line, as written.
     Other(String),
 }
 
@@ -209,8 +209,8 @@ pub struct Media {
     pub rtcp_senders: Option<u32>,
     /// `b=RR:` in bit/s.
     pub rtcp_receivers: Option<u32>,
-    /// Values of `a=crypto` (RFC 4568), in their order. Secrets: never log them.
-    pub crypto: Vec<String>,
+    /// `a=crypto` lines, in their order.
+    pub crypto: Vec<Crypto>,
     /// Attributes without a field here, in their order.
     pub attributes: Vec<Attribute>,
 }
@@ -288,6 +288,16 @@ pub struct Rtcp {
     pub port: u16,
     /// Another address than that of `c=`.
     pub address: Option<IpAddr>,
+}
+
+/// The value of an `a=crypto` (RFC 4568 §9.1). It holds a key, so `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Crypto(pub String);
+
+impl std::fmt::Debug for Crypto {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Crypto(..)")
+    }
 }
 
 /// An attribute we keep but do not read.

@@ -14,7 +14,7 @@ mod stream;
 mod write;
 
 pub use description::{
-    Attribute, Connection, Description, Direction, Encoding, Format, Media, MediaKind, Origin, Rtcp,
+    Attribute, Connection, Crypto, Description, Direction, Encoding, Format, Media, MediaKind, Origin, Rtcp,
 };
 pub use error::{NegotiationError, SdpError};
 pub use offer_answer::Negotiation;

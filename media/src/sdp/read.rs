@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::description::{
-    Attribute, Connection, Description, Direction, Encoding, Format, Media, MediaKind, Origin, Rtcp,
+    Attribute, Connection, Crypto, Description, Direction, Encoding, Format, Media, MediaKind, Origin, Rtcp,
 };
 
 pub(super) fn description(session: sdp_types::Session, origin: Origin) -> Description {
@@ -54,7 +54,7 @@ fn apply(attribute: Attribute, media: &mut Media) -> Option<Attribute> {
         "maxptime" => media.max_ptime = milliseconds(value),
         "rtcp" => media.rtcp = rtcp(value),
         "rtcp-mux" => media.rtcp_mux = true,
-        "crypto" => media.crypto.push(value.to_owned()),
+        "crypto" => media.crypto.push(Crypto(value.to_owned())),
         name => match Direction::by_name(name) {
             Some(direction) => media.direction = Some(direction),
             None => return Some(attribute),
@@ -109,7 +109,7 @@ fn rtcp(value: &str) -> Option<Rtcp> {
 fn connection(line: &sdp_types::Connection) -> Connection {
     match ip(&line.connection_address) {
         Some(address) if line.nettype == sdp_types::NetType::In => Connection::Ip(address),
-        _ => Connection::Other(line.connection_address.clone()),
+        _ => Connection::Other(format!("{} {} {}", line.nettype, line.addrtype, line.connection_address)),
     }
 }
 

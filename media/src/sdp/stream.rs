@@ -8,7 +8,8 @@ use crate::Codec;
 /// What one leg may agree to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// Allowed codecs, the one we like best first: of the codecs in an offer this order decides. Default PCMA, PCMU.
+    /// Allowed codecs, the one we like best first: of the codecs in an offer this order decides. Not
+    /// empty, or nothing can be agreed. Default PCMA, PCMU.
     pub codecs: Vec<Codec>,
     /// Whether RFC 4733 telephone events are offered and answered. Default true.
     pub telephone_event: bool,

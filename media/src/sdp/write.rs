@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 
-use super::description::{Attribute, Connection, Description, Direction, Format, Media};
+use super::description::{Attribute, Connection, Crypto, Description, Direction, Format, Media};
 
 pub(super) fn description(description: &Description) -> Bytes {
     let mut text = String::with_capacity(512);
@@ -41,7 +41,7 @@ fn media(media: &Media, out: &mut String) -> fmt::Result {
     milliseconds("ptime", media.ptime, out)?;
     milliseconds("maxptime", media.max_ptime, out)?;
     rtcp(media, out)?;
-    for crypto in &media.crypto {
+    for Crypto(crypto) in &media.crypto {
         write!(out, "a=crypto:{crypto}\r\n")?;
     }
     attributes(&media.attributes, out)?;
@@ -81,7 +81,7 @@ fn rtcp(media: &Media, out: &mut String) -> fmt::Result {
 fn connection(connection: Option<&Connection>, out: &mut String) -> fmt::Result {
     match connection {
         Some(Connection::Ip(address)) => write!(out, "c=IN {} {address}\r\n", family(Some(*address))),
-        Some(Connection::Other(name)) => write!(out, "c=IN IP4 {name}\r\n"),
+        Some(Connection::Other(line)) => write!(out, "c={line}\r\n"),
         None => Ok(()),
     }
 }
@@ -113,7 +113,7 @@ fn attributes(attributes: &[Attribute], out: &mut String) -> fmt::Result {
     Ok(())
 }
 
-/// Names count as IP4: RFC 8866 wants a word there.
+/// Names in o= count as IP4: RFC 8866 wants a word there.
 fn family(address: Option<IpAddr>) -> &'static str {
     match address {
         Some(IpAddr::V6(_)) => "IP6",
