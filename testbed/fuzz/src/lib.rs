@@ -1,0 +1,4 @@
+//! What must hold for any bytes, one module per fuzz target; `testbed/tests/fuzz_corpus.rs` replays them.
+
+pub mod message;
+pub mod stream;

@@ -1,0 +1,35 @@
+//! Every input the fuzzer ever found worth keeping, replayed as an ordinary test.
+
+use std::fs;
+use std::path::Path;
+
+// `pub` there is for the fuzzer's crate.
+#[path = "../fuzz/src/message.rs"]
+#[allow(unreachable_pub)]
+mod message;
+#[path = "../fuzz/src/stream.rs"]
+#[allow(unreachable_pub)]
+mod stream;
+
+/// Runs `target` over `fuzz/corpus/<name>`; a panic names the file.
+fn replay(name: &str, target: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+    let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty(), "no corpus in {}", folder.display());
+    for file in files {
+        let bytes = fs::read(&file).unwrap();
+        let outcome = std::panic::catch_unwind(|| target(&bytes));
+        assert!(outcome.is_ok(), "{} breaks {name}", file.display());
+    }
+}
+
+#[test]
+fn the_corpus_of_messages_holds() {
+    replay("message", message::run);
+}
+
+#[test]
+fn the_corpus_of_streams_holds() {
+    replay("stream", stream::run);
+}
