@@ -4,11 +4,19 @@
 //! clocks and threads live in `driver` only.
 
 pub mod codec;
+pub mod dtmf;
+pub mod ports;
 pub mod prompt;
+pub mod rtp;
 pub mod sdp;
+#[cfg(test)]
+mod testing;
 pub mod tone;
 pub mod wav;
 
 pub use codec::Codec;
+pub use dtmf::Digit;
+pub use ports::PortPool;
 pub use prompt::{Prompt, PromptError};
+pub use rtp::LegStats;
 pub use sdp::{Direction, Negotiation, NegotiationError, Policy, Stream};

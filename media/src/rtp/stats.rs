@@ -1,0 +1,107 @@
+//! What a leg's sound was like: RFC 3550 §6.4.1 and appendix A.8.
+
+use std::time::{Duration, Instant};
+
+use crate::codec::Codec;
+
+/// Interarrival jitter of one source, kept in 16ths of a tick (A.8).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Jitter {
+    transit: Option<u32>,
+    scaled: u32,
+}
+
+impl Jitter {
+    /// Takes in one packet of sound: when it came, in ticks of the stream's clock, and its timestamp.
+    /// Telephone-events stay out, their timestamp stands still.
+    pub fn arrive(&mut self, arrival: u32, timestamp: u32) {
+        let transit = arrival.wrapping_sub(timestamp);
+        if let Some(before) = self.transit.replace(transit) {
+            // A timestamp far off is a source with a new clock, not a network that was slow for hours.
+            let step = (transit.wrapping_sub(before) as i32).unsigned_abs().min(1 << 20);
+            self.scaled = self.scaled + step - ((self.scaled + 8) >> 4);
+        }
+    }
+
+    /// The estimate in ticks, as a report block carries it.
+    pub fn ticks(&self) -> u32 {
+        self.scaled >> 4
+    }
+
+    /// Forgets where the clock stood, keeps the estimate: for a source that pauses or starts afresh.
+    pub fn pause(&mut self) {
+        self.transit = None;
+    }
+}
+
+/// What one leg sent and received from [`Open`](crate::Command::Open) to [`Close`](crate::Command::Close).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LegStats {
+    /// The codec last agreed; `None` if the leg was never connected.
+    pub codec: Option<Codec>,
+    /// RTP packets accepted from the peer.
+    pub received_packets: u64,
+    /// Their payload, in bytes.
+    pub received_octets: u64,
+    /// RTP packets sent to the peer.
+    pub sent_packets: u64,
+    /// Their payload, in bytes.
+    pub sent_octets: u64,
+    /// Packets of the peer that never came (A.3, over all its sources).
+    pub lost: u64,
+    /// Jitter of the packets that came, in microseconds (A.8).
+    pub jitter_us: u32,
+    /// Packets that came after a newer one and were used.
+    pub reordered: u64,
+    /// Packets that came twice; the second was dropped.
+    pub duplicates: u64,
+    /// Packets that came too late for use and were dropped.
+    pub late: u64,
+    /// Packets from an address that is not the peer's, dropped.
+    pub rejected: u64,
+    /// When the first RTP packet was accepted.
+    pub first_heard: Option<Instant>,
+    /// When the last RTP packet was accepted.
+    pub last_heard: Option<Instant>,
+    /// RTCP packets read from the peer.
+    pub received_reports: u64,
+    /// Packets of ours the peer misses, by its last report.
+    pub remote_lost: Option<i32>,
+    /// Jitter of our packets as the peer sees it, in microseconds, by its last report.
+    pub remote_jitter_us: Option<u32>,
+    /// Time there and back, in microseconds, by the peer's last report that told it (§6.4.1).
+    pub round_trip_us: Option<u32>,
+}
+
+/// Ticks of an 8,000 Hz clock in `time`, wrapping as RTP timestamps do.
+pub(crate) fn ticks(time: Duration) -> u32 {
+    (time.as_micros() as u64 / 125) as u32
+}
+
+/// Microseconds in `ticks` of an 8,000 Hz clock.
+pub(crate) fn ticks_to_us(ticks: u32) -> u32 {
+    ticks.saturating_mul(125)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn even_packets_have_no_jitter_and_one_late_packet_leaves_a_sixteenth() {
+        let mut jitter = Jitter::default();
+        for n in 0..50 {
+            jitter.arrive(1_000 + n * 160, n * 160);
+        }
+        assert_eq!(jitter.ticks(), 0);
+        jitter.arrive(1_000 + 50 * 160 + 80, 50 * 160);
+        assert_eq!(jitter.ticks(), 80 / 16);
+    }
+
+    #[test]
+    fn ticks_wrap_after_six_days_without_harm() {
+        let week = Duration::from_secs(7 * 24 * 3_600);
+        assert_eq!(ticks(week), (7u64 * 24 * 3_600 * 8_000) as u32);
+        assert_eq!(ticks(Duration::from_millis(20)), 160);
+    }
+}
