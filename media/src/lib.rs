@@ -3,8 +3,13 @@
 //! Everything here is a machine: bytes, commands and the time go in, outputs and the next deadline come out. Sockets,
 //! clocks and threads live in `driver` only.
 
+mod bridge;
+mod cadence;
 pub mod codec;
 pub mod dtmf;
+pub mod engine;
+mod leg;
+mod player;
 pub mod ports;
 pub mod prompt;
 pub mod rtp;
@@ -16,6 +21,7 @@ pub mod wav;
 
 pub use codec::Codec;
 pub use dtmf::Digit;
+pub use engine::{Command, Counters, Engine, Event, Forward, MediaLegKey, Output, PlayFrom, Settings};
 pub use ports::PortPool;
 pub use prompt::{Prompt, PromptError};
 pub use rtp::LegStats;

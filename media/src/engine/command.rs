@@ -1,0 +1,195 @@
+//! What a worker's legs are told, and what they tell.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::dtmf::Digit;
+use crate::prompt::Prompt;
+use crate::rtp::LegStats;
+use crate::sdp::Stream;
+
+/// Names one media leg for its whole life. Whoever opens legs makes the keys and never uses one twice;
+/// a key whose leg is closed is recognised and ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MediaLegKey(pub u64);
+
+impl fmt::Display for MediaLegKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "media-{:x}", self.0)
+    }
+}
+
+/// Where a prompt begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlayFrom {
+    /// At its first frame.
+    Start,
+    /// Where a player that never stops would be now: all callers hear the same place of the music.
+    Shared,
+}
+
+/// What to do with a leg. A command for a key that is not open is counted and ignored.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// A leg begins. Its numbers come from the caller's randomness (RFC 3550 §5.1, RFC 7022 §4.2).
+    Open {
+        /// A key never used before.
+        leg: MediaLegKey,
+        /// Our SSRC towards this peer.
+        ssrc: u32,
+        /// The first packet's sequence number.
+        sequence: u16,
+        /// The first packet's timestamp.
+        timestamp: u32,
+        /// Written as 16 hexadecimal digits.
+        cname: u64,
+    },
+    /// SDP has been agreed, first or anew. What is sent goes on without a seam.
+    Connect {
+        /// Whose.
+        leg: MediaLegKey,
+        /// What was agreed.
+        stream: Stream,
+    },
+    /// These two hear each other from the next packet on. Cuts what plays on either, and earlier bridges of both.
+    Bridge {
+        /// One.
+        a: MediaLegKey,
+        /// The other.
+        b: MediaLegKey,
+    },
+    /// The leg and its partner hear each other no more.
+    Unbridge {
+        /// Either of the two.
+        leg: MediaLegKey,
+    },
+    /// Plays a prompt instead of what plays now; on a bridged leg the partner is not heard meanwhile. Before the
+    /// leg is connected it waits; while the peer holds us it goes on unheard.
+    Play {
+        /// Whose peer hears it.
+        leg: MediaLegKey,
+        /// Comes back in [`Event::Played`].
+        play: u32,
+        /// What to play.
+        prompt: Arc<Prompt>,
+        /// From the start again when it ends, for ever.
+        repeat: bool,
+        /// Where to begin.
+        from: PlayFrom,
+    },
+    /// Cuts what plays. No [`Event::Played`].
+    Stop {
+        /// Whose.
+        leg: MediaLegKey,
+    },
+    /// Sends a digit by RFC 4733; several wait for each other, at most 32. Dropped and counted if the peer knows
+    /// no telephone-event.
+    SendDigit {
+        /// Whose peer gets it.
+        leg: MediaLegKey,
+        /// Which key.
+        digit: Digit,
+        /// How long, made at least 40 and at most 8,000.
+        duration_ms: u16,
+    },
+    /// The leg ends: BYE if RTCP was in use, then [`Event::Closed`], then the key is stale.
+    Close {
+        /// Whose.
+        leg: MediaLegKey,
+    },
+}
+
+/// What happened on a leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A prompt ran to its end; not told when it was cut.
+    Played {
+        /// Where.
+        leg: MediaLegKey,
+        /// The number given with [`Command::Play`].
+        play: u32,
+    },
+    /// A key was pressed and let go (RFC 4733). Told once, also while playing or bridged.
+    Digit {
+        /// Where.
+        leg: MediaLegKey,
+        /// Which key.
+        digit: Digit,
+        /// How long, as far as packets told.
+        duration_ms: u32,
+    },
+    /// The first RTP packet was accepted since Open, or since Bridge.
+    Heard {
+        /// From whom.
+        leg: MediaLegKey,
+        /// When.
+        at: Instant,
+        /// True: the first since the leg was bridged.
+        bridged: bool,
+    },
+    /// Sound has gone both ways through a bridge for the first time.
+    TwoWay {
+        /// One leg of the bridge.
+        a: MediaLegKey,
+        /// The other.
+        b: MediaLegKey,
+        /// When the second way carried its first packet.
+        at: Instant,
+    },
+    /// Neither RTP nor RTCP came for the silence timeout though we expect to receive. Told once per silence.
+    Silent {
+        /// From whom.
+        leg: MediaLegKey,
+        /// The last packet, or when we began to expect some.
+        since: Instant,
+    },
+    /// RTCP has a use from now on: RTP was heard and rtcp-mux was not agreed. The worker opens port + 1 by itself
+    /// and does not pass this on.
+    RtcpWanted {
+        /// For whom.
+        leg: MediaLegKey,
+    },
+    /// The leg is over; the last event with this key.
+    Closed {
+        /// Which.
+        leg: MediaLegKey,
+        /// What it sent and received.
+        stats: Box<LegStats>,
+    },
+}
+
+/// A packet on its way through: send `packet[start..start + len]` from the socket of `leg`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forward {
+    /// Whose socket sends.
+    pub leg: MediaLegKey,
+    /// Where to.
+    pub to: SocketAddr,
+    /// First byte: contributing sources and header extension are left behind before it.
+    pub start: usize,
+    /// Bytes from there.
+    pub len: usize,
+}
+
+/// What [`Engine::poll_output`](super::Engine::poll_output) gives, in the order it came to pass.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output<'a> {
+    /// Send this.
+    Transmit {
+        /// From whose socket.
+        leg: MediaLegKey,
+        /// From the RTCP socket (port + 1) instead of the RTP one.
+        rtcp: bool,
+        /// Where to.
+        to: SocketAddr,
+        /// RTP or RTCP.
+        bytes: &'a [u8],
+    },
+    /// Tell the router.
+    Event(Event),
+    /// Nothing left; call [`Engine::handle_timeout`](super::Engine::handle_timeout) then, and why.
+    Timeout(Option<(Instant, &'static str)>),
+}

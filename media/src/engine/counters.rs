@@ -1,0 +1,78 @@
+//! What a worker counts, plain numbers of one thread.
+
+macro_rules! counters {
+    ($($(#[$doc:meta])+ $name:ident,)+) => {
+        /// Counts since the engine began, gauges where it says so.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        pub struct Counters {
+            $($(#[$doc])+ pub $name: u64,)+
+        }
+
+        impl Counters {
+            /// Every count with its name, in a fixed order.
+            pub fn each(&self) -> [(&'static str, u64); COUNTERS] {
+                [$((stringify!($name), self.$name),)+]
+            }
+
+            /// Rebuilds counts from the values of [`each`](Self::each).
+            pub fn from_values(values: [u64; COUNTERS]) -> Counters {
+                let [$($name,)+] = values;
+                Counters { $($name,)+ }
+            }
+        }
+
+        /// How many counts there are.
+        pub const COUNTERS: usize = [$(stringify!($name),)+].len();
+    };
+}
+
+counters! {
+    /// Gauge: legs open.
+    legs,
+    /// Gauge: legs with a prompt or music.
+    playing,
+    /// Gauge: bridges, each of two legs.
+    bridges,
+    /// RTP packets accepted.
+    received,
+    /// RTP packets passed on to a bridged leg.
+    relayed,
+    /// RTP packets made here: prompts, music, digits.
+    played,
+    /// Payloads changed from A-law to µ-law or back.
+    transcoded,
+    /// RTCP packets sent.
+    rtcp_sent,
+    /// RTCP packets read.
+    rtcp_received,
+    /// Digits heard.
+    digits,
+    /// Silences told.
+    silences,
+    /// Dropped: RTP header malformed.
+    malformed,
+    /// Dropped: RTCP malformed.
+    rtcp_malformed,
+    /// Dropped: RTP or RTCP from a stranger's address.
+    rejected,
+    /// Dropped: payload type not agreed.
+    unknown_payload,
+    /// Dropped: before anything was agreed, or while the direction forbids receiving.
+    unexpected,
+    /// Dropped: came twice, too late, or far out of sequence.
+    out_of_sequence,
+    /// Dropped: STUN.
+    stun,
+    /// Dropped: DTLS.
+    dtls,
+    /// Dropped: not RTP nor anything known.
+    noise,
+    /// Not passed on: the bridged leg may not be sent to (hold), or its address is unknown.
+    held_back,
+    /// Not passed on: the bridged leg knows no such payload (telephone-event, comfort noise).
+    unrelayable,
+    /// Digits not sent: no telephone-event agreed, or too many waiting.
+    digits_refused,
+    /// Packets or commands for a key that is not open, or an Open that could not be done.
+    stale,
+}

@@ -1,0 +1,255 @@
+//! One worker's legs, without I/O: packets, commands and the time go in, packets and events come out.
+//!
+//! Feed [`handle_command`](Engine::handle_command), [`handle_packet`](Engine::handle_packet) (the hot path: it
+//! answers at once and in place), [`handle_rtcp`](Engine::handle_rtcp) and
+//! [`handle_timeout`](Engine::handle_timeout); after each drain [`poll_output`](Engine::poll_output) until it says
+//! `Timeout`.
+
+mod command;
+mod counters;
+mod deadlines;
+mod legs;
+mod outbox;
+mod relay;
+mod report;
+mod speak;
+
+use std::time::{Duration, Instant};
+
+pub use command::{Command, Event, Forward, MediaLegKey, Output, PlayFrom};
+pub use counters::{COUNTERS, Counters};
+
+#[cfg(feature = "driver")]
+pub(crate) use legs::KeyHasher;
+
+use deadlines::Deadlines;
+use legs::Legs;
+use outbox::{Outbox, Waiting};
+
+use crate::bridge::Side;
+use crate::cadence::Cadence;
+use crate::leg::{Dice, Leg, Outgoing};
+use crate::sdp::Stream;
+
+/// What an engine is made with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The start of the engine's time; no instant given later may lie before it.
+    pub origin: Instant,
+    /// The wall clock at `origin`, since 1970: for sender reports.
+    pub unix_origin: Duration,
+    /// Where the random intervals of RTCP come from.
+    pub seed: u64,
+    /// Neither RTP nor RTCP for this long is [`Event::Silent`]. Default 60 s.
+    pub silence_timeout: Duration,
+    /// Mean time between two RTCP reports of a leg (RFC 3550 §6.2). Default 5 s.
+    pub rtcp_interval: Duration,
+    /// Legs open at once; an Open beyond is answered by [`Event::Closed`]. Default 20,000.
+    pub max_legs: usize,
+}
+
+impl Settings {
+    /// The defaults, starting at `origin`, which is `unix_origin` on the wall clock.
+    pub fn new(origin: Instant, unix_origin: Duration, seed: u64) -> Settings {
+        Settings {
+            origin,
+            unix_origin,
+            seed,
+            silence_timeout: Duration::from_secs(60),
+            rtcp_interval: Duration::from_secs(5),
+            max_legs: 20_000,
+        }
+    }
+}
+
+/// The legs of one media worker.
+#[derive(Debug)]
+pub struct Engine {
+    settings: Settings,
+    legs: Legs,
+    cadence: Cadence,
+    deadlines: Deadlines,
+    outbox: Outbox,
+    dice: Dice,
+    counters: Counters,
+}
+
+impl Engine {
+    /// An engine without legs.
+    pub fn new(settings: Settings) -> Engine {
+        Engine {
+            cadence: Cadence::new(settings.origin),
+            dice: Dice::new(settings.seed),
+            settings,
+            legs: Legs::default(),
+            deadlines: Deadlines::default(),
+            outbox: Outbox::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Does what it is told. A command for a leg that is not open is counted and ignored.
+    pub fn handle_command(&mut self, now: Instant, command: Command) {
+        if self.try_command(now, command).is_none() {
+            self.counters.stale += 1;
+        }
+    }
+
+    fn try_command(&mut self, now: Instant, command: Command) -> Option<()> {
+        match command {
+            Command::Open { leg, ssrc, sequence, timestamp, cname } => {
+                return self.open(Leg::new(leg, Outgoing::new(ssrc, sequence, timestamp), cname));
+            }
+            Command::Connect { leg, stream } => self.connect(now, self.legs.find(leg)?, stream),
+            Command::Bridge { a, b } => {
+                let (a, b) = (self.legs.find(a)?, self.legs.find(b)?);
+                return self.bridge(a, b);
+            }
+            Command::Unbridge { leg } => self.unbridge(self.legs.find(leg)?),
+            Command::Play { leg, play, prompt, repeat, from } => {
+                self.play(now, self.legs.find(leg)?, crate::player::Playing::new(play, prompt, repeat, from));
+            }
+            Command::Stop { leg } => self.stop(self.legs.find(leg)?),
+            Command::SendDigit { leg, digit, duration_ms } => {
+                self.send_digit(now, self.legs.find(leg)?, digit, duration_ms);
+            }
+            Command::Close { leg } => self.close(now, self.legs.find(leg)?),
+        }
+        Some(())
+    }
+
+    fn open(&mut self, leg: Leg) -> Option<()> {
+        if self.legs.find(leg.key).is_some() {
+            return None;
+        }
+        if self.legs.len() >= self.settings.max_legs {
+            self.outbox.event(Event::Closed { leg: leg.key, stats: Box::default() });
+            return None;
+        }
+        self.legs.insert(leg);
+        self.counters.legs = self.legs.len() as u64;
+        Some(())
+    }
+
+    fn connect(&mut self, now: Instant, index: u32, stream: Stream) {
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        leg.connect(now, stream);
+        if leg.is_speaking() {
+            self.begin_speaking(now, index);
+        }
+        self.wake_reports(now, index);
+        self.enter_deadline(index);
+    }
+
+    fn bridge(&mut self, a: u32, b: u32) -> Option<()> {
+        if a == b {
+            return None;
+        }
+        for (leg, partner) in [(a, b), (b, a)] {
+            self.stop(leg);
+            self.unbridge(leg);
+            let leg = self.legs.get_mut(leg)?;
+            leg.bridge = Some(Side::to(partner));
+            leg.outgoing.forget_speaker();
+        }
+        self.counters.bridges += 1;
+        Some(())
+    }
+
+    fn unbridge(&mut self, index: u32) {
+        let Some(side) = self.legs.get_mut(index).and_then(|leg| leg.bridge) else { return };
+        for index in [index, side.partner] {
+            if let Some(leg) = self.legs.get_mut(index) {
+                leg.bridge = None;
+                leg.outgoing.forget_speaker();
+            }
+        }
+        self.counters.bridges -= 1;
+    }
+
+    fn close(&mut self, now: Instant, index: u32) {
+        self.unbridge(index);
+        self.say_goodbye(now, index);
+        self.stop(index);
+        self.leave_cadence(index);
+        let Some(leg) = self.legs.remove(index) else { return };
+        self.outbox.event(Event::Closed { leg: leg.key, stats: Box::new(leg.stats()) });
+        self.counters.legs = self.legs.len() as u64;
+    }
+
+    /// Serves everything due: beats of prompts, reports, silences, lost ends of digits.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(beat) = self.cadence.take_due(now) {
+            // From the last to the first: who leaves is replaced by one that has been served.
+            for seat in (0..self.cadence.seats(beat).len()).rev() {
+                let index = self.cadence.seats(beat)[seat];
+                self.beat(now, index, beat);
+            }
+        }
+        while let Some((at, key, index)) = self.deadlines.pop_due(now) {
+            self.handle_deadline(now, at, key, index);
+        }
+    }
+
+    fn handle_deadline(&mut self, now: Instant, at: Instant, key: u64, index: u32) {
+        let silence_timeout = self.settings.silence_timeout;
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        if leg.key.0 != key || leg.entered_at != Some(at) {
+            return;
+        }
+        leg.entered_at = None;
+        if let Some(pressed) = leg.events.handle_timeout(now) {
+            let event = Event::Digit { leg: leg.key, digit: pressed.digit, duration_ms: pressed.duration_ms };
+            self.outbox.event(event);
+            self.counters.digits += 1;
+        }
+        if let Some(since) =
+            leg.quiet_since().filter(|since| !leg.silence.told && *since + silence_timeout <= now)
+        {
+            leg.silence.told = true;
+            self.outbox.event(Event::Silent { leg: leg.key, since });
+            self.counters.silences += 1;
+        }
+        if leg.reports.next_at.is_some_and(|at| at <= now) {
+            self.report(now, index);
+        }
+        self.enter_deadline(index);
+    }
+
+    /// Enters the leg's next slow deadline unless an entry that is early enough stands already.
+    fn enter_deadline(&mut self, index: u32) {
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        let Some(due) = leg.deadline(self.settings.silence_timeout) else { return };
+        if leg.entered_at.is_none_or(|entered| due < entered) {
+            leg.entered_at = Some(due);
+            self.deadlines.enter(due, leg.key.0, index);
+        }
+    }
+
+    /// The next output. Drain until [`Output::Timeout`] after each input.
+    pub fn poll_output(&mut self) -> Output<'_> {
+        match self.outbox.next() {
+            Some(Waiting::Packet { leg, rtcp, to, range }) => {
+                Output::Transmit { leg, rtcp, to, bytes: self.outbox.bytes(range) }
+            }
+            Some(Waiting::Event(event)) => Output::Event(event),
+            None => Output::Timeout(self.next_timeout()),
+        }
+    }
+
+    fn next_timeout(&self) -> Option<(Instant, &'static str)> {
+        let beat = self.cadence.next_at().map(|at| (at, "beat"));
+        let deadline = self.deadlines.next().map(|at| (at, "deadline"));
+        [beat, deadline].into_iter().flatten().min()
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// A leg's numbers so far; `None` if it is not open.
+    pub fn stats(&self, leg: MediaLegKey) -> Option<crate::rtp::LegStats> {
+        self.legs.get(self.legs.find(leg)?).map(Leg::stats)
+    }
+}

@@ -1,0 +1,259 @@
+//! The hot path: a packet comes, and mostly leaves by the bridged leg. In place, without allocation.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::{Engine, Event, Forward, MediaLegKey};
+use crate::dtmf;
+use crate::leg::{Leg, Place, Sort, arrival};
+use crate::rtp::packet::{HEADER, Packet};
+use crate::rtp::{Kind, rtcp};
+
+/// Why a packet was dropped; each has its counter.
+#[derive(Debug, Clone, Copy)]
+enum Refused {
+    Unexpected,
+    UnknownPayload,
+    Stranger,
+    OutOfSequence,
+}
+
+impl Engine {
+    /// Takes in `packet[..len]`, received on the RTP socket of `leg` from `from`. RTCP on the same port is told apart
+    /// here (RFC 5761 §4). `Some`: send that part of `packet` on, it has been rewritten in place.
+    pub fn handle_packet(
+        &mut self,
+        now: Instant,
+        leg: MediaLegKey,
+        from: SocketAddr,
+        packet: &mut [u8],
+        len: usize,
+    ) -> Option<Forward> {
+        let Some(index) = self.legs.find(leg) else {
+            self.counters.stale += 1;
+            return None;
+        };
+        let packet = packet.get_mut(..len)?;
+        match Kind::of(packet) {
+            Kind::Rtp => return self.handle_rtp(now, index, from, packet),
+            Kind::Rtcp => self.read_rtcp(now, index, from, packet),
+            Kind::Stun => self.counters.stun += 1,
+            Kind::Dtls => self.counters.dtls += 1,
+            Kind::Other => self.counters.noise += 1,
+        }
+        None
+    }
+
+    fn handle_rtp(
+        &mut self,
+        now: Instant,
+        index: u32,
+        from: SocketAddr,
+        datagram: &mut [u8],
+    ) -> Option<Forward> {
+        let Ok(packet) = Packet::parse(datagram) else {
+            self.counters.malformed += 1;
+            return None;
+        };
+        let leg = self.legs.get_mut(index)?;
+        let accepted = leg.accept(now, from, &packet);
+        if !matches!(accepted, Err(Refused::Unexpected | Refused::UnknownPayload | Refused::Stranger)) {
+            self.counters.received += 1;
+            self.note_heard(now, index);
+        }
+        match accepted {
+            Ok((sort, place)) => {
+                self.note_payload(now, index, sort, place, &packet, &datagram[packet.start..packet.end]);
+                self.pass_on(now, index, sort, place, &packet, datagram)
+            }
+            Err(refused) => {
+                self.count_refused(refused);
+                None
+            }
+        }
+    }
+
+    fn count_refused(&mut self, refused: Refused) {
+        let counter = match refused {
+            Refused::Unexpected => &mut self.counters.unexpected,
+            Refused::UnknownPayload => &mut self.counters.unknown_payload,
+            Refused::Stranger => &mut self.counters.rejected,
+            Refused::OutOfSequence => &mut self.counters.out_of_sequence,
+        };
+        *counter += 1;
+    }
+
+    /// Signs of life: the first packet, the first through a bridge, the first after a silence.
+    fn note_heard(&mut self, now: Instant, index: u32) {
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        let key = leg.key;
+        let first = leg.incoming.is_first();
+        if first {
+            self.outbox.event(Event::Heard { leg: key, at: now, bridged: false });
+        }
+        if let Some(side) = leg.bridge.as_mut().filter(|side| !side.heard) {
+            side.heard = true;
+            self.outbox.event(Event::Heard { leg: key, at: now, bridged: true });
+        }
+        if !leg.rtcp_open && leg.stream.as_ref().is_some_and(|stream| stream.rtcp_wanted) {
+            leg.rtcp_open = true;
+            self.outbox.event(Event::RtcpWanted { leg: key });
+            self.wake_reports(now, index);
+        } else if first {
+            self.wake_reports(now, index);
+        }
+        self.note_life(index);
+    }
+
+    /// A silence that was told is over; the next one will be told again.
+    pub(super) fn note_life(&mut self, index: u32) {
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        if leg.silence.told {
+            leg.silence.told = false;
+            self.enter_deadline(index);
+        }
+    }
+
+    fn note_payload(
+        &mut self,
+        now: Instant,
+        index: u32,
+        sort: Sort,
+        place: Place,
+        packet: &Packet,
+        payload: &[u8],
+    ) {
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        let cut = if place.new_run { leg.events.restart(now) } else { None };
+        let mut ended = [None; 2];
+        match sort {
+            Sort::Sound(_) => leg.incoming.time(arrival(self.settings.origin, now), packet.timestamp),
+            Sort::Event => {
+                if let Some(payload) = dtmf::Payload::read(payload) {
+                    ended = leg.events.arrive(now, packet.timestamp, payload);
+                }
+            }
+            Sort::Noise | Sort::Unknown => {}
+        }
+        let leg = leg.key;
+        for pressed in cut.into_iter().chain(ended.into_iter().flatten()) {
+            self.outbox.event(Event::Digit { leg, digit: pressed.digit, duration_ms: pressed.duration_ms });
+            self.counters.digits += 1;
+        }
+        if sort == Sort::Event {
+            self.enter_deadline(index);
+        }
+    }
+
+    /// Rewrites the packet for the bridged leg: its numbers, its payload type, its codec.
+    fn pass_on(
+        &mut self,
+        now: Instant,
+        index: u32,
+        sort: Sort,
+        place: Place,
+        packet: &Packet,
+        datagram: &mut [u8],
+    ) -> Option<Forward> {
+        let partner_index = self.legs.get(index)?.bridge?.partner;
+        let partner = self.legs.get_mut(partner_index)?;
+        let target = partner.latch.target().filter(|_| partner.may_send() && !partner.is_speaking());
+        let (Some(to), Some(stream)) = (target, &partner.stream) else {
+            self.counters.held_back += 1;
+            return None;
+        };
+        let payload_type = match sort {
+            Sort::Sound(_) => Some(stream.send_payload_type),
+            Sort::Event => stream.send_event,
+            Sort::Noise | Sort::Unknown => None,
+        };
+        let Some(payload_type) = payload_type else {
+            partner.outgoing.skip(place);
+            self.counters.unrelayable += 1;
+            return None;
+        };
+        let codec = stream.codec;
+        let Some(numbers) = partner.outgoing.relay(now, place, packet.sequence, packet.timestamp) else {
+            self.counters.out_of_sequence += 1;
+            return None;
+        };
+        let fields = partner.outgoing.stamp(now, numbers, packet.marker, payload_type, packet.payload_len());
+        let leg = partner.key;
+        if let Sort::Sound(from) = sort {
+            if from != codec {
+                from.convert(codec, &mut datagram[packet.start..packet.end]);
+                self.counters.transcoded += 1;
+            }
+            self.note_carried(now, index, partner_index);
+        }
+        if numbers.switched {
+            self.wake_reports(now, partner_index);
+        }
+        self.counters.relayed += 1;
+        let start = packet.start - HEADER;
+        fields.write(datagram[start..].first_chunk_mut()?);
+        Some(Forward { leg, to, start, len: packet.end - start })
+    }
+
+    /// Sound of the leg has reached its partner: two-way once both have.
+    fn note_carried(&mut self, now: Instant, index: u32, partner: u32) {
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        let (key, Some(side)) = (leg.key, &mut leg.bridge) else { return };
+        if std::mem::replace(&mut side.carried, true) {
+            return;
+        }
+        let Some(partner) = self.legs.get(partner) else { return };
+        if partner.bridge.is_some_and(|side| side.carried) {
+            self.outbox.event(Event::TwoWay { a: partner.key, b: key, at: now });
+        }
+    }
+
+    /// Takes in a datagram received on the RTCP socket of `leg` (port + 1).
+    pub fn handle_rtcp(&mut self, now: Instant, leg: MediaLegKey, from: SocketAddr, packet: &[u8]) {
+        match self.legs.find(leg) {
+            Some(index) => self.read_rtcp(now, index, from, packet),
+            None => self.counters.stale += 1,
+        }
+    }
+
+    fn read_rtcp(&mut self, now: Instant, index: u32, from: SocketAddr, packet: &[u8]) {
+        let ntp = self.ntp(now);
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        if leg.stream.is_none() {
+            self.counters.unexpected += 1;
+            return;
+        }
+        if !leg.admits_rtcp(from) {
+            leg.rejected += 1;
+            self.counters.rejected += 1;
+            return;
+        }
+        let Ok(compound) = rtcp::read(packet, leg.outgoing.ssrc()) else {
+            self.counters.rtcp_malformed += 1;
+            return;
+        };
+        leg.reports.arrive(now, ntp, from, &compound);
+        self.counters.rtcp_received += 1;
+        self.wake_reports(now, index);
+        self.note_life(index);
+    }
+}
+
+impl Leg {
+    /// Whether a packet is for us at all, from our peer, and still of use.
+    fn accept(&mut self, now: Instant, from: SocketAddr, packet: &Packet) -> Result<(Sort, Place), Refused> {
+        if !self.may_receive() {
+            return Err(Refused::Unexpected);
+        }
+        let sort = self.sort(packet.payload_type);
+        if sort == Sort::Unknown {
+            return Err(Refused::UnknownPayload);
+        }
+        if !self.latch.admit(now, from) {
+            self.rejected += 1;
+            return Err(Refused::Stranger);
+        }
+        let place = self.incoming.arrive(now, packet).ok_or(Refused::OutOfSequence)?;
+        Ok((sort, place))
+    }
+}

@@ -1,0 +1,148 @@
+//! What we say ourselves: prompts, music, digits, on a beat of 20 ms.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::outbox::Outbox;
+use super::{Engine, Event, MediaLegKey};
+use crate::dtmf::{Beat, Digit};
+use crate::leg::{Digits, Leg, Numbers, Outgoing};
+use crate::player::{Frame, Playing};
+use crate::rtp::packet::HEADER;
+
+impl Engine {
+    /// Plays instead of what plays now. A leg that was quiet begins at once; one that was speaking keeps its beat, so
+    /// that two packets never come closer than 20 ms.
+    pub(super) fn play(&mut self, now: Instant, index: u32, playing: Playing) {
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        if leg.player.playing.replace(playing).is_none() {
+            self.counters.playing += 1;
+        }
+        self.begin_speaking(now, index);
+    }
+
+    /// Cuts what plays. Digits under way are finished.
+    pub(super) fn stop(&mut self, index: u32) {
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        if leg.player.playing.take().is_some() {
+            self.counters.playing -= 1;
+        }
+        if !leg.is_speaking() {
+            self.leave_cadence(index);
+        }
+    }
+
+    pub(super) fn send_digit(&mut self, now: Instant, index: u32, digit: Digit, duration_ms: u16) {
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        let knows = leg.stream.as_ref().is_some_and(|stream| stream.send_event.is_some());
+        if knows && leg.player.digits.get_or_insert_default().sender.push(digit, duration_ms) {
+            self.begin_speaking(now, index);
+        } else {
+            self.counters.digits_refused += 1;
+        }
+    }
+
+    /// Joins the cadence and speaks at once, unless the leg has its beat already or is not connected yet.
+    pub(super) fn begin_speaking(&mut self, now: Instant, index: u32) {
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        if leg.player.seat.is_some() || leg.stream.is_none() {
+            return;
+        }
+        let beat = self.cadence.beat_at(now);
+        leg.player.seat = Some(self.cadence.join(beat, index));
+        leg.outgoing.forget_speaker();
+        self.serve(now, index, beat);
+        self.wake_reports(now, index);
+    }
+
+    pub(super) fn leave_cadence(&mut self, index: u32) {
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        let Some(seat) = leg.player.seat.take() else { return };
+        if let Some(moved) = self.cadence.leave(seat).and_then(|moved| self.legs.get_mut(moved)) {
+            moved.player.seat = Some(seat);
+        }
+    }
+
+    /// One beat of a leg in the cadence.
+    pub(super) fn beat(&mut self, now: Instant, index: u32, beat: u64) {
+        // A thread that lags behind may find its first beat, served when it joined, in the ring again.
+        if self.legs.get(index).is_some_and(|leg| leg.player.beat < beat) {
+            self.serve(now, index, beat);
+        }
+    }
+
+    fn serve(&mut self, now: Instant, index: u32, beat: u64) {
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        let to = leg.latch.target().filter(|_| leg.may_send());
+        let Leg { key, stream: Some(stream), outgoing, player, .. } = leg else { return };
+        let mut line = Line { now, beat, leg: *key, to, outgoing, outbox: &mut self.outbox, sent: 0 };
+        player.beat = beat;
+        let digit_sounds = line.digit(&mut player.digits, stream.send_event);
+        let frame = player.playing.as_mut().map(|playing| (playing.play, playing.frame(beat, stream.codec)));
+        match frame {
+            Some((_, Frame::Sound(sound))) if !digit_sounds => line.sound(stream.send_payload_type, sound),
+            Some((play, Frame::End)) => {
+                player.playing = None;
+                self.counters.playing -= 1;
+                line.outbox.event(Event::Played { leg: *key, play });
+            }
+            _ => {}
+        }
+        self.counters.played += line.sent;
+        if !leg.is_speaking() {
+            self.leave_cadence(index);
+        }
+    }
+}
+
+/// One beat's packets of one leg. Without an address (hold) they are not sent, but time goes on.
+struct Line<'a> {
+    now: Instant,
+    beat: u64,
+    leg: MediaLegKey,
+    to: Option<SocketAddr>,
+    outgoing: &'a mut Outgoing,
+    outbox: &'a mut Outbox,
+    sent: u64,
+}
+
+impl Line<'_> {
+    fn sound(&mut self, payload_type: u8, sound: &[u8]) {
+        if let Some(to) = self.to {
+            let numbers = self.outgoing.speak(self.now, self.beat);
+            self.send(to, numbers, false, payload_type, sound);
+        }
+    }
+
+    /// Sends the digit's packet for this beat; true if there was one. Digits that are done, or that the peer has
+    /// ceased to understand, are put away.
+    fn digit(&mut self, digits: &mut Option<Box<Digits>>, payload_type: Option<u8>) -> bool {
+        let Some(under_way) = digits else { return false };
+        let (Some(payload_type), Beat::Part(part)) = (payload_type, under_way.sender.beat()) else {
+            if payload_type.is_none() || under_way.sender.is_idle() {
+                *digits = None;
+            }
+            return false;
+        };
+        if let Some(to) = self.to {
+            let numbers = self.outgoing.speak(self.now, self.beat);
+            if part.first {
+                under_way.timestamp = numbers.timestamp;
+            }
+            let numbers = Numbers { timestamp: under_way.timestamp, ..numbers };
+            self.send(to, numbers, part.first, payload_type, &part.payload.write());
+        }
+        true
+    }
+
+    fn send(&mut self, to: SocketAddr, numbers: Numbers, marker: bool, payload_type: u8, payload: &[u8]) {
+        let fields = self.outgoing.stamp(self.now, numbers, marker, payload_type, payload.len());
+        let mut header = [0; HEADER];
+        fields.write(&mut header);
+        self.outbox.packet(self.leg, false, to, |out| {
+            out.extend_from_slice(&header);
+            out.extend_from_slice(payload);
+        });
+        self.sent += 1;
+    }
+}

@@ -1,0 +1,200 @@
+//! One leg: a peer's address, a line of packets each way, and what is to be told of them.
+
+mod incoming;
+mod latch;
+mod outgoing;
+mod reports;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+pub(crate) use incoming::{Incoming, Place, arrival};
+pub(crate) use latch::Latch;
+pub(crate) use outgoing::{Numbers, Outgoing};
+pub(crate) use reports::{Dice, Reports};
+
+use crate::bridge::Side;
+use crate::cadence::Seat;
+use crate::codec::Codec;
+use crate::dtmf;
+use crate::engine::MediaLegKey;
+use crate::player::Playing;
+use crate::rtp::LegStats;
+use crate::sdp::{Direction, Stream};
+
+/// Comfort noise, RFC 3389: understood as a sign of life, played to nobody.
+const COMFORT_NOISE: u8 = 13;
+
+/// Everything of one leg. Under 1 kB, and no memory beside it while it only relays.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) key: MediaLegKey,
+    pub(crate) stream: Option<Stream>,
+    pub(crate) latch: Latch,
+    pub(crate) incoming: Incoming,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) bridge: Option<Side>,
+    pub(crate) rejected: u64,
+    pub(crate) events: dtmf::Receiver,
+    pub(crate) player: Player,
+    pub(crate) reports: Reports,
+    /// RTCP has a socket or shares ours.
+    pub(crate) rtcp_open: bool,
+    pub(crate) silence: Silence,
+    /// The entry in the engine's deadlines that counts.
+    pub(crate) entered_at: Option<Instant>,
+}
+
+/// What we say ourselves on a leg.
+#[derive(Debug, Default)]
+pub(crate) struct Player {
+    pub(crate) playing: Option<Playing>,
+    /// Digits being sent; made when the first one is.
+    pub(crate) digits: Option<Box<Digits>>,
+    pub(crate) seat: Option<Seat>,
+    /// The last beat served.
+    pub(crate) beat: u64,
+}
+
+/// Digits on their way, and the timestamp of the one being sent.
+#[derive(Debug, Default)]
+pub(crate) struct Digits {
+    pub(crate) sender: dtmf::Sender,
+    pub(crate) timestamp: u32,
+}
+
+/// Whether the peer has fallen silent.
+#[derive(Debug, Default)]
+pub(crate) struct Silence {
+    /// Since when we expect to hear something; `None`: hold, or not connected.
+    pub(crate) expecting_since: Option<Instant>,
+    /// The current silence has been told.
+    pub(crate) told: bool,
+}
+
+/// What a payload type is on this leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sort {
+    Sound(Codec),
+    Event,
+    Noise,
+    Unknown,
+}
+
+impl Leg {
+    pub(crate) fn new(key: MediaLegKey, outgoing: Outgoing, cname: u64) -> Leg {
+        Leg {
+            key,
+            stream: None,
+            latch: Latch::default(),
+            incoming: Incoming::default(),
+            outgoing,
+            bridge: None,
+            rejected: 0,
+            events: dtmf::Receiver::default(),
+            player: Player::default(),
+            reports: Reports::new(cname),
+            rtcp_open: false,
+            silence: Silence::default(),
+            entered_at: None,
+        }
+    }
+
+    /// Takes over what SDP agreed. Numbers and statistics go on.
+    pub(crate) fn connect(&mut self, now: Instant, stream: Stream) {
+        let could_send = self.may_send();
+        if self.stream.as_ref().is_none_or(|before| before.remote_rtcp != stream.remote_rtcp) {
+            self.reports.forget_address();
+        }
+        self.latch.signal(stream.remote);
+        let had_mux = self.stream.as_ref().is_some_and(|before| before.rtcp_mux);
+        self.rtcp_open = stream.rtcp_mux || self.rtcp_open && !had_mux;
+        self.stream = Some(stream);
+        self.silence.expecting_since = match self.silence.expecting_since {
+            _ if !self.expects_sound() => None,
+            None => Some(now),
+            since => since,
+        };
+        if !could_send || !self.may_send() {
+            // What the peer did not hear is a pause, not a loss: the next packet follows the last one.
+            self.outgoing.forget_speaker();
+        }
+    }
+
+    /// Packets of the peer are welcome: our direction says so (RFC 3264 §5.1).
+    pub(crate) fn may_receive(&self) -> bool {
+        self.stream
+            .as_ref()
+            .is_some_and(|stream| matches!(stream.direction, Direction::SendRecv | Direction::RecvOnly))
+    }
+
+    /// We may send: our direction says so, and the peer has an address.
+    pub(crate) fn may_send(&self) -> bool {
+        let Some(stream) = &self.stream else { return false };
+        matches!(stream.direction, Direction::SendRecv | Direction::SendOnly) && stream.remote.is_some()
+    }
+
+    /// The peer ought to be sending: it may, and it has not put us on hold.
+    fn expects_sound(&self) -> bool {
+        self.may_receive() && self.stream.as_ref().is_some_and(|stream| !stream.remote_holds)
+    }
+
+    /// What a payload type means here. The two static numbers of G.711 are understood even when only one of them was
+    /// agreed: a peer may change between codecs both offered (RFC 3264 §6.1), and the table costs nothing.
+    pub(crate) fn sort(&self, payload_type: u8) -> Sort {
+        let Some(stream) = &self.stream else { return Sort::Unknown };
+        match payload_type {
+            agreed if agreed == stream.receive_payload_type => Sort::Sound(stream.codec),
+            event if Some(event) == stream.receive_event => Sort::Event,
+            COMFORT_NOISE => Sort::Noise,
+            fixed => Codec::by_static_payload_type(fixed).map_or(Sort::Unknown, Sort::Sound),
+        }
+    }
+
+    /// Sound or digits of our own are going out, or would but for hold.
+    pub(crate) fn is_speaking(&self) -> bool {
+        self.player.playing.is_some() || self.player.digits.is_some()
+    }
+
+    /// Where RTCP goes: where it came from, else where SDP said, else beside the address that RTP came from.
+    pub(crate) fn rtcp_target(&self) -> Option<SocketAddr> {
+        let stream = self.stream.as_ref()?;
+        let rtp = self.latch.target()?;
+        if stream.rtcp_mux {
+            return Some(rtp);
+        }
+        let beside = SocketAddr::new(rtp.ip(), rtp.port().checked_add(1)?);
+        let signalled = stream.remote_rtcp.filter(|_| self.latch.is_as_signalled());
+        Some(self.reports.heard_from().or(signalled).unwrap_or(beside))
+    }
+
+    /// RTCP is believed from the host that RTP comes from, or from the address SDP gave for it.
+    pub(crate) fn admits_rtcp(&self, from: SocketAddr) -> bool {
+        let same_host = self.latch.target().is_some_and(|rtp| rtp.ip() == from.ip());
+        same_host || self.stream.as_ref().is_some_and(|stream| stream.remote_rtcp == Some(from))
+    }
+
+    /// Since when nothing came; `None` while nothing is expected.
+    pub(crate) fn quiet_since(&self) -> Option<Instant> {
+        let expecting = self.silence.expecting_since?;
+        let heard = self.incoming.last_heard().max(self.reports.last_heard());
+        Some(heard.map_or(expecting, |heard| heard.max(expecting)))
+    }
+
+    /// The leg's next slow deadline.
+    pub(crate) fn deadline(&self, silence_timeout: Duration) -> Option<Instant> {
+        let silent_at =
+            self.quiet_since().filter(|_| !self.silence.told).map(|since| since + silence_timeout);
+        [self.events.poll_timeout(), self.reports.next_at, silent_at].into_iter().flatten().min()
+    }
+
+    pub(crate) fn stats(&self) -> LegStats {
+        let mut stats =
+            LegStats { codec: self.stream.as_ref().map(|stream| stream.codec), ..LegStats::default() };
+        stats.rejected = self.rejected;
+        self.incoming.write_stats(&mut stats);
+        self.outgoing.write_stats(&mut stats);
+        self.reports.write_stats(&mut stats);
+        stats
+    }
+}

@@ -1,0 +1,127 @@
+//! RTCP of one leg: when we report, what the peer reported. RFC 3550 §6.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::rtp::rtcp::{Compound, ReportBlock, middle};
+use crate::rtp::stats::{LegStats, ticks_to_us};
+
+/// The state behind a leg's reports.
+#[derive(Debug)]
+pub(crate) struct Reports {
+    pub(crate) cname: u64,
+    /// When we report next; `None` until RTCP has a use.
+    pub(crate) next_at: Option<Instant>,
+    /// RTP packets sent when we reported the last but one time, and the last time.
+    pub(crate) sent_before: [u64; 2],
+    /// At least one compound packet has left: a BYE is due at the end (§6.3.7).
+    pub(crate) reported: bool,
+    /// Where the peer's RTCP came from last.
+    heard_from: Option<SocketAddr>,
+    last_heard: Option<Instant>,
+    received: u64,
+    /// The peer's last sender report: the middle of its NTP time, and when it came.
+    last_sender_report: Option<(u32, Instant)>,
+    remote: Option<ReportBlock>,
+    round_trip: Option<Duration>,
+}
+
+impl Reports {
+    pub(crate) fn new(cname: u64) -> Reports {
+        Reports {
+            cname,
+            next_at: None,
+            sent_before: [0; 2],
+            reported: false,
+            heard_from: None,
+            last_heard: None,
+            received: 0,
+            last_sender_report: None,
+            remote: None,
+            round_trip: None,
+        }
+    }
+
+    /// Takes in what the peer reported at `now`, which is `ntp` on the wall clock.
+    pub(crate) fn arrive(&mut self, now: Instant, ntp: u64, from: SocketAddr, compound: &Compound) {
+        self.received += 1;
+        self.heard_from = Some(from);
+        self.last_heard = Some(now);
+        if let Some(sender) = &compound.sender {
+            self.last_sender_report = Some((middle(sender.ntp), now));
+        }
+        if let Some(block) = compound.about_us {
+            self.round_trip = block.round_trip(ntp).or(self.round_trip);
+            self.remote = Some(block);
+        }
+    }
+
+    /// Fills in when the peer's last sender report came (§6.4.1: LSR and DLSR).
+    pub(crate) fn complete(&self, now: Instant, block: ReportBlock) -> ReportBlock {
+        let Some((last_report, at)) = self.last_sender_report else { return block };
+        let waited = now.saturating_duration_since(at);
+        let delay = (waited.as_micros() << 16) / 1_000_000;
+        ReportBlock { last_report, delay: delay.min(u128::from(u32::MAX)) as u32, ..block }
+    }
+
+    /// When the peer's last RTCP came.
+    pub(crate) fn last_heard(&self) -> Option<Instant> {
+        self.last_heard
+    }
+
+    /// Where the peer's RTCP comes from, if it was heard.
+    pub(crate) fn heard_from(&self) -> Option<SocketAddr> {
+        self.heard_from
+    }
+
+    /// A new description: the old address says nothing any more.
+    pub(crate) fn forget_address(&mut self) {
+        self.heard_from = None;
+    }
+
+    pub(crate) fn write_stats(&self, stats: &mut LegStats) {
+        stats.received_reports = self.received;
+        stats.remote_lost = self.remote.map(|block| block.lost);
+        stats.remote_jitter_us = self.remote.map(|block| ticks_to_us(block.jitter));
+        stats.round_trip_us = self.round_trip.map(|trip| trip.as_micros() as u32);
+    }
+}
+
+/// Pseudo-random numbers from a seed (splitmix64): a simulation with the same seed reports at the same moments.
+#[derive(Debug, Clone)]
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Dice {
+        Dice(seed)
+    }
+
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    /// Half to one and a half times `mean`, evenly (§6.2). The divisor e - 3/2 of §6.3.1 makes up for
+    /// reconsideration, which a session of two has no need of.
+    pub(crate) fn around(&mut self, mean: Duration) -> Duration {
+        let share = (self.roll() >> 40) as u32; // 24 bits
+        mean / 2 + mean * (share >> 8) / (1 << 16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_lie_between_half_and_one_and_a_half_and_their_mean_is_kept() {
+        let mut dice = Dice::new(4_711);
+        let five = Duration::from_secs(5);
+        let rolls: Vec<_> = (0..1_000).map(|_| dice.around(five)).collect();
+        assert!(rolls.iter().all(|roll| (five / 2..five * 3 / 2).contains(roll)));
+        let mean = rolls.iter().sum::<Duration>() / 1_000;
+        assert!((4_850..5_150).contains(&mean.as_millis()), "{mean:?}");
+    }
+}

@@ -1,0 +1,242 @@
+//! RFC 4733: digits heard once, passed on, and made.
+
+mod common;
+
+use common::*;
+use media::rtp::Fields;
+use media::{Command, Digit, Event, Stream};
+
+const SOURCE: u32 = 0xd1d1;
+
+/// The packets of one key as a phone sends them: begin, grow, end three times. `lost` says which are lost.
+fn press(stage: &mut Stage, first: u32, event: u8, lost: impl Fn(u32) -> bool) {
+    for n in 0..6u32 {
+        if !lost(n) {
+            let end = n >= 3;
+            let duration = ((n.min(3) + 1) * 160) as u16;
+            event_packet(stage, first + n, first * 160, event, end, duration);
+        }
+        stage.run(FRAME);
+    }
+}
+
+fn event_packet(
+    stage: &mut Stage,
+    sequence: u32,
+    timestamp: u32,
+    event: u8,
+    end: bool,
+    duration: u16,
+) -> bool {
+    let [high, low] = duration.to_be_bytes();
+    let fields = Fields { payload_type: 101, timestamp, ..sound(SOURCE, sequence) };
+    stage.hear(A, fields, &[event, u8::from(end) << 7 | 10, high, low])
+}
+
+fn digits(stage: &mut Stage) -> Vec<(char, u32)> {
+    let told = |event| match event {
+        Event::Digit { leg: A, digit, duration_ms } => Some((digit.as_char(), duration_ms)),
+        _ => None,
+    };
+    stage.take_events().into_iter().filter_map(told).collect()
+}
+
+fn digit(key: char) -> Digit {
+    Digit::from_char(key).unwrap()
+}
+
+#[test]
+fn a_key_is_told_once_however_often_its_end_is_repeated() {
+    let mut stage = Stage::bridged();
+    press(&mut stage, 100, 5, |_| false);
+    press(&mut stage, 110, 5, |_| false);
+    press(&mut stage, 120, 11, |_| false);
+    assert_eq!(digits(&mut stage), [('5', 80), ('5', 80), ('#', 80)]);
+}
+
+#[test]
+fn a_key_is_told_from_any_one_of_its_packets() {
+    for kept in 0..6 {
+        let mut stage = Stage::bridged();
+        press(&mut stage, 100, 7, |n| n != kept);
+        stage.run(200 * MS);
+        let expected = (kept.min(3) + 1) * 20;
+        assert_eq!(digits(&mut stage), [('7', expected)], "only packet {kept} arrived");
+    }
+}
+
+#[test]
+fn a_lost_end_is_found_by_the_clock_150_ms_later() {
+    let mut stage = Stage::bridged();
+    press(&mut stage, 100, 1, |n| n > 1);
+    stage.run(149 * MS - 5 * FRAME);
+    assert_eq!(digits(&mut stage), []);
+    stage.run(MS);
+    assert_eq!(digits(&mut stage), [('1', 40)]);
+    event_packet(&mut stage, 105, 100 * 160, 1, true, 640);
+    assert_eq!(digits(&mut stage), [], "an end that comes after all is no second key");
+}
+
+#[test]
+fn a_lost_end_is_found_by_the_next_key() {
+    let mut stage = Stage::bridged();
+    event_packet(&mut stage, 1, 1_000, 1, false, 160);
+    stage.run(FRAME);
+    event_packet(&mut stage, 8, 2_000, 2, true, 320);
+    assert_eq!(digits(&mut stage), [('1', 20), ('2', 40)]);
+}
+
+#[test]
+fn an_old_packet_that_was_overtaken_is_no_new_key() {
+    let mut stage = Stage::bridged();
+    event_packet(&mut stage, 10, 5_000, 3, true, 320);
+    stage.run(FRAME);
+    event_packet(&mut stage, 8, 4_000, 2, false, 160);
+    stage.run(500 * MS);
+    assert_eq!(digits(&mut stage), [('3', 40)]);
+}
+
+#[test]
+fn a_key_held_for_ten_seconds_is_one_key_in_two_segments() {
+    let mut stage = Stage::bridged();
+    event_packet(&mut stage, 1, 1_000, 4, false, 160);
+    event_packet(&mut stage, 2, 1_000, 4, false, u16::MAX);
+    event_packet(&mut stage, 3, 1_000 + u32::from(u16::MAX), 4, false, 160);
+    event_packet(&mut stage, 4, 1_000 + u32::from(u16::MAX), 4, true, 14_465);
+    assert_eq!(digits(&mut stage), [('4', 10_000)]);
+}
+
+#[test]
+fn a_new_source_may_use_the_timestamps_of_the_old_one() {
+    let mut stage = Stage::bridged();
+    event_packet(&mut stage, 1, 1_000, 4, true, 400);
+    stage.run(FRAME);
+    let fields = Fields { payload_type: 101, timestamp: 1_000, ..sound(SOURCE + 1, 1) };
+    stage.hear(A, fields, &[5, 0x8a, 1, 0x90]);
+    assert_eq!(digits(&mut stage), [('4', 50), ('5', 50)]);
+}
+
+#[test]
+fn flash_and_tones_are_no_digits() {
+    let mut stage = Stage::bridged();
+    event_packet(&mut stage, 1, 1_000, 16, true, 400);
+    event_packet(&mut stage, 2, 9_000, 255, true, 400);
+    assert_eq!(digits(&mut stage), []);
+}
+
+#[test]
+fn a_flood_of_events_is_told_at_fifty_a_second_at_most() {
+    let mut stage = Stage::bridged();
+    for n in 0..1_000 {
+        event_packet(&mut stage, n, n * 1_000, 1, true, 100);
+        stage.run(MS);
+    }
+    assert!((45..=50).contains(&digits(&mut stage).len()));
+}
+
+#[test]
+fn half_an_event_is_ignored() {
+    let mut stage = Stage::bridged();
+    let fields = Fields { payload_type: 101, ..sound(SOURCE, 1) };
+    stage.hear(A, fields, &[5, 0x80, 0]);
+    stage.run(500 * MS);
+    assert_eq!(digits(&mut stage), []);
+}
+
+#[test]
+fn events_are_passed_on_with_the_other_legs_number_and_one_timestamp() {
+    let mut stage = Stage::bridged();
+    stage.connect(B, Stream { send_event: Some(96), ..stream(B) });
+    stage.hear(A, sound(SOURCE, 99), &[0; 160]);
+    stage.run(FRAME);
+    press(&mut stage, 100, 5, |_| false);
+    let sent = stage.take_sent(B);
+    assert_eq!(sent.len(), 7);
+    assert!(sent[1..].iter().all(|sent| sent.packet.payload_type == 96));
+    assert!(sent[2..].iter().all(|part| part.packet.timestamp == sent[1].packet.timestamp));
+    assert_eq!(sent[1].packet.timestamp.wrapping_sub(sent[0].packet.timestamp), 160);
+    assert_eq!(sent[6].payload, [5, 0x8a, 0x02, 0x80]);
+}
+
+#[test]
+fn events_the_other_leg_does_not_know_leave_no_gap_but_are_told() {
+    let mut stage = Stage::bridged();
+    stage.connect(B, Stream { send_event: None, ..stream(B) });
+    stage.hear(A, sound(SOURCE, 99), &[0; 160]);
+    press(&mut stage, 100, 5, |_| false);
+    stage.hear(A, sound(SOURCE, 106), &[0; 160]);
+    let sent = stage.take_sent(B);
+    assert_eq!(sent.len(), 2);
+    assert_eq!(sent[1].packet.sequence.wrapping_sub(sent[0].packet.sequence), 1);
+    assert_eq!(sent[1].packet.timestamp.wrapping_sub(sent[0].packet.timestamp), 7 * 160);
+    assert_eq!(digits(&mut stage), [('5', 80)]);
+}
+
+#[test]
+fn keys_are_told_while_a_prompt_plays() {
+    let mut stage = Stage::new();
+    stage.open(A).connect(A, stream(A)).play(A, 1, &prompt(50), false);
+    press(&mut stage, 100, 9, |_| false);
+    assert_eq!(digits(&mut stage), [('9', 80)]);
+}
+
+#[test]
+fn a_generated_digit_begins_with_a_marker_grows_and_ends_three_times() {
+    let mut stage = Stage::new();
+    stage.open(A).connect(A, stream(A));
+    stage.command(Command::SendDigit { leg: A, digit: digit('#'), duration_ms: 100 }).run(1_000 * MS);
+    let sent = stage.take_sent(A);
+    let told: Vec<_> = sent.iter().map(|sent| (sent.packet.marker, sent.payload.clone())).collect();
+    let part = |end: u8, duration: u16| [&[11, end << 7 | 10][..], &duration.to_be_bytes()].concat();
+    let expected = [(true, 0, 160), (false, 0, 320), (false, 0, 480), (false, 0, 640), (false, 1, 800)];
+    let mut expected: Vec<_> = expected.map(|(marker, end, duration)| (marker, part(end, duration))).into();
+    expected.extend(vec![expected[4].clone(); 2]);
+    assert_eq!(told, expected);
+    assert!(sent.iter().all(|part| part.packet.timestamp == sent[0].packet.timestamp));
+    assert!(sent.windows(2).all(|pair| pair[1].packet.sequence.wrapping_sub(pair[0].packet.sequence) == 1));
+    assert!(sent.windows(2).all(|pair| pair[1].at - pair[0].at == FRAME));
+}
+
+#[test]
+fn digits_wait_for_each_other_with_a_pause_between() {
+    let mut stage = Stage::new();
+    stage.open(A).connect(A, stream(A));
+    for key in ['1', '2'] {
+        stage.command(Command::SendDigit { leg: A, digit: digit(key), duration_ms: 40 });
+    }
+    stage.run(1_000 * MS);
+    let sent = stage.take_sent(A);
+    assert_eq!(sent.iter().map(|sent| sent.payload[0]).collect::<Vec<_>>(), [1, 1, 1, 1, 2, 2, 2, 2]);
+    assert_eq!(sent[4].at - sent[3].at, 4 * FRAME);
+    let apart = sent[4].packet.timestamp.wrapping_sub(sent[0].packet.timestamp);
+    assert_eq!(apart, 7 * 160, "timestamps tell the true distance");
+}
+
+#[test]
+fn a_digit_takes_the_place_of_music_and_of_the_partner_without_a_seam() {
+    let mut stage = Stage::new();
+    stage.open(A).connect(A, stream(A)).play(A, 1, &prompt(200), true).run(5 * FRAME - MS);
+    stage.command(Command::SendDigit { leg: A, digit: digit('1'), duration_ms: 40 }).run(20 * FRAME);
+    let sent = stage.take_sent(A);
+    assert!(sent.windows(2).all(|pair| pair[1].packet.sequence.wrapping_sub(pair[0].packet.sequence) == 1));
+    let first_after = &sent[9];
+    assert_eq!((sent[8].packet.payload_type, first_after.packet.payload_type), (101, 8));
+    assert_eq!(first_after.packet.timestamp.wrapping_sub(sent[4].packet.timestamp), 5 * 160);
+    assert_eq!(first_after.payload[0], frame_byte(9), "the music went on underneath");
+}
+
+#[test]
+fn a_digit_for_a_peer_that_knows_none_is_refused_and_counted() {
+    let mut stage = Stage::new();
+    stage.open(A).connect(A, Stream { send_event: None, ..stream(A) });
+    stage.command(Command::SendDigit { leg: A, digit: digit('1'), duration_ms: 100 });
+    assert_eq!((stage.engine.counters().digits_refused, stage.take_sent(A).len()), (1, 0));
+}
+
+#[test]
+fn every_key_has_its_event_number() {
+    let keys: String = (0..16).map(|event| Digit::from_event(event).unwrap().as_char()).collect();
+    assert_eq!(keys, "0123456789*#ABCD");
+    assert_eq!(Digit::from_char('d').map(Digit::event), Some(15));
+    assert_eq!((Digit::from_event(16), Digit::from_char('E'), Digit::from_char('é')), (None, None, None));
+}
