@@ -6,6 +6,8 @@
 mod bridge;
 mod cadence;
 pub mod codec;
+#[cfg(feature = "driver")]
+pub mod driver;
 pub mod dtmf;
 pub mod engine;
 mod leg;
