@@ -240,7 +240,7 @@ impl Pair {
             endpoint.set_sources(anyone());
             endpoint
         };
-        let ends = [end("10.0.0.1:5060", 1 + seed as u8), end("10.0.0.2:5060", 101 + seed as u8)];
+        let ends = [end("10.0.0.1:5060", seed as u8), end("10.0.0.2:5060", !(seed as u8))];
         let random = SmallRng::seed_from_u64(seed);
         let wire = BTreeMap::new();
         let now = origin();
