@@ -35,14 +35,20 @@ pub(super) struct ClientTx {
     pub(super) flow: Flow,
     machine: Machine,
     alarm: Alarm,
-    /// Of an INVITE, until its final response: what its ACK and CANCEL are made of.
+    /// Of an INVITE; gone after a 2xx.
+    open: Option<Box<Open>>,
+    /// It counts as open in its leg.
+    counted: bool,
+}
+
+/// What an INVITE needs until its final response.
+struct Open {
+    /// What its ACK and CANCEL are made of.
     request: Bytes,
     /// When the next address is tried if nothing at all has come.
     first_response_at: Option<Instant>,
     /// Its CANCEL.
     cancel: Option<u64>,
-    /// It counts as open in its leg.
-    counted: bool,
 }
 
 enum Machine {
@@ -65,7 +71,8 @@ impl ClientTx {
             Machine::Invite(machine) => machine.poll_timeout(),
             Machine::Other(machine) => machine.poll_timeout(),
         };
-        let first = self.first_response_at.map(|at| (at, "first response"));
+        let first =
+            self.open.as_ref().and_then(|open| open.first_response_at).map(|at| (at, "first response"));
         [first, machine].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
@@ -104,24 +111,14 @@ impl Endpoint {
         let Departure { leg, purpose, flow, request, first_response_at } = departure;
         let (timers, reliable) = (self.settings.timers, flow.is_reliable());
         let mut actions = std::mem::take(&mut self.actions);
-        let kept = if purpose.is_invite() { request.clone() } else { Bytes::new() };
+        let open = Open { request: request.clone(), first_response_at, cancel: None };
+        let open = purpose.is_invite().then(|| Box::new(open));
         let machine = match purpose.is_invite() {
             true => Machine::Invite(InviteClient::new(now, request, reliable, timers, &mut actions)),
             false => Machine::Other(Client::new(now, request, reliable, timers, &mut actions)),
         };
         let alarm = Alarm::default();
-        let (cancel, counted) = (None, true);
-        let tx = ClientTx {
-            leg,
-            purpose,
-            flow,
-            machine,
-            alarm,
-            request: kept,
-            first_response_at,
-            cancel,
-            counted,
-        };
+        let tx = ClientTx { leg, purpose, flow, machine, alarm, open, counted: true };
         let client = self.clients.insert(tx);
         if let Some(client) = client {
             self.roads.hold(flow.remote.ip());
@@ -145,7 +142,9 @@ impl Endpoint {
             return;
         };
         let Some(tx) = self.clients.get_mut(client) else { return };
-        tx.first_response_at = None;
+        if let Some(open) = &mut tx.open {
+            open.first_response_at = None;
+        }
         let flow = tx.flow;
         let mut actions = std::mem::take(&mut self.actions);
         tx.handle_response(now, status, &mut actions);
@@ -163,7 +162,7 @@ impl Endpoint {
         use crate::message::Method;
         match (method, tx.purpose) {
             (Method::Invite, purpose) if purpose.is_invite() => Some(client),
-            (Method::Cancel, purpose) if purpose.is_invite() => tx.cancel,
+            (Method::Cancel, purpose) if purpose.is_invite() => tx.open.as_ref()?.cancel,
             (Method::Bye, Purpose::Bye) | (Method::Options, Purpose::Probe) => Some(client),
             _ => None,
         }
@@ -190,8 +189,8 @@ impl Endpoint {
 
     fn acknowledge_failure(&mut self, client: u64, response: Option<&Message>) {
         let Some(tx) = self.clients.get_mut(client) else { return };
-        let (Machine::Invite(machine), Some(response)) = (&mut tx.machine, response) else { return };
-        let Ok(invite) = Message::parse(tx.request.clone()) else { return };
+        let (Machine::Invite(machine), Some(open)) = (&mut tx.machine, &tx.open) else { return };
+        let (Some(response), Ok(invite)) = (response, Message::parse(open.request.clone())) else { return };
         let mut actions = Vec::with_capacity(1);
         machine.acknowledge(write::hop_ack(&invite, response), &mut actions);
         let flow = tx.flow;
@@ -205,18 +204,18 @@ impl Endpoint {
     /// Sends the CANCEL of an INVITE that is being worked on, once (RFC 3261 §9.1).
     pub(super) fn cancel(&mut self, now: Instant, client: u64, headers: &[(Bytes, Bytes)]) {
         let Some(tx) = self.clients.get_mut(client) else { return };
-        let Machine::Invite(machine) = &mut tx.machine else { return };
-        if !machine.is_proceeding() || tx.cancel.is_some() {
+        let (Machine::Invite(machine), Some(open)) = (&mut tx.machine, &tx.open) else { return };
+        if !machine.is_proceeding() || open.cancel.is_some() {
             return;
         }
-        let Ok(invite) = Message::parse(tx.request.clone()) else { return };
+        let Ok(invite) = Message::parse(open.request.clone()) else { return };
         machine.handle_cancelled(now);
         let (leg, flow) = (tx.leg, tx.flow);
         let request = write::cancel(&invite, headers);
         let departure = Departure { leg, purpose: Purpose::Cancel, flow, request, first_response_at: None };
         let cancel = self.depart(now, departure);
-        if let Some(tx) = self.clients.get_mut(client) {
-            tx.cancel = cancel;
+        if let Some(open) = self.clients.get_mut(client).and_then(|tx| tx.open.as_mut()) {
+            open.cancel = cancel;
         }
         self.rearm_client(client);
     }
@@ -235,8 +234,9 @@ impl Endpoint {
         if !tx.alarm.is_meant(at) {
             return;
         }
-        if tx.first_response_at.is_some_and(|at| at <= now) {
-            tx.first_response_at = None;
+        if let Some(open) = tx.open.as_mut().filter(|open| open.first_response_at.is_some_and(|at| at <= now))
+        {
+            open.first_response_at = None;
             self.abandon(now, client);
         }
         let Some(tx) = self.clients.get_mut(client) else { return };
@@ -273,8 +273,12 @@ impl Endpoint {
         self.clock.set(&mut tx.alarm, want, Due::Client(client));
         if tx.is_settled() && tx.counted {
             tx.counted = false;
-            tx.request = Bytes::new();
             let leg = tx.leg;
+            match &mut tx.open {
+                // The CANCEL's response still has to find it.
+                Some(open) if open.cancel.is_some() => open.request = Bytes::new(),
+                open => *open = None,
+            }
             self.uncount(leg);
         }
     }
@@ -287,7 +291,7 @@ impl Endpoint {
         if let Some(leg) = self.legs.get_mut(tx.leg) {
             leg.acks.retain(|ack| ack.client != client);
         }
-        if let Some(cancel) = tx.cancel {
+        if let Some(cancel) = tx.open.and_then(|open| open.cancel) {
             self.close_client(cancel); // its response could not find it any more
         }
         match tx.counted {

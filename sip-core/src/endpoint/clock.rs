@@ -17,7 +17,7 @@ pub(super) enum Due {
 /// The one deadline a thing has running.
 #[derive(Debug, Default)]
 pub(super) struct Alarm {
-    at: Option<(Instant, &'static str)>,
+    at: Option<Instant>,
     ticket: Option<Ticket>,
 }
 
@@ -25,7 +25,7 @@ impl Alarm {
     /// Whether a wake-up at `at` is the one wanted; if so it is used up. Deadlines in lanes cannot be cancelled,
     /// so some wake-ups are stale.
     pub(super) fn is_meant(&mut self, at: Instant) -> bool {
-        let meant = self.at.is_some_and(|(wanted, _)| wanted == at);
+        let meant = self.at == Some(at);
         if meant {
             *self = Alarm::default();
         }
@@ -47,12 +47,12 @@ impl Clock {
 
     /// Makes `alarm` go off when `want` says, and at no other time.
     pub(super) fn set(&mut self, alarm: &mut Alarm, want: Option<(Instant, &'static str)>, due: Due) {
-        if alarm.at.map(|(at, _)| at) == want.map(|(at, _)| at) {
+        if alarm.at == want.map(|(at, _)| at) {
             return;
         }
         self.clear(alarm);
         let Some((at, name)) = want else { return };
-        alarm.at = want;
+        alarm.at = Some(at);
         match self.lanes.iter().position(|names| names.contains(&name)) {
             Some(lane) => self.deadlines.linger(lane, at, due),
             None => alarm.ticket = Some(self.deadlines.start(at, due)),
@@ -66,7 +66,7 @@ impl Clock {
         alarm.at = None;
     }
 
-    /// Wakes an absorbed transaction: its place needs no alarm.
+    /// Wakes for a transaction of which only the answer to repeats is left: it needs no alarm.
     pub(super) fn absorb(&mut self, at: Instant, key: TransactionKey) {
         self.deadlines.linger(2, at, Due::Absorbed(key));
     }

@@ -102,7 +102,10 @@ impl Endpoint {
                 self.counters.repeated_requests += 1;
                 self.repeat_reply(server);
             }
-            Some(Known::Absorbed { .. }) => self.counters.repeated_requests += 1,
+            Some(Known::Absorbed { .. } | Known::Answered(_)) => {
+                self.counters.repeated_requests += 1;
+                self.repeat_answer(key);
+            }
             None => {
                 let inside = request.to().is_ok_and(|to| to.tag().is_some());
                 let arrival = Arrival { flow, request, key, merged: 0 };
@@ -142,15 +145,11 @@ impl Endpoint {
     ) {
         let key = self.key_of(via, request, true);
         let arrival = Arrival { flow, request, key, merged: 0 };
-        let Some(known) = self.by_key.get(&key).copied() else {
-            if peer.is_some() {
-                self.refuse(&arrival, Reply::new(StatusCode::CALL_DOES_NOT_EXIST));
-            }
-            return;
-        };
-        let leg = match known {
-            Known::Server(server) => self.cancellable(server),
-            Known::Absorbed { .. } => None,
+        let leg = match self.by_key.get(&key) {
+            Some(Known::Server(server)) => self.cancellable(*server),
+            Some(Known::Absorbed { .. } | Known::Answered(_)) => None,
+            None if peer.is_none() => return,
+            None => return self.refuse(&arrival, Reply::new(StatusCode::CALL_DOES_NOT_EXIST)),
         };
         let tag = leg.and_then(|leg| self.legs.get(leg)).map(|state| state.tag);
         match tag {

@@ -38,14 +38,21 @@ pub(super) struct Open {
     until: Option<Instant>,
 }
 
-/// What a transaction key leads to.
-#[derive(Clone, Copy)]
+/// What a transaction key leads to. Most of a finished call's memory is here for 64 * T1, so it is little.
 pub(super) enum Known {
     Server(u64),
-    /// An INVITE answered by 2xx: its repeats are absorbed (RFC 6026 §7.1). All that is left of it is this.
+    /// An INVITE answered by 2xx: its repeats are absorbed (RFC 6026 §7.1).
     Absorbed {
         merged: u64,
     },
+    /// Any other request finally answered: its repeats hear the same again (timer J).
+    Answered(Box<Answered>),
+}
+
+/// The last response of a transaction of which nothing else is left.
+pub(super) struct Answered {
+    flow: Flow,
+    bytes: Bytes,
 }
 
 /// A request about to get a transaction.
@@ -161,9 +168,13 @@ impl Endpoint {
         let Some(tx) = self.servers.get_mut(server) else { return };
         let named = tx.open.as_ref().map(|open| open.named);
         let mut actions = std::mem::take(&mut self.actions);
+        let mut linger = None;
         match &mut tx.machine {
             Machine::Invite(machine) => machine.respond(now, status.code(), bytes, &mut actions),
-            Machine::Other(machine) => machine.respond(now, status.code(), bytes, &mut actions),
+            Machine::Other(machine) => {
+                machine.respond(now, status.code(), bytes.clone(), &mut actions);
+                linger = machine.poll_timeout().map(|(until, _)| (until, bytes));
+            }
         }
         if status.is_final() {
             tx.open = None;
@@ -176,7 +187,22 @@ impl Endpoint {
             }
         }
         self.actions = actions;
-        self.rearm_server(server);
+        match linger {
+            Some((until, bytes)) => {
+                let answered = Known::Answered(Box::new(Answered { flow, bytes }));
+                self.reduce_server(server, until, |_| answered);
+            }
+            None => self.rearm_server(server),
+        }
+    }
+
+    /// The answer of a finished transaction once more.
+    pub(super) fn repeat_answer(&mut self, key: TransactionKey) {
+        if let Some(Known::Answered(answered)) = self.by_key.get(&key) {
+            let (flow, bytes) = (answered.flow, answered.bytes.clone());
+            self.counters.resent += 1;
+            self.send(flow, bytes);
+        }
     }
 
     /// The last response of an INVITE once more: the request has come again, or a proxy must be reminded.
@@ -243,12 +269,14 @@ impl Endpoint {
         }
     }
 
-    /// Forgets an absorbed INVITE.
+    /// Forgets what was only there for repeats.
     pub(super) fn absorbed_due(&mut self, key: TransactionKey) {
-        if let Some(Known::Absorbed { merged }) = self.by_key.remove(&key) {
-            self.merged.remove(&merged);
-            self.absorbed -= 1;
+        match self.by_key.remove(&key) {
+            Some(Known::Absorbed { merged }) => drop(self.merged.remove(&merged)),
+            Some(Known::Answered(_)) => {}
+            Some(Known::Server(_)) | None => return,
         }
+        self.absorbed -= 1;
     }
 
     fn rearm_server(&mut self, server: u64) {
@@ -259,13 +287,18 @@ impl Endpoint {
         let want = tx.poll_timeout();
         match (&tx.machine, want) {
             (Machine::Invite(machine), Some((until, _))) if machine.is_accepted() => {
-                let (key, merged) = (tx.key, tx.merged);
-                self.clock.absorb(until, key);
-                self.drop_server(server);
-                self.by_key.insert(key, Known::Absorbed { merged });
-                self.absorbed += 1;
+                self.reduce_server(server, until, |merged| Known::Absorbed { merged });
             }
             _ => self.clock.set(&mut tx.alarm, want, Due::Server(server)),
+        }
+    }
+
+    /// Keeps of a transaction only what its repeats need.
+    fn reduce_server(&mut self, server: u64, until: Instant, rest: impl FnOnce(u64) -> Known) {
+        if let Some((key, merged)) = self.drop_server(server) {
+            self.clock.absorb(until, key);
+            self.by_key.insert(key, rest(merged));
+            self.absorbed += 1;
         }
     }
 
