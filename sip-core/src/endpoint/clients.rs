@@ -51,9 +51,14 @@ struct Open {
     cancel: Option<u64>,
 }
 
+/// Boxed, because what lingers is small.
 enum Machine {
-    Invite(InviteClient),
-    Other(Client),
+    Invite(Box<InviteClient>),
+    Other(Box<Client>),
+    /// An INVITE after its 2xx: further ones may come from other forks, or again (RFC 6026 §7.2, timer M).
+    Accepted {
+        until: Instant,
+    },
 }
 
 /// A request ready to go.
@@ -70,6 +75,7 @@ impl ClientTx {
         let machine = match &self.machine {
             Machine::Invite(machine) => machine.poll_timeout(),
             Machine::Other(machine) => machine.poll_timeout(),
+            Machine::Accepted { until } => Some((*until, "M")),
         };
         let first =
             self.open.as_ref().and_then(|open| open.first_response_at).map(|at| (at, "first response"));
@@ -80,6 +86,7 @@ impl ClientTx {
         match &self.machine {
             Machine::Invite(machine) => machine.is_terminated(),
             Machine::Other(machine) => machine.is_terminated(),
+            Machine::Accepted { .. } => false,
         }
     }
 
@@ -88,6 +95,7 @@ impl ClientTx {
         match &self.machine {
             Machine::Invite(machine) => !machine.is_calling() && !machine.is_proceeding(),
             Machine::Other(machine) => machine.is_terminated(),
+            Machine::Accepted { .. } => true,
         }
     }
 
@@ -95,6 +103,17 @@ impl ClientTx {
         match &mut self.machine {
             Machine::Invite(machine) => machine.handle_response(now, status.code(), actions),
             Machine::Other(machine) => machine.handle_response(now, status.code(), actions),
+            Machine::Accepted { .. } if status.is_success() => actions.push(Action::Deliver),
+            Machine::Accepted { .. } => {}
+        }
+    }
+
+    /// Of an INVITE answered by 2xx only the time it stays is kept.
+    fn reduce(&mut self) {
+        if let Machine::Invite(machine) = &self.machine
+            && let (true, Some((until, _))) = (machine.is_accepted(), machine.poll_timeout())
+        {
+            self.machine = Machine::Accepted { until };
         }
     }
 }
@@ -114,8 +133,10 @@ impl Endpoint {
         let open = Open { request: request.clone(), first_response_at, cancel: None };
         let open = purpose.is_invite().then(|| Box::new(open));
         let machine = match purpose.is_invite() {
-            true => Machine::Invite(InviteClient::new(now, request, reliable, timers, &mut actions)),
-            false => Machine::Other(Client::new(now, request, reliable, timers, &mut actions)),
+            true => {
+                Machine::Invite(Box::new(InviteClient::new(now, request, reliable, timers, &mut actions)))
+            }
+            false => Machine::Other(Box::new(Client::new(now, request, reliable, timers, &mut actions))),
         };
         let alarm = Alarm::default();
         let tx = ClientTx { leg, purpose, flow, machine, alarm, open, counted: true };
@@ -240,10 +261,14 @@ impl Endpoint {
             self.abandon(now, client);
         }
         let Some(tx) = self.clients.get_mut(client) else { return };
+        if matches!(tx.machine, Machine::Accepted { until } if until <= now) {
+            return self.close_client(client);
+        }
         let mut actions = std::mem::take(&mut self.actions);
         match &mut tx.machine {
             Machine::Invite(machine) => machine.handle_timeout(now, &mut actions),
             Machine::Other(machine) => machine.handle_timeout(now, &mut actions),
+            Machine::Accepted { .. } => {}
         }
         self.counters.resent += actions.iter().filter(|a| matches!(a, Action::Send(_))).count() as u64;
         self.act(now, client, &mut actions, None);
@@ -258,6 +283,7 @@ impl Endpoint {
         match &mut tx.machine {
             Machine::Invite(machine) => machine.handle_unreachable(&mut actions),
             Machine::Other(machine) => machine.handle_unreachable(&mut actions),
+            Machine::Accepted { .. } => {}
         }
         self.act(now, client, &mut actions, None);
         self.actions = actions;
@@ -269,6 +295,7 @@ impl Endpoint {
         if tx.is_terminated() {
             return self.close_client(client);
         }
+        tx.reduce();
         let want = tx.poll_timeout();
         self.clock.set(&mut tx.alarm, want, Due::Client(client));
         if tx.is_settled() && tx.counted {
@@ -305,5 +332,15 @@ impl Endpoint {
             leg.open_clients -= 1;
         }
         self.settle(leg);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lingers_of_a_request_of_ours_is_small() {
+        assert!(size_of::<ClientTx>() <= 160, "{}", size_of::<ClientTx>());
     }
 }

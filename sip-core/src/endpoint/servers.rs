@@ -52,7 +52,7 @@ pub(super) enum Known {
 /// The last response of a transaction of which nothing else is left.
 pub(super) struct Answered {
     flow: Flow,
-    bytes: Bytes,
+    bytes: Box<[u8]>,
 }
 
 /// A request about to get a transaction.
@@ -172,8 +172,9 @@ impl Endpoint {
         match &mut tx.machine {
             Machine::Invite(machine) => machine.respond(now, status.code(), bytes, &mut actions),
             Machine::Other(machine) => {
-                machine.respond(now, status.code(), bytes.clone(), &mut actions);
-                linger = machine.poll_timeout().map(|(until, _)| (until, bytes));
+                let kept = Box::from(&bytes[..]);
+                machine.respond(now, status.code(), bytes, &mut actions);
+                linger = machine.poll_timeout().map(|(until, _)| (until, kept));
             }
         }
         if status.is_final() {
@@ -199,7 +200,7 @@ impl Endpoint {
     /// The answer of a finished transaction once more.
     pub(super) fn repeat_answer(&mut self, key: TransactionKey) {
         if let Some(Known::Answered(answered)) = self.by_key.get(&key) {
-            let (flow, bytes) = (answered.flow, answered.bytes.clone());
+            let (flow, bytes) = (answered.flow, Bytes::copy_from_slice(&answered.bytes));
             self.counters.resent += 1;
             self.send(flow, bytes);
         }

@@ -49,12 +49,12 @@ pub(super) fn response(
     if let Some(contact) = contact {
         response.copy(request, Header::RecordRoute).header(Header::Contact, contact);
     }
-    let says_what_we_do =
-        [StatusCode::METHOD_NOT_ALLOWED, StatusCode::NOT_IMPLEMENTED].contains(&reply.status);
-    if reply.status.is_success() || says_what_we_do {
+    let asks = matches!(request.method(), Method::Invite | Method::Options);
+    let refused = [StatusCode::METHOD_NOT_ALLOWED, StatusCode::NOT_IMPLEMENTED].contains(&reply.status);
+    if refused || (asks && reply.status.is_success()) {
         response.header(Header::Allow, ALLOW);
     }
-    if reply.status.is_success() {
+    if asks && reply.status.is_success() {
         response.header(Header::Supported, b"");
     }
     if !server.is_empty() {
