@@ -215,6 +215,28 @@ fn a_locked_database_raises_the_alarm_and_loses_only_detail_that_the_gap_counts(
     assert!(records.iter().all(|record| record.talk_ms == 60_000 && record.agent.as_deref() == Some("anna")));
 }
 
+/// `mount -t tmpfs -o size=8m tmpfs DIR`, then `FERNAMT_SMALL_DISK=DIR cargo test -p router --test journal_writer -- --ignored`.
+#[test]
+#[ignore = "needs a small file system in FERNAMT_SMALL_DISK"]
+fn a_full_disk_raises_the_alarm_and_everything_is_written_when_there_is_room_again() {
+    let disk =
+        PathBuf::from(std::env::var_os("FERNAMT_SMALL_DISK").expect("a directory on a small file system"));
+    let dir = Dir(disk.join("data"));
+    let (opened, service) = start(&dir, MORNING);
+    let filler = disk.join("filler");
+    let full = std::io::copy(&mut std::io::repeat(0), &mut fs::File::create(&filler).unwrap()).unwrap_err();
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+
+    opened.journal.append_all((0..400).flat_map(|key| queue_call(call(key), MORNING)));
+    wait_until(|| service.get() == Service::NoJournal);
+    assert!(opened.journal.counters().waiting > 0);
+    fs::remove_file(&filler).unwrap();
+    assert!(opened.journal.flush(PATIENCE));
+    assert_eq!((service.get(), opened.journal.counters().facts_lost), (Service::Open, 0));
+    assert_eq!(read(&dir.0).unwrap().last_calls(1_000).unwrap().len(), 400);
+    opened.writer.stop(MORNING, 3);
+}
+
 #[test]
 fn the_records_made_anew_from_the_facts_are_the_records_that_were_there() {
     let dir = Dir::new();

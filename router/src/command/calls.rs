@@ -1,6 +1,9 @@
 //! `fernamt calls [--last N] [--json]`: finished calls from the journal, also while the router runs.
 
-use std::{io::Write, path::Path};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use serde::Serialize;
 
@@ -37,7 +40,7 @@ pub fn calls(data_dir: &Path, last: u32, json: bool, out: &mut dyn Write) -> Res
 /// # Errors
 /// `Output` if `out` cannot be written.
 pub fn write_line(record: &Record, out: &mut dyn Write) -> Result<(), CommandError> {
-    serde_json::to_writer(&mut *out, &Line::of(record))?;
+    serde_json::to_writer(&mut *out, &Line::of(record)).map_err(io::Error::from)?;
     writeln!(out)?;
     Ok(())
 }
@@ -54,14 +57,14 @@ pub fn write_ladder(record: &Record, out: &mut dyn Write) -> Result<(), CommandE
         (None, _) => record.flow.clone(),
     };
     let lengths = [("wait", record.wait_ms), ("ring", record.ring_ms), ("talk", record.talk_ms)];
-    let lengths = lengths.map(|(name, ms)| format!("{name} {:>6}", span(ms))).join("  ");
+    let lengths = lengths.map(|(name, ms)| format!("{name} {:>6}", span(ms))).join(" ");
     let end = record.cause.map_or("", |cause| cause.word());
     writeln!(
         out,
-        "{}  {:<37} {:<18} {lengths}  {}",
+        "{}  {:<30} {:<14} {lengths}  {}",
         date(record.arrived_at),
-        clip(&who, 37),
-        clip(&place, 18),
+        clip(&who, 30),
+        clip(&place, 14),
         clip(end, 16)
     )?;
     let last = record.legs.len().saturating_sub(1);
@@ -88,9 +91,9 @@ fn write_rung(record: &Record, leg: &Leg, branch: &str, out: &mut dyn Write) -> 
     };
     let media = leg.media.as_ref().map(media).unwrap_or_default();
     let rung = format!(
-        "  {branch}{arrow} {after:>6}  {:<12} {:<30} {:<22} {media}",
+        "  {branch}{arrow} {after:>6}  {:<12} {:<28} {:<22} {media}",
         clip(&leg.trunk, 12),
-        clip(shown(&party), 30),
+        clip(shown(&party), 28),
         clip(outcome.trim_end(), 22)
     );
     writeln!(out, "{}", rung.trim_end())?;

@@ -38,3 +38,10 @@ pub enum CommandError {
     #[error("output: {0}")]
     Output(#[from] io::Error),
 }
+
+impl CommandError {
+    /// The reader of our output has gone (`fernamt calls | head`): no reason to complain.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
