@@ -21,23 +21,21 @@ pub(super) fn description(bytes: &[u8]) -> Result<Description, SdpError> {
     if bytes.len() > MAX_BYTES {
         return Err(SdpError::TooLong(bytes.len()));
     }
-    let tidied = tidy(&printable(bytes))?;
+    // Text, whatever charset it was in: all we read is ASCII.
+    let tidied = tidy(&String::from_utf8_lossy(bytes))?;
     let session = sdp_types::Session::parse(tidied.text.as_bytes())
         .map_err(|error| SdpError::Unreadable(error.to_string()))?;
     Ok(read::description(session, tidied.origin))
 }
 
-/// Text, whatever charset it was in: all we read is ASCII. Control bytes inside a line become blanks.
-fn printable(bytes: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(bytes);
-    if !text.bytes().any(is_stray) {
-        return text;
+/// The line without what follows its last visible character, and with blanks for the control bytes inside it. They
+/// occur; what they mean nobody knows.
+fn printable(line: &str) -> Cow<'_, str> {
+    let line = line.trim_end_matches(|c: char| c.is_whitespace() || c.is_ascii_control());
+    if line.bytes().any(|byte| byte.is_ascii_control()) {
+        return line.replace(|c: char| c.is_ascii_control(), " ").into();
     }
-    text.chars().map(|c| if c.is_ascii() && is_stray(c as u8) { ' ' } else { c }).collect::<String>().into()
-}
-
-fn is_stray(byte: u8) -> bool {
-    byte.is_ascii_control() && byte != b'\n'
+    line.into()
 }
 
 struct Tidied {
@@ -54,14 +52,14 @@ fn tidy(text: &str) -> Result<Tidied, SdpError> {
         if number > MAX_LINES {
             return Err(SdpError::TooManyLines);
         }
-        let line = line.trim_end();
+        let line = printable(line);
         if !line.is_empty() {
-            if !started && !is_version(line) {
+            if !started && !is_version(&line) {
                 return Err(SdpError::Version { line: number });
             }
             started = true;
             media += usize::from(line.starts_with("m="));
-            keep(line, number, &mut tidied)?;
+            keep(&line, number, &mut tidied)?;
         }
         if media > MAX_MEDIA {
             return Err(SdpError::TooManyMedia);
