@@ -7,9 +7,15 @@ use std::path::Path;
 #[path = "../fuzz/src/message.rs"]
 #[allow(unreachable_pub)]
 mod message;
+#[path = "../fuzz/src/sdp.rs"]
+#[allow(unreachable_pub)]
+mod sdp;
 #[path = "../fuzz/src/stream.rs"]
 #[allow(unreachable_pub)]
 mod stream;
+#[path = "../fuzz/src/wav.rs"]
+#[allow(unreachable_pub)]
+mod wav;
 
 /// Runs `target` over `fuzz/corpus/<name>`; a panic names the file.
 fn replay(name: &str, target: fn(&[u8])) {
@@ -32,4 +38,14 @@ fn the_corpus_of_messages_holds() {
 #[test]
 fn the_corpus_of_streams_holds() {
     replay("stream", stream::run);
+}
+
+#[test]
+fn the_corpus_of_session_descriptions_holds() {
+    replay("sdp", sdp::run);
+}
+
+#[test]
+fn the_corpus_of_prompt_files_holds() {
+    replay("wav", wav::run);
 }
