@@ -209,3 +209,29 @@ pub enum Event {
         alive: bool,
     },
 }
+
+impl Event {
+    /// The leg it happened to.
+    pub fn leg(&self) -> LegKey {
+        match self {
+            Event::Invite { leg, .. }
+            | Event::Cancelled { leg, .. }
+            | Event::Progress { leg, .. }
+            | Event::Answered { leg, .. }
+            | Event::Failed { leg, .. }
+            | Event::Acked { leg, .. }
+            | Event::AckMissing { leg }
+            | Event::Reinvite { leg, .. }
+            | Event::ReinviteCancelled { leg }
+            | Event::Reinvited { leg, .. }
+            | Event::Bye { leg, .. }
+            | Event::Request { leg, .. }
+            | Event::Probed { leg, .. } => *leg,
+        }
+    }
+
+    /// True if the leg is over with it: its key is stale from now on.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Event::Cancelled { .. } | Event::Failed { .. } | Event::Bye { .. })
+    }
+}

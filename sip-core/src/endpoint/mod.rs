@@ -134,6 +134,11 @@ impl Endpoint {
         self.legs.len()
     }
 
+    /// The Call-ID of an INVITE of ours, until it is answered or has failed.
+    pub fn call_id(&self, leg: LegKey) -> Option<&Bytes> {
+        self.legs.get(leg.0)?.outgoing.as_ref().map(|outgoing| &outgoing.call_id)
+    }
+
     /// Forbids TCP for large requests of this leg, as [`Invite::udp_only`] does for legs of ours.
     pub fn set_udp_only(&mut self, leg: LegKey, udp_only: bool) {
         if let Some(leg) = self.legs.get_mut(leg.0) {
