@@ -239,16 +239,16 @@ mod models {
 
     use super::*;
 
-    fn model(scene: impl Fn() + Sync + Send + 'static) {
+    fn model(switches: usize, scene: impl Fn() + Sync + Send + 'static) {
         let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = Some(3);
+        builder.preemption_bound = Some(switches);
         builder.check(scene);
     }
 
     /// Rule 5.
     #[test]
     fn a_key_set_while_a_minimum_is_raised_is_found() {
-        model(|| {
+        model(3, || {
             let board = Arc::new(Board::new(4));
             board.set(0, Some(1));
             let finder = {
@@ -267,7 +267,7 @@ mod models {
     /// Rule 5, one level up, where the group is found empty.
     #[test]
     fn a_key_set_in_a_group_just_found_empty_is_found() {
-        model(|| {
+        model(3, || {
             let board = Arc::new(Board::new(4));
             board.set(0, Some(1));
             board.set(0, None);
@@ -283,7 +283,7 @@ mod models {
 
     #[test]
     fn two_finders_and_a_poster_agree_in_the_end() {
-        model(|| {
+        model(2, || {
             let board = Arc::new(Board::new(2));
             board.set(0, Some(1));
             board.set(0, None);

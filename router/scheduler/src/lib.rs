@@ -4,7 +4,7 @@
 //! once for the other side; so an idle agent and a caller he may serve never stand side by side once the calls in
 //! flight have returned. All methods take `&self`; share a [`Scheduler`] by `Arc`.
 //!
-//! The truth is one atomic word per caller and one per agent ([`mod@word`](self)): boards that keep the order are
+//! The truth is one atomic word per caller and one per agent (`word.rs`): boards that keep the order are
 //! indexes that may be stale. `matcher.rs` has the rules and what each is for, `board.rs` how order is kept.
 //!
 //! # Owners

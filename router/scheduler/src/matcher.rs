@@ -226,3 +226,88 @@ impl<'a> Look<'a> {
         }
     }
 }
+
+/// A finder stopped for good at each point of a match; what it holds must be finished by the next who comes.
+#[cfg(all(test, not(fernamt_loom)))]
+mod tests {
+    use super::*;
+    use crate::{Capacity, Queue, Rested, Scheduler, Withdrawn};
+
+    const FIRST: Caller = Caller(0);
+    const SECOND: Caller = Caller(1);
+    const AGENT: Agent = Agent(0);
+    const QUEUE: Queue = Queue(0);
+    const OPEN: Post = Post { caller: 0, number: 1 };
+
+    /// The agent is claimed for the first caller, and the finder goes no further.
+    fn stopped_after_the_claim() -> Scheduler {
+        let scheduler = Scheduler::new(Capacity { callers: 2, agents: 1, queues: 1 });
+        assert!(scheduler.set_memberships(AGENT, &[QUEUE]).is_empty());
+        assert!(scheduler.ready(AGENT, 1).is_empty());
+        assert!(scheduler.floor.tickets[0].post(0, 1));
+        assert!(scheduler.floor.tidy_caller(0, 0));
+        assert!(scheduler.floor.desks[0].claim(1, OPEN));
+        scheduler
+    }
+
+    #[test]
+    fn a_claim_left_open_is_finished_by_the_next_who_posts() {
+        let scheduler = stopped_after_the_claim();
+        let told = scheduler.post(SECOND, QUEUE, 2);
+        assert_eq!(told.first(), Some(Match { caller: FIRST, agent: AGENT }));
+        assert_eq!(scheduler.take_letter(FIRST), Some(AGENT));
+        assert_eq!((scheduler.position(SECOND), scheduler.idle(QUEUE)), (Some(1), 0));
+    }
+
+    #[test]
+    fn a_claim_left_open_for_one_who_gave_up_sets_the_agent_free_for_the_next() {
+        let scheduler = stopped_after_the_claim();
+        assert_eq!(scheduler.withdraw(FIRST), Withdrawn::Gone);
+        let told = scheduler.post(SECOND, QUEUE, 2);
+        assert_eq!(told.first(), Some(Match { caller: SECOND, agent: AGENT }));
+        assert_eq!((scheduler.waiting(QUEUE), scheduler.idle(QUEUE)), (0, 0));
+    }
+
+    #[test]
+    fn who_rests_finishes_the_claim_on_himself() {
+        let scheduler = stopped_after_the_claim();
+        assert_eq!(scheduler.rest(AGENT), Rested::Assigned(FIRST));
+        assert_eq!(scheduler.take_letter(FIRST), Some(AGENT));
+        let scheduler = stopped_after_the_claim();
+        assert_eq!(scheduler.withdraw(FIRST), Withdrawn::Gone);
+        assert_eq!(scheduler.rest(AGENT), Rested::Resting);
+        assert!(scheduler.post(SECOND, QUEUE, 2).is_empty());
+    }
+
+    #[test]
+    fn a_letter_whose_finder_went_no_further_engages_its_agent() {
+        let scheduler = stopped_after_the_claim();
+        assert_eq!(scheduler.floor.tickets[0].assign(OPEN.number, AGENT.0), Ok(()));
+        assert!(scheduler.post(SECOND, QUEUE, 2).is_empty(), "the match was the stopped finder's to tell");
+        assert_eq!(scheduler.take_letter(FIRST), Some(AGENT));
+        scheduler.release(AGENT);
+        assert_eq!(scheduler.ready(AGENT, 2).first(), Some(Match { caller: SECOND, agent: AGENT }));
+        assert_eq!((scheduler.waiting(QUEUE), scheduler.idle(QUEUE)), (0, 0));
+    }
+
+    #[test]
+    fn entries_left_behind_by_a_stopped_finder_are_passed_over() {
+        let scheduler = stopped_after_the_claim();
+        assert_eq!(scheduler.floor.tickets[0].assign(OPEN.number, AGENT.0), Ok(()));
+        scheduler.floor.desks[0].engage(1, OPEN);
+        assert_eq!((scheduler.waiting(QUEUE), scheduler.idle(QUEUE)), (1, 1), "both entries are stale");
+        assert!(scheduler.post(SECOND, QUEUE, 2).is_empty());
+        assert_eq!(scheduler.take_letter(FIRST), Some(AGENT));
+        assert_eq!((scheduler.waiting(QUEUE), scheduler.idle(QUEUE)), (1, 0));
+    }
+
+    /// Stopped between posting and looking: he is visible, so the other side finds him.
+    #[test]
+    fn a_caller_whose_poster_never_looked_is_found() {
+        let scheduler = Scheduler::new(Capacity { callers: 2, agents: 1, queues: 1 });
+        assert!(scheduler.set_memberships(AGENT, &[QUEUE]).is_empty());
+        assert!(scheduler.floor.tickets[0].post(0, 1));
+        assert!(scheduler.floor.tidy_caller(0, 0));
+        assert_eq!(scheduler.ready(AGENT, 1).first(), Some(Match { caller: FIRST, agent: AGENT }));
+    }
+}

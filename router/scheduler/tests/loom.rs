@@ -175,7 +175,7 @@ fn when_the_head_gives_up_in_mid_match_the_next_caller_is_taken() {
 /// the slow finder must not set him free again.
 #[test]
 fn a_claim_undone_by_another_is_not_undone_twice() {
-    model(3, || {
+    model(2, || {
         let floor = floor(2, 1, &[&[0]]);
         assert!(floor.post(Caller(0), Q0, 1).is_empty());
         let callers = beside(&floor, |f| (f.withdraw(Caller(0)), f.post(Caller(1), Q0, 2)));
