@@ -65,6 +65,11 @@ impl Board {
         before == FREE
     }
 
+    /// Does `slot` show nothing?
+    pub(crate) fn is_free(&self, slot: u32) -> bool {
+        self.levels[0][slot as usize].load(Ordering::Acquire) == FREE
+    }
+
     /// Lowers the minima above `slot` to `value`.
     ///
     /// Each is written even if small enough already. AcqRel: if a finder's computation begins after this write, it
@@ -166,11 +171,11 @@ impl Board {
 
     fn count(&self, level: usize, index: usize, entry: Entry) -> u32 {
         let value = self.levels[level][index].load(Ordering::Acquire);
-        if level == 0 {
-            return u32::from(value != FREE && Entry { key: value & !KEY, slot: index as u32 } < entry);
-        }
         if value > KEY | entry.key {
-            return 0;
+            return 0; // the minimum is larger, or nothing is here
+        }
+        if level == 0 {
+            return u32::from(Entry { key: value & !KEY, slot: index as u32 } < entry);
         }
         self.children(level, index).map(|child| self.count(level - 1, child, entry)).sum()
     }

@@ -78,6 +78,17 @@ impl Desk {
         true
     }
 
+    /// The owner's, while he is on no board: `Resting` to `Engaged`, before the letter is put in. Nobody else looks at
+    /// this word until there is a letter, so it may be tried for one post after another.
+    pub(crate) fn engage_unseen(&self, generation: u16, post: Post) {
+        self.word.set(AgentState::Engaged { generation, post });
+    }
+
+    /// The owner's: undoes [`engage_unseen`](Self::engage_unseen) when no letter was put in.
+    pub(crate) fn rest_unseen(&self, generation: u16) {
+        self.word.set(AgentState::Resting { generation });
+    }
+
     /// The owner's: `Idle` to `Resting`; `Err` with what stands there if he is not idle any more.
     pub(crate) fn rest(&self, generation: u16) -> Result<(), AgentState> {
         self.word.change(AgentState::Idle { generation }, AgentState::Resting { generation })

@@ -43,6 +43,8 @@ mod board;
 mod desk;
 mod found;
 mod matcher;
+#[cfg(all(test, fernamt_loom))]
+mod models;
 mod sync;
 mod ticket;
 mod word;
@@ -145,12 +147,14 @@ impl Scheduler {
     /// has not been taken is left as he is: [`withdraw`](Scheduler::withdraw) first.
     pub fn post(&self, caller: Caller, queue: Queue, key: u64) -> Matches {
         assert!((queue.0 as usize) < self.floor.lines.len(), "{queue:?} is beyond the capacity");
-        let posted = self.ticket(caller).post(queue.0, key.min(MAX_KEY));
-        debug_assert!(posted, "{caller:?} was posted twice");
+        let key = key.min(MAX_KEY);
+        let number = self.ticket(caller).post(queue.0, key);
+        debug_assert!(number.is_some(), "{caller:?} was posted twice");
         let mut look = Look::new(&self.floor);
-        if posted {
-            self.floor.tidy_caller(queue.0, caller.0);
-            fence_before_look();
+        if let Some(number) = number
+            && !look.meet_agent(queue.0, key, Post { caller: caller.0, number })
+        {
+            self.floor.show_caller(caller.0);
             look.serve_caller(caller.0);
         }
         look.finish()
@@ -184,20 +188,19 @@ impl Scheduler {
         self.floor.confirm(agent, Post { caller: caller.0, number });
         let ticket = self.ticket(caller);
         ticket.clear(number);
-        self.floor.tidy_caller(ticket.queue(), caller.0); // the finder may have been stopped before doing it
+        let queue = ticket.queue();
+        if !self.floor.lines[queue as usize].waiting.is_free(caller.0) {
+            self.floor.tidy_caller(queue, caller.0); // the finder was stopped before doing it
+        }
     }
 
     /// `agent` is idle from now on, smaller `idle_key` first, and a caller is looked for in all his queues.
     ///
     /// Returns the matches this call made, perhaps of other agents. An agent who does not rest is left as he is.
     pub fn ready(&self, agent: Agent, idle_key: u64) -> Matches {
-        let desk = self.desk(agent);
         let mut look = Look::new(&self.floor);
-        if desk.ready(idle_key.min(MAX_KEY)) {
-            for queue in desk.queues() {
-                self.floor.tidy_agent(queue, agent.0);
-            }
-            fence_before_look();
+        if !look.meet_caller(agent.0) && self.desk(agent).ready(idle_key.min(MAX_KEY)) {
+            self.floor.show_agent(agent.0);
             look.serve_agent(agent.0);
         }
         look.finish()

@@ -5,6 +5,10 @@
 //! be done by anybody: a finder who meets a claimed agent on a board does not wait and does not pass him over, he
 //! finishes the claim. Nobody waits for anybody.
 //!
+//! Before anybody goes on a board he looks whether the other side is there already ([`Look::meet_agent`],
+//! [`Look::meet_caller`]): on a quiet floor that is so, or nobody is there, and half the work on boards is saved.
+//! Only who has met nobody posts, fences and looks (rule 2).
+//!
 //! The rules, and what each is for (each can be taken away by `--cfg break_rule_N`, and a model must then fail):
 //!
 //! 1. **Only owners post and withdraw.** A finder changes only what is still the claim he saw.
@@ -51,6 +55,20 @@ impl Floor {
     pub(crate) fn tidy_agent(&self, queue: u32, agent: u32) -> bool {
         let (desk, board) = (&self.desks[agent as usize], &self.lines[queue as usize].idle);
         tidy(board, agent, || desk.wants(queue))
+    }
+
+    /// Shows a waiting caller to all who look from now on, and sees all who were shown before (rule 2).
+    pub(crate) fn show_caller(&self, caller: u32) {
+        self.tidy_caller(self.tickets[caller as usize].queue(), caller);
+        fence_before_look();
+    }
+
+    /// The same for an idle agent, in all his queues.
+    pub(crate) fn show_agent(&self, agent: u32) {
+        for queue in self.desks[agent as usize].queues() {
+            self.tidy_agent(queue, agent);
+        }
+        fence_before_look();
     }
 
     /// Tries to give `post` to `agent`, who is claimed for it. Words only; anybody may do it.
@@ -136,6 +154,47 @@ impl<'a> Look<'a> {
         self.found
     }
 
+    /// Gives a caller who is on no board yet to the first idle agent, unless somebody with a smaller key waits for
+    /// that agent. Returns whether he is assigned. His word says waiting, so the claim is like any other.
+    pub(crate) fn meet_agent(&mut self, queue: u32, key: u64, post: Post) -> bool {
+        while let Some(agent) = self.first_agent(queue) {
+            let desk = &self.floor.desks[agent as usize];
+            match desk.state() {
+                AgentState::Idle { generation } => {
+                    let before = |(entry, _)| entry < Entry { key, slot: post.caller };
+                    if self.first_caller(desk).is_some_and(before) {
+                        return false;
+                    }
+                    if desk.claim(generation, post) {
+                        self.complete(agent, generation, post);
+                        return true; // his post can only end by this claim
+                    }
+                }
+                AgentState::Claimed { generation, post } => _ = self.complete(agent, generation, post),
+                AgentState::Engaged { .. } | AgentState::Resting { .. } => {} // cleared by `first_agent`
+            }
+        }
+        false
+    }
+
+    /// Gives the first waiting caller of his queues to an agent who is on no board yet. Returns whether there was
+    /// one. Nobody can claim this agent, so he is engaged before the letter and needs no claim.
+    pub(crate) fn meet_caller(&mut self, agent: u32) -> bool {
+        let desk = &self.floor.desks[agent as usize];
+        let AgentState::Resting { generation } = desk.state() else { return false };
+        while let Some((_, post)) = self.first_caller(desk) {
+            desk.engage_unseen(generation.wrapping_add(1), post);
+            let ticket = &self.floor.tickets[post.caller as usize];
+            if ticket.assign(post.number, agent).is_ok() {
+                self.found.push(Match { caller: Caller(post.caller), agent: Agent(agent) });
+                self.clear_caller(ticket.queue(), post.caller);
+                return true;
+            }
+            desk.rest_unseen(generation);
+        }
+        false
+    }
+
     /// Looks on behalf of a caller: until he does not wait any more or nobody is idle in his queue.
     pub(crate) fn serve_caller(&mut self, caller: u32) {
         let ticket = &self.floor.tickets[caller as usize];
@@ -157,7 +216,7 @@ impl<'a> Look<'a> {
         loop {
             match desk.state() {
                 AgentState::Idle { generation } => {
-                    let Some(post) = self.first_caller(desk) else { return true };
+                    let Some((_, post)) = self.first_caller(desk) else { return true };
                     if desk.claim(generation, post) && !self.complete(agent, generation, post) {
                         return true;
                     }
@@ -183,14 +242,18 @@ impl<'a> Look<'a> {
         true
     }
 
+    // Clearing may be left out where nothing stands: an entry left behind does no harm, one taken away would.
+
     fn clear_caller(&mut self, queue: u32, caller: u32) {
-        if self.floor.tidy_caller(queue, caller) {
+        let board = &self.floor.lines[queue as usize].waiting;
+        if !board.is_free(caller) && self.floor.tidy_caller(queue, caller) {
             self.errands.push(Errand::Caller(caller));
         }
     }
 
     fn clear_agent(&mut self, queue: u32, agent: u32) {
-        if self.floor.tidy_agent(queue, agent) {
+        let board = &self.floor.lines[queue as usize].idle;
+        if !board.is_free(agent) && self.floor.tidy_agent(queue, agent) {
             self.errands.push(Errand::Agent(agent));
         }
     }
@@ -207,9 +270,8 @@ impl<'a> Look<'a> {
     }
 
     /// The post with the smallest key over all queues of an agent.
-    fn first_caller(&mut self, desk: &Desk) -> Option<Post> {
-        let first = desk.queues().filter_map(|queue| self.first_in(queue)).min_by_key(|(entry, _)| *entry);
-        first.map(|(_, post)| post)
+    fn first_caller(&mut self, desk: &Desk) -> Option<(Entry, Post)> {
+        desk.queues().filter_map(|queue| self.first_in(queue)).min_by_key(|(entry, _)| *entry)
     }
 
     /// The first caller of a queue: the smallest key whose word says waiting.
@@ -244,8 +306,8 @@ mod tests {
         let scheduler = Scheduler::new(Capacity { callers: 2, agents: 1, queues: 1 });
         assert!(scheduler.set_memberships(AGENT, &[QUEUE]).is_empty());
         assert!(scheduler.ready(AGENT, 1).is_empty());
-        assert!(scheduler.floor.tickets[0].post(0, 1));
-        assert!(scheduler.floor.tidy_caller(0, 0));
+        assert_eq!(scheduler.floor.tickets[0].post(0, 1), Some(1));
+        scheduler.floor.show_caller(0);
         assert!(scheduler.floor.desks[0].claim(1, OPEN));
         scheduler
     }
@@ -306,8 +368,8 @@ mod tests {
     fn a_caller_whose_poster_never_looked_is_found() {
         let scheduler = Scheduler::new(Capacity { callers: 2, agents: 1, queues: 1 });
         assert!(scheduler.set_memberships(AGENT, &[QUEUE]).is_empty());
-        assert!(scheduler.floor.tickets[0].post(0, 1));
-        assert!(scheduler.floor.tidy_caller(0, 0));
+        assert_eq!(scheduler.floor.tickets[0].post(0, 1), Some(1));
+        scheduler.floor.show_caller(0);
         assert_eq!(scheduler.ready(AGENT, 1).first(), Some(Match { caller: FIRST, agent: AGENT }));
     }
 }

@@ -38,14 +38,16 @@ impl Ticket {
         }
     }
 
-    /// The owner's: `Absent` to `Waiting`. `false` if he waits already or a letter has not been taken.
-    pub(crate) fn post(&self, queue: u32, key: u64) -> bool {
-        let CallerState::Absent { number } = self.state() else { return false };
+    /// The owner's: `Absent` to `Waiting`. Returns the post's number, or `None` if he waits already or a letter has
+    /// not been taken.
+    pub(crate) fn post(&self, queue: u32, key: u64) -> Option<u32> {
+        let CallerState::Absent { number } = self.state() else { return None };
+        let number = next_post(number);
         // Before the word: the Release of `set` pairs with the Acquire of every `state`.
         self.queue.store(queue, Ordering::Relaxed);
         self.key.store(key, Ordering::Relaxed);
-        self.word.set(CallerState::Waiting { number: next_post(number) });
-        true
+        self.word.set(CallerState::Waiting { number });
+        Some(number)
     }
 
     /// The owner's: `Waiting` to `Absent`, unless a finder was faster.

@@ -34,9 +34,9 @@ broken() { # $1: rule, $2: the model that must notice
     echo "rule $1 broken: $2 fails, as it should"
 }
 
-broken 1 a_claim_undone_by_another_is_not_undone_twice
+broken 1 models::a_claim_undone_by_another_is_not_undone_twice
 broken 2 a_caller_and_an_agent_who_post_at_once_meet
-broken 3 when_the_head_gives_up_in_mid_match_the_next_caller_is_taken
-broken 4 a_caller_who_returns_with_his_old_key_is_not_cleared_away
+broken 3 models::when_the_head_gives_up_in_mid_match_the_next_caller_is_taken
+broken 4 models::a_caller_who_returns_with_his_old_key_is_not_cleared_away
 broken 5 board::models::a_key_set_while_a_minimum_is_raised_is_found
-broken 6 a_letter_read_early_keeps_its_agent
+broken 6 models::a_letter_read_early_keeps_its_agent

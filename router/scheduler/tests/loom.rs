@@ -153,7 +153,6 @@ fn a_caller_who_gives_up_is_gone_or_assigned_but_never_both() {
     });
 }
 
-/// Rule 3: the agent put back after the first caller's hang-up must look again, and find the second.
 #[test]
 fn when_the_head_gives_up_in_mid_match_the_next_caller_is_taken() {
     model(3, || {
@@ -171,10 +170,8 @@ fn when_the_head_gives_up_in_mid_match_the_next_caller_is_taken() {
     });
 }
 
-/// Rules 1 and 3: the claim of a slow finder is undone by another, who gives the agent a new caller;
-/// the slow finder must not set him free again.
 #[test]
-fn a_claim_undone_by_another_is_not_undone_twice() {
+fn who_gives_up_and_who_comes_instead_make_one_match() {
     model(2, || {
         let floor = floor(2, 1, &[&[0]]);
         assert!(floor.post(Caller(0), Q0, 1).is_empty());
@@ -185,24 +182,6 @@ fn a_claim_undone_by_another_is_not_undone_twice() {
         let letters = letters(&floor, 2);
         assert_eq!((letters.len(), floor.waiting(Q0) as usize, floor.idle(Q0)), expected);
         assert_eq!(told.len() + found.len(), 1);
-    });
-}
-
-/// A put-back agent is offered in each of his queues, not only in the one where the match failed.
-#[test]
-fn a_put_back_agent_is_seen_from_his_other_queue() {
-    model(2, || {
-        let floor = floor(2, 2, &[&[0, 1]]);
-        assert!(floor.post(Caller(0), Q0, 1).is_empty());
-        let callers = beside(&floor, |f| (f.withdraw(Caller(0)), f.post(Caller(1), Q1, 2)));
-        let found = floor.ready(Agent(0), 1);
-        let (withdrawn, told) = callers.join().unwrap();
-        assert_eq!(told.len() + found.len(), 1);
-        match withdrawn {
-            Withdrawn::Gone => assert_eq!(floor.take_letter(Caller(1)), Some(Agent(0))),
-            Withdrawn::Assigned(_) => assert_eq!((floor.waiting(Q0), floor.waiting(Q1)), (0, 1)),
-        }
-        assert_eq!((floor.idle(Q0), floor.idle(Q1)), (0, 0));
     });
 }
 
@@ -312,22 +291,6 @@ fn an_agent_who_returns_at_once_is_not_cleared_away() {
     });
 }
 
-/// Rule 6: the letter is read before the finder has confirmed the agent; a helper must not take the claim for dead.
-#[test]
-fn a_letter_read_early_keeps_its_agent() {
-    model(3, || {
-        let floor = floor(2, 1, &[&[0]]);
-        assert!(floor.post(Caller(0), Q0, 1).is_empty());
-        let owner = beside(&floor, |f| (f.take_letter(Caller(0)), f.post(Caller(1), Q0, 2)));
-        let found = floor.ready(Agent(0), 1);
-        let (letter, told) = owner.join().unwrap();
-        let letter = letter.or_else(|| floor.take_letter(Caller(0)));
-        assert_eq!(letter, Some(Agent(0)));
-        assert_eq!(floor.take_letter(Caller(1)), None);
-        assert_eq!((told.len() + found.len(), floor.waiting(Q0), floor.idle(Q0)), (1, 1, 0));
-    });
-}
-
 #[test]
 fn an_agent_who_joins_a_queue_meets_the_caller_who_posts_at_once() {
     model(3, || {
@@ -380,5 +343,22 @@ fn a_caller_who_moved_to_another_queue_is_not_given_to_the_old_one() {
             Withdrawn::Assigned(_) => assert_eq!((found.len(), floor.idle(Q0)), (1, 0)),
         }
         assert_eq!(floor.waiting(Q0), 0);
+    });
+}
+
+/// Two agents go for one caller, one on his way to the boards and one already there.
+#[test]
+fn an_agent_who_loses_the_caller_waits_for_the_next() {
+    model(2, || {
+        let floor = floor(2, 1, &[&[0], &[0]]);
+        let other = beside(&floor, |f| f.ready(Agent(1), 2));
+        let caller = beside(&floor, |f| f.post(Caller(0), Q0, 1));
+        let told = floor.ready(Agent(0), 1);
+        let told = told.into_iter().chain(other.join().unwrap()).chain(caller.join().unwrap());
+        let letters = letters(&floor, 1);
+        assert_eq!(letters.len(), 1);
+        assert_told_once(&letters, told);
+        assert_eq!((floor.waiting(Q0), floor.idle(Q0)), (0, 1));
+        assert_eq!(floor.post(Caller(1), Q0, 2).len(), 1);
     });
 }

@@ -11,7 +11,9 @@ const THREADS: u32 = 4;
 const CALLERS: u32 = 8; // per thread
 const AGENTS: u32 = 3; // per thread
 const QUEUES: u32 = 3;
-const STEPS: u32 = 500_000; // per thread
+/// All threads begin each round together: a thread running alone soon has all agents with its callers.
+const ROUNDS: u32 = 10_000;
+const STEPS: u32 = 100; // per thread and round
 
 /// A floor, and what must be true of it.
 struct Floor {
@@ -123,17 +125,19 @@ impl Owner<'_> {
 
 #[test]
 fn whatever_races_an_agent_has_one_call_and_nobody_free_stands_beside_a_waiting_caller() {
-    let (floor, start) = (Floor::new(), Barrier::new(THREADS as usize));
+    let (floor, round) = (Floor::new(), Barrier::new(THREADS as usize));
     let owners: Vec<_> = thread::scope(|scope| {
         let run = |index: u32| {
-            let (floor, start) = (&floor, &start);
+            let (floor, round) = (&floor, &round);
             scope.spawn(move || {
                 let (first_caller, first_agent) = (index * CALLERS, index * AGENTS);
                 let (random, waiting) = (u64::from(index), [false; CALLERS as usize]);
                 let mut owner =
                     Owner { floor, first_caller, first_agent, random, waiting, talking: vec![], clock: 0 };
-                start.wait();
-                (0..STEPS).for_each(|_| owner.step());
+                for _ in 0..ROUNDS {
+                    round.wait();
+                    (0..STEPS).for_each(|_| owner.step());
+                }
                 owner
             })
         };
@@ -150,6 +154,7 @@ fn when_quiet_everything_adds_up(floor: &Floor, mut owners: Vec<Owner<'_>>) {
         floor.read.load(Ordering::Relaxed),
         "each match is told once"
     );
+    assert!(floor.read.load(Ordering::Relaxed) > ROUNDS.into(), "too few matches to prove anything");
     let waiting: u32 =
         owners.iter().map(|owner| owner.waiting.iter().map(|w| u32::from(*w)).sum::<u32>()).sum();
     let scheduler = &floor.scheduler;
