@@ -267,12 +267,13 @@ impl Message {
         let text = self.first(Header::CSeq)?;
         let mut cursor = Cursor::new(Header::CSeq.name(), &text);
         let digits = cursor.take_while("a number", |byte| byte.is_ascii_digit())?;
-        let number = decimal(&digits).and_then(|number| u32::try_from(number).ok()).filter(|&n| n < 1 << 31);
+        let number = decimal(digits).and_then(|number| u32::try_from(number).ok()).filter(|&n| n < 1 << 31);
         let number = number.ok_or_else(|| cursor.error("a number below 2^31"))?;
         if cursor.skip_blanks() == 0 {
             return Err(cursor.error("a blank before the method"));
         }
-        let method = Method::new(&cursor.take_while("a method", is_token_byte)?);
+        let method = cursor.take_while("a method", is_token_byte)?;
+        let method = Method::known(method).unwrap_or_else(|| Method::Other(cursor.own(method)));
         match cursor.peek() {
             None => Ok(CSeq { number, method }),
             Some(_) => Err(cursor.error("nothing behind the method")),

@@ -75,14 +75,14 @@ fn bracket(text: &[u8]) -> Result<Option<usize>, &'static str> {
 
 fn bracketed(part: &'static str, mut cursor: Cursor<'_>, open: usize) -> Result<NameAddr, ParseError> {
     let before = cursor.take(open);
-    let name = trim(&before);
-    let display = (!name.is_empty()).then(|| before.slice_ref(name));
+    let name = trim(before);
+    let display = (!name.is_empty()).then(|| cursor.own(name));
     cursor.skip(1);
     let inside = match memchr::memchr(b'>', cursor.rest()) {
         Some(length) => cursor.take(length),
         None => return Err(cursor.error("a closing angle bracket")),
     };
-    let uri = Uri::parse_as(part, inside.slice_ref(trim(&inside)))?;
+    let uri = Uri::parse_as(part, cursor.own(trim(inside)))?;
     cursor.skip(1);
     let params = Params::read(&mut cursor)?;
     Ok(NameAddr { display, uri, params })
@@ -93,7 +93,7 @@ fn bare(part: &'static str, mut cursor: Cursor<'_>) -> Result<NameAddr, ParseErr
     if matches!(cursor.peek(), Some(b'?' | b',')) {
         return Err(cursor.error("angle brackets around a URI with ? or ,"));
     }
-    let uri = Uri::parse_as(part, raw)?;
+    let uri = Uri::parse_as(part, cursor.own(raw))?;
     let params = Params::read(&mut cursor)?;
     Ok(NameAddr { display: None, uri, params })
 }

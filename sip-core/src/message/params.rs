@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::ParseError;
-use super::text::{Cursor, is_blank, quoted_end};
+use super::text::{Cursor, ends_param_name, ends_param_value, is_blank, quoted_end};
 
 /// Header parameters, kept as written. Their form was checked once, so that reading cannot fail.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -21,7 +21,7 @@ impl Params {
     /// All that is left of `cursor`.
     pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Params, ParseError> {
         cursor.skip_blanks();
-        let params = Params(cursor.rest_bytes());
+        let params = Params(cursor.own(cursor.rest()));
         let mut rest = cursor.rest();
         while !rest.is_empty() {
             let before = rest.len();
@@ -69,7 +69,7 @@ fn next<'a>(rest: &mut &'a [u8]) -> Result<Param<'a>, &'static str> {
         return Err("a semicolon or the end");
     }
     *rest = skip_blanks(&rest[1..]);
-    let name = take(rest, |byte| !matches!(byte, b';' | b'=' | b'"' | b',') && !is_blank(byte));
+    let name = take(rest, ends_param_name);
     if name.is_empty() {
         return Err("a parameter name");
     }
@@ -85,7 +85,7 @@ fn next<'a>(rest: &mut &'a [u8]) -> Result<Param<'a>, &'static str> {
 
 fn take_value<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], &'static str> {
     if rest.first() != Some(&b'"') {
-        return Ok(take(rest, |byte| !matches!(byte, b';' | b'"') && !is_blank(byte)));
+        return Ok(take(rest, ends_param_value));
     }
     let end = quoted_end(rest).ok_or("a closing quote")?;
     let (value, behind) = rest.split_at(end);
@@ -93,15 +93,15 @@ fn take_value<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], &'static str> {
     Ok(value)
 }
 
-fn take<'a>(rest: &mut &'a [u8], belongs: impl Fn(u8) -> bool) -> &'a [u8] {
-    let end = rest.iter().position(|&byte| !belongs(byte)).unwrap_or(rest.len());
+fn take<'a>(rest: &mut &'a [u8], ends: impl Fn(u8) -> bool) -> &'a [u8] {
+    let end = rest.iter().position(|&byte| ends(byte)).unwrap_or(rest.len());
     let (taken, behind) = rest.split_at(end);
     *rest = behind;
     taken
 }
 
 fn skip_blanks(text: &[u8]) -> &[u8] {
-    &text[text.iter().take_while(|&&byte| is_blank(byte)).count()..]
+    &text[text.iter().position(|&byte| !is_blank(byte)).unwrap_or(text.len())..]
 }
 
 #[cfg(test)]

@@ -8,7 +8,22 @@ use super::ParseError;
 
 /// True for the bytes of a `token` (RFC 3261 §25.1).
 pub(crate) const fn is_token_byte(byte: u8) -> bool {
-    TOKEN[byte as usize]
+    CLASS[byte as usize] & TOKEN != 0
+}
+
+/// True for bytes that can be in no URI: blanks, controls, quotes, angle brackets.
+pub(crate) const fn ends_uri(byte: u8) -> bool {
+    CLASS[byte as usize] & ENDS_URI != 0
+}
+
+/// True for the bytes that end the name of a parameter.
+pub(crate) const fn ends_param_name(byte: u8) -> bool {
+    CLASS[byte as usize] & ENDS_PARAM_NAME != 0
+}
+
+/// True for the bytes that end the unquoted value of a parameter.
+pub(crate) const fn ends_param_value(byte: u8) -> bool {
+    CLASS[byte as usize] & ENDS_PARAM_VALUE != 0
 }
 
 /// True if `text` is a non-empty `token`.
@@ -25,18 +40,31 @@ const fn is_white(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-static TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let marks = b"-.!%*_+`'~";
-    let mut mark = 0;
-    while mark < marks.len() {
-        table[marks[mark] as usize] = true;
-        mark += 1;
+const TOKEN: u8 = 1;
+const ENDS_URI: u8 = 2;
+const ENDS_PARAM_NAME: u8 = 4;
+const ENDS_PARAM_VALUE: u8 = 8;
+
+/// What a byte can be: one look instead of several comparisons, for every byte of every message passes here.
+static CLASS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        let mark = matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+        if byte.is_ascii_alphanumeric() || mark {
+            table[at] |= TOKEN;
+        }
+        if matches!(byte, 0..=b' ' | 127 | b'<' | b'>' | b'"') {
+            table[at] |= ENDS_URI;
+        }
+        if matches!(byte, b';' | b'=' | b'"' | b',' | b' ' | b'\t') {
+            table[at] |= ENDS_PARAM_NAME;
+        }
+        if matches!(byte, b';' | b'"' | b' ' | b'\t') {
+            table[at] |= ENDS_PARAM_VALUE;
+        }
+        at += 1;
     }
     table
 };
@@ -114,9 +142,7 @@ pub(crate) fn unquote(text: &[u8]) -> Cow<'_, [u8]> {
 pub(crate) fn next_element<'a>(rest: &mut Option<&'a [u8]>) -> Option<&'a [u8]> {
     let text = rest.take()?;
     let mut at = 0;
-    while let Some(found) =
-        text.get(at..).and_then(|tail| tail.iter().position(|b| matches!(b, b',' | b'"' | b'<')))
-    {
+    while let Some(found) = text.get(at..).and_then(|tail| memchr::memchr3(b',', b'"', b'<', tail)) {
         at += found;
         let closing = match text[at] {
             b',' => {
@@ -154,8 +180,9 @@ impl<'a> Cursor<'a> {
         &self.text[self.at..]
     }
 
-    pub(crate) fn rest_bytes(&self) -> Bytes {
-        self.text.slice(self.at..)
+    /// A part of the value as its own slice.
+    pub(crate) fn own(&self, part: &[u8]) -> Bytes {
+        self.text.slice_ref(part)
     }
 
     pub(crate) fn peek(&self) -> Option<u8> {
@@ -177,19 +204,17 @@ impl<'a> Cursor<'a> {
         &mut self,
         expected: &'static str,
         belongs: impl Fn(u8) -> bool,
-    ) -> Result<Bytes, ParseError> {
-        let length = self.rest().iter().take_while(|&&byte| belongs(byte)).count();
-        if length == 0 {
-            return Err(self.error(expected));
+    ) -> Result<&'a [u8], ParseError> {
+        let rest = self.rest();
+        match rest.iter().position(|&byte| !belongs(byte)).unwrap_or(rest.len()) {
+            0 => Err(self.error(expected)),
+            length => Ok(self.take(length)),
         }
-        let taken = self.text.slice(self.at..self.at + length);
-        self.at += length;
-        Ok(taken)
     }
 
     /// The next `count` bytes.
-    pub(crate) fn take(&mut self, count: usize) -> Bytes {
-        let taken = self.text.slice(self.at..self.at + count);
+    pub(crate) fn take(&mut self, count: usize) -> &'a [u8] {
+        let taken = &self.text[self.at..self.at + count];
         self.at += count;
         taken
     }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::ParseError;
-use super::text::decimal;
+use super::text::{decimal, ends_uri};
 
 /// A URI as it was written, with the places of its parts. Nothing is decoded or rewritten on the way through.
 #[derive(Clone)]
@@ -58,7 +58,7 @@ impl Uri {
 
     pub(crate) fn parse_as(part: &'static str, raw: Bytes) -> Result<Uri, ParseError> {
         let fault = |(offset, expected)| ParseError::Malformed { part, offset, expected };
-        if let Some(at) = raw.iter().position(|&byte| matches!(byte, 0..=b' ' | 127 | b'<' | b'>' | b'"')) {
+        if let Some(at) = raw.iter().position(|&byte| ends_uri(byte)) {
             return Err(fault((at, "no blank, quote or angle bracket")));
         }
         let colon = scheme_end(&raw).ok_or(fault((0, "a scheme and a colon")))?;

@@ -34,7 +34,7 @@ impl Via {
         let mut cursor = Cursor::new("Via", &text);
         cursor.skip_blanks();
         let (version, mut via) = sent_through(&mut cursor)?;
-        if version != "2.0" {
+        if version != b"2.0" {
             return Err(ParseError::Malformed { part: "Via", offset: 0, expected: "SIP/2.0" });
         }
         via.params = Params::read(&mut cursor)?;
@@ -90,7 +90,7 @@ impl Via {
 }
 
 /// `SIP/version/transport host[:port]`, and the version.
-fn sent_through(cursor: &mut Cursor<'_>) -> Result<(Bytes, Via), ParseError> {
+fn sent_through<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a [u8], Via), ParseError> {
     let protocol = cursor.take_while("SIP", is_token_byte)?;
     slash(cursor)?;
     if !protocol.eq_ignore_ascii_case(b"SIP") {
@@ -105,6 +105,7 @@ fn sent_through(cursor: &mut Cursor<'_>) -> Result<(Bytes, Via), ParseError> {
     let length = host_length(cursor.rest()).map_err(|(_, expected)| cursor.error(expected))?;
     let host = cursor.take(length);
     let port = sent_by_port(cursor)?;
+    let (transport, host) = (cursor.own(transport), cursor.own(host));
     Ok((version, Via { transport, host, port, params: Params::default() }))
 }
 
