@@ -1,0 +1,93 @@
+//! The laws of the house (design §1), as predicates over a world. Each returns what is broken, in words.
+
+use std::collections::BTreeMap;
+
+use router::journal::fact::{AgentState, Fact, LeftQueue, What};
+
+use crate::world::World;
+
+/// After every turn: an agent is busy if and only if a live call has him, nobody has two calls, and no free agent
+/// stands beside a caller whom he may serve.
+pub fn after_turn(world: &World) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut engaged = BTreeMap::<_, u32>::new();
+    for call in world.shard().calls() {
+        if let Some(agent) = call.agent() {
+            *engaged.entry(agent).or_default() += 1;
+        }
+    }
+    for (id, desk) in world.shard().agents().iter() {
+        let calls = engaged.get(&id).copied().unwrap_or(0);
+        let busy = matches!(desk.state, AgentState::Ringing | AgentState::Talking);
+        if calls != u32::from(busy) {
+            broken.push(format!("agent {id:?} is {:?} and has {calls} calls", desk.state));
+        }
+    }
+    for (id, queue) in world.config().queues() {
+        let (waiting, idle) = (world.shard().waiting(id), world.shard().idle(id));
+        if waiting > 0 && idle > 0 {
+            broken.push(format!("queue {}: {waiting} wait and {idle} agents are idle", queue.name));
+        }
+    }
+    broken
+}
+
+/// At silence: nothing outlived its end.
+pub fn left_over(world: &World) -> Vec<String> {
+    let shard = world.shard();
+    let mut left = Vec::new();
+    let mut expect_none = |what: &str, count: usize| {
+        if count > 0 {
+            left.push(format!("{count} {what} left"));
+        }
+    };
+    expect_none("calls", shard.calls().count());
+    expect_none("legs", shard.live_legs());
+    expect_none("transactions", shard.live_transactions());
+    expect_none("ports", world.ports_in_use());
+    expect_none("media legs", world.engine().counters().legs as usize);
+    for (id, queue) in world.config().queues() {
+        expect_none(&format!("callers in {}", queue.name), shard.waiting(id) as usize);
+    }
+    let busy = |state| matches!(state, AgentState::Ringing | AgentState::Talking | AgentState::WrapUp);
+    expect_none("busy agents", shard.agents().iter().filter(|(_, desk)| busy(desk.state)).count());
+    for phone in world.phones() {
+        expect_none(&format!("dialogs at {}", phone.name), usize::from(!phone.is_silent()));
+    }
+    left
+}
+
+/// One end per arrival, one leave per queue entry, and per queue: entered = answered + abandoned + left otherwise.
+pub fn sums(facts: &[Fact]) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut calls = BTreeMap::<_, (u32, u32)>::new();
+    let mut queues = BTreeMap::<&str, [u32; 4]>::new();
+    for fact in facts {
+        match (&fact.what, fact.call) {
+            (What::Arrived { .. }, Some(call)) => calls.entry(call).or_default().0 += 1,
+            (What::Ended { .. }, Some(call)) => calls.entry(call).or_default().1 += 1,
+            (What::Queued { queue, .. }, _) => queues.entry(queue).or_default()[0] += 1,
+            (What::Left { queue, how, .. }, _) => queues.entry(queue).or_default()[column(*how)] += 1,
+            _ => {}
+        }
+    }
+    for (call, (arrived, ended)) in calls {
+        if (arrived, ended) != (1, 1) {
+            broken.push(format!("call {call:?} arrived {arrived} times and ended {ended} times"));
+        }
+    }
+    for (queue, [entered, answered, abandoned, otherwise]) in queues {
+        if entered != answered + abandoned + otherwise {
+            broken.push(format!("queue {queue}: {entered} entered, {answered} + {abandoned} + {otherwise} left"));
+        }
+    }
+    broken
+}
+
+fn column(how: LeftQueue) -> usize {
+    match how {
+        LeftQueue::Answered => 1,
+        LeftQueue::Abandoned => 2,
+        _ => 3,
+    }
+}

@@ -1,0 +1,492 @@
+//! A telephone: a caller behind the carrier, or an agent behind Teams. SIP by an [`Endpoint`] of its own, sound by a
+//! handful of RTP packets whose payload names the speaker.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use media::{Codec, sdp::{Negotiation, Policy, Stream}};
+use sip_core::{
+    Body, Endpoint, Event, HangUp, Input, Invite, LegKey, Listener, Output, PeerId, Reply, Settings, Sources,
+    StatusCode, Target, Transport,
+};
+
+use crate::net::Datagram;
+
+/// A telephone of the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PhoneId(pub usize);
+
+/// What a telephone does when it is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Behaviour {
+    /// Rings, and answers after this long.
+    Answers(Duration),
+    /// Rings for ever.
+    NeverAnswers,
+    /// 486 at once.
+    Busy,
+    /// Rings for this long, then this status.
+    Refuses(u16, Duration),
+    /// 183 with sound at once, answers after this long.
+    EarlySound(Duration),
+    /// Says nothing at all.
+    Dead,
+    /// Answers after this long and hangs up after that long.
+    AnswersFor(Duration, Duration),
+}
+
+/// What a telephone was told to do, with the time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Deed {
+    Dial { called: String, offer: bool },
+    Answer(LegKey),
+    Refuse(LegKey, u16),
+    HangUp,
+    Press(char),
+    Hold(bool),
+    Die,
+    Mute(bool),
+}
+
+/// Where a telephone's last call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhoneState {
+    /// No call yet.
+    Idle,
+    /// Called somebody; no answer yet.
+    Calling,
+    /// Called somebody; 18x came.
+    Ringing,
+    /// Is being called.
+    Rung,
+    /// In a call.
+    Talking,
+    /// The last call is over, by the final status of an INVITE.
+    Failed(u16),
+    /// The last call is over after an answer.
+    Ended,
+}
+
+/// One telephone.
+pub struct Phone {
+    /// Its name, in ladders.
+    pub name: String,
+    /// Where it takes SIP.
+    pub address: SocketAddr,
+    /// How it reacts to a call.
+    pub behaviour: Behaviour,
+    /// Where its last call is.
+    pub state: PhoneState,
+    /// RTP packets heard, by the byte they carried: [`World`](crate::World) gives every speaker one.
+    pub heard: BTreeMap<u8, u64>,
+    /// Calls it answered.
+    pub answered: u64,
+    /// Largest number of calls that it was in at the same time.
+    pub most_at_once: usize,
+    sip: Endpoint,
+    router: SocketAddr,
+    legs: Vec<LegKey>,
+    sound: Option<Sound>,
+    voice: u8,
+    dead: bool,
+    muted: bool,
+    pub(crate) out: VecDeque<Datagram>,
+    pub(crate) deeds: BTreeMap<(Instant, u64), Deed>,
+    planned: u64,
+    sip_timeout: Option<Instant>,
+    rtp_gap: Duration,
+}
+
+struct Sound {
+    negotiation: Negotiation,
+    stream: Option<Stream>,
+    local: SocketAddr,
+    sequence: u16,
+    timestamp: u32,
+    next_at: Option<Instant>,
+    event: Option<Event4733>,
+    last_heard: Option<u16>,
+}
+
+struct Event4733 {
+    code: u8,
+    packets_left: u8,
+    timestamp: u32,
+}
+
+/// RTP packets per digit: 100 ms of event at 20 ms, and the end three times (RFC 4733 §2.5.1.4).
+const EVENT_PACKETS: u8 = 8;
+
+impl Phone {
+    pub(crate) fn new(name: &str, address: SocketAddr, router: SocketAddr, voice: u8, seed: [u8; 32]) -> Phone {
+        let listener = Listener::new(Transport::Udp, address);
+        let mut sip = Endpoint::new(Settings { owner: 1, ..Settings::new(seed, vec![listener]) });
+        let mut sources = Sources::new();
+        sources.allow(router.ip().into(), None, PeerId(0));
+        sip.set_sources(sources);
+        Phone {
+            name: name.to_owned(),
+            address,
+            behaviour: Behaviour::Answers(Duration::from_secs(2)),
+            state: PhoneState::Idle,
+            heard: BTreeMap::new(),
+            answered: 0,
+            most_at_once: 0,
+            sip,
+            router,
+            legs: Vec::new(),
+            sound: None,
+            voice,
+            dead: false,
+            muted: false,
+            out: VecDeque::new(),
+            deeds: BTreeMap::new(),
+            planned: 0,
+            sip_timeout: None,
+            rtp_gap: Duration::from_millis(20),
+        }
+    }
+
+    pub(crate) fn set_rtp_gap(&mut self, gap: Duration) {
+        self.rtp_gap = gap;
+    }
+
+    /// The byte that its packets carry.
+    pub fn voice(&self) -> u8 {
+        self.voice
+    }
+
+    /// Nothing of SIP is left.
+    pub fn is_silent(&self) -> bool {
+        self.dead || (self.sip.live_transactions() == 0 && self.sip.live_legs() == 0)
+    }
+
+    pub(crate) fn plan(&mut self, at: Instant, deed: Deed) {
+        self.planned += 1;
+        self.deeds.insert((at, self.planned), deed);
+    }
+
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        let rtp = self.sound.as_ref().and_then(|sound| sound.next_at);
+        let deed = self.deeds.keys().next().map(|(at, _)| *at);
+        [self.sip_timeout, rtp, deed].into_iter().flatten().min()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.dead {
+            self.deeds.clear();
+            return;
+        }
+        while let Some(entry) = self.deeds.first_entry().filter(|entry| entry.key().0 <= now) {
+            let deed = entry.remove();
+            self.perform(now, deed);
+        }
+        if self.sip_timeout.is_some_and(|at| at <= now) {
+            self.sip.handle_timeout(now);
+        }
+        if self.sound.as_ref().and_then(|sound| sound.next_at).is_some_and(|at| at <= now) {
+            self.speak(now);
+        }
+        self.drain(now);
+    }
+
+    pub(crate) fn handle_datagram(&mut self, now: Instant, datagram: Datagram) {
+        if self.dead {
+            return;
+        }
+        if datagram.to == self.address {
+            let flow = sip_core::Flow {
+                transport: Transport::Udp,
+                local: self.address,
+                remote: datagram.from,
+                connection: 0,
+            };
+            self.sip.handle_input(now, Input::Received { flow, bytes: datagram.bytes });
+            self.drain(now);
+        } else {
+            self.hear(&datagram.bytes);
+        }
+    }
+
+    fn drain(&mut self, now: Instant) {
+        loop {
+            match self.sip.poll_output() {
+                Output::Transmit { flow, bytes } => {
+                    self.out.push_back(Datagram { from: self.address, to: flow.remote, bytes });
+                }
+                Output::Event(event) => self.handle_event(now, event),
+                Output::Timeout(at) => {
+                    self.sip_timeout = at.map(|(at, _)| at);
+                    return;
+                }
+                Output::Resolve { .. } | Output::Open { .. } => {}
+            }
+        }
+    }
+
+    fn perform(&mut self, now: Instant, deed: Deed) {
+        match deed {
+            Deed::Dial { called, offer } => self.dial(now, &called, offer),
+            Deed::Answer(leg) => self.answer(now, leg),
+            Deed::Refuse(leg, status) => self.refuse(now, leg, status),
+            Deed::HangUp => self.hang_up(now),
+            Deed::Press(key) => self.press(key),
+            Deed::Hold(held) => self.hold(now, held),
+            Deed::Die => self.dead = true,
+            Deed::Mute(muted) => self.muted = muted,
+        }
+    }
+
+    fn dial(&mut self, now: Instant, called: &str, offer: bool) {
+        let mut sound = Sound::new(self.sound_address());
+        let body = offer.then(|| sdp(sound.negotiation.offer()));
+        self.sound = Some(sound);
+        self.state = PhoneState::Calling;
+        let leg = self.sip.invite(now, Invite {
+            targets: vec![Target::at(Transport::Udp, self.router)],
+            uri: format!("sip:{called}@{}", self.router).into(),
+            from: format!("<sip:{}@{}>", self.name, self.address).into(),
+            to: format!("<sip:{called}@{}>", self.router).into(),
+            headers: Vec::new(),
+            body,
+            udp_only: true,
+            max_forwards: 70,
+            first_response_timeout: Duration::from_secs(32),
+        });
+        self.legs.extend(leg);
+        self.count();
+    }
+
+    fn handle_event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Invite { leg, request, .. } => self.rung(now, leg, &request.body()),
+            Event::Cancelled { leg, .. } => self.over(leg, PhoneState::Failed(487)),
+            Event::Progress { .. } if self.state == PhoneState::Calling => self.state = PhoneState::Ringing,
+            Event::Progress { .. } => {}
+            Event::Answered { leg, response } => self.connected(now, leg, &response.body()),
+            Event::Failed { leg, status, .. } => self.over(leg, PhoneState::Failed(status.code())),
+            Event::Acked { request, .. } => self.take_answer(now, &request.body()),
+            Event::Bye { leg, .. } => self.over(leg, PhoneState::Ended),
+            Event::AckMissing { leg } => {
+                self.sip.hang_up(now, leg, HangUp::new(StatusCode::REQUEST_TERMINATED));
+                self.over(leg, PhoneState::Ended);
+            }
+            Event::Reinvite { leg, request } => self.reoffered(now, leg, &request.body()),
+            Event::Reinvited { response: Some(response), .. } => self.take_answer(now, &response.body()),
+            _ => {}
+        }
+    }
+
+    fn rung(&mut self, now: Instant, leg: LegKey, offer: &[u8]) {
+        let mut sound = Sound::new(self.sound_address());
+        let answer = if offer.is_empty() { None } else { sound.negotiation.answer(offer).ok() };
+        if let Some((_, stream)) = &answer {
+            sound.stream = Some(stream.clone());
+        }
+        self.legs.push(leg);
+        self.count();
+        self.state = PhoneState::Rung;
+        let reply = |status: StatusCode| Reply::new(status);
+        match self.behaviour.clone() {
+            Behaviour::Dead => self.dead = true,
+            Behaviour::Busy => self.refuse(now, leg, 486),
+            Behaviour::NeverAnswers => self.sip.respond(now, leg, reply(StatusCode::RINGING)),
+            Behaviour::Refuses(status, after) => {
+                self.sip.respond(now, leg, reply(StatusCode::RINGING));
+                self.plan(now + after, Deed::Refuse(leg, status));
+            }
+            Behaviour::Answers(after) | Behaviour::AnswersFor(after, _) => {
+                self.sip.respond(now, leg, reply(StatusCode::RINGING));
+                self.plan(now + after, Deed::Answer(leg));
+            }
+            Behaviour::EarlySound(after) => {
+                let body = answer.map(|(answer, _)| sdp(answer));
+                self.sip.respond(now, leg, Reply { body, ..reply(StatusCode::SESSION_PROGRESS) });
+                sound.next_at = Some(now);
+                self.plan(now + after, Deed::Answer(leg));
+            }
+        }
+        self.sound = Some(sound);
+    }
+
+    fn answer(&mut self, now: Instant, leg: LegKey) {
+        if !self.legs.contains(&leg) {
+            return;
+        }
+        let Some(sound) = &mut self.sound else { return };
+        let description = match sound.negotiation.last_description() {
+            Some(description) => description.clone(),
+            None => sound.negotiation.offer(),
+        };
+        self.sip.respond(now, leg, Reply::new(StatusCode::OK).with_body(sdp(description)));
+        sound.next_at = Some(now);
+        self.state = PhoneState::Talking;
+        self.answered += 1;
+        if let Behaviour::AnswersFor(_, talk) = self.behaviour {
+            self.plan(now + talk, Deed::HangUp);
+        }
+    }
+
+    fn refuse(&mut self, now: Instant, leg: LegKey, status: u16) {
+        if self.legs.contains(&leg) {
+            let status = StatusCode::new(status).expect("a status of the story");
+            self.sip.respond(now, leg, Reply::new(status));
+            self.over(leg, PhoneState::Failed(status.code()));
+        }
+    }
+
+    fn connected(&mut self, now: Instant, leg: LegKey, description: &[u8]) {
+        let Some(sound) = &mut self.sound else { return };
+        let answer = match sound.negotiation.last_description() {
+            Some(_) => {
+                sound.stream = sound.negotiation.accept(description).ok();
+                None
+            }
+            None => sound.negotiation.answer(description).ok().map(|(answer, stream)| {
+                sound.stream = Some(stream);
+                sdp(answer)
+            }),
+        };
+        sound.next_at = Some(now);
+        self.sip.ack(now, leg, answer);
+        self.state = PhoneState::Talking;
+    }
+
+    fn take_answer(&mut self, now: Instant, description: &[u8]) {
+        let Some(sound) = self.sound.as_mut().filter(|_| !description.is_empty()) else { return };
+        if let Ok(stream) = sound.negotiation.accept(description) {
+            sound.stream = Some(stream);
+            sound.next_at.get_or_insert(now);
+        }
+    }
+
+    fn reoffered(&mut self, now: Instant, leg: LegKey, offer: &[u8]) {
+        let Some(sound) = &mut self.sound else { return };
+        let reply = match sound.negotiation.answer(offer) {
+            Ok((answer, stream)) => {
+                sound.stream = Some(stream);
+                Reply::new(StatusCode::OK).with_body(sdp(answer))
+            }
+            Err(_) => Reply::new(StatusCode::NOT_ACCEPTABLE_HERE),
+        };
+        self.sip.respond(now, leg, reply);
+    }
+
+    fn hold(&mut self, now: Instant, held: bool) {
+        let (Some(sound), Some(leg)) = (&mut self.sound, self.legs.last()) else { return };
+        let direction = if held { media::sdp::Direction::SendOnly } else { media::sdp::Direction::SendRecv };
+        let offer = sound.negotiation.offer_like(direction, &[Codec::Pcma]);
+        self.sip.reinvite(now, *leg, Some(sdp(offer)));
+    }
+
+    fn hang_up(&mut self, now: Instant) {
+        for leg in std::mem::take(&mut self.legs) {
+            self.sip.hang_up(now, leg, HangUp::new(StatusCode::REQUEST_TERMINATED));
+        }
+        self.sound = None;
+        if !matches!(self.state, PhoneState::Failed(_)) {
+            self.state = PhoneState::Ended;
+        }
+    }
+
+    fn over(&mut self, leg: LegKey, state: PhoneState) {
+        self.legs.retain(|other| *other != leg);
+        if self.legs.is_empty() {
+            self.sound = None;
+            self.state = state;
+        }
+    }
+
+    fn count(&mut self) {
+        self.most_at_once = self.most_at_once.max(self.legs.len());
+    }
+
+    fn sound_address(&self) -> SocketAddr {
+        SocketAddr::new(self.address.ip(), 40_000)
+    }
+
+    fn press(&mut self, key: char) {
+        let code = "0123456789*#ABCD".find(key).and_then(|at| u8::try_from(at).ok());
+        if let (Some(sound), Some(code)) = (&mut self.sound, code) {
+            sound.event = Some(Event4733 { code, packets_left: EVENT_PACKETS, timestamp: sound.timestamp });
+        }
+    }
+
+    /// One packet of voice or of an event, if the agreement lets it out.
+    fn speak(&mut self, now: Instant) {
+        let Some(sound) = &mut self.sound else { return };
+        sound.next_at = Some(now + self.rtp_gap);
+        let Some(stream) = sound.stream.clone() else { return };
+        let sends = matches!(stream.direction, media::sdp::Direction::SendRecv | media::sdp::Direction::SendOnly);
+        let (Some(remote), true, false) = (stream.remote, sends, self.muted) else { return };
+        let bytes = sound.packet(&stream, self.voice);
+        self.out.push_back(Datagram { from: sound.local, to: remote, bytes });
+    }
+
+    fn hear(&mut self, packet: &[u8]) {
+        let (Some(sound), true) = (&mut self.sound, packet.len() > 12) else { return };
+        if packet[1] & 0x7f >= 64 && packet[1] & 0x7f < 96 {
+            return; // RTCP on the same port (RFC 5761 §4)
+        }
+        sound.last_heard = Some(u16::from_be_bytes([packet[2], packet[3]]));
+        *self.heard.entry(packet[12]).or_default() += 1;
+    }
+}
+
+impl Sound {
+    fn new(local: SocketAddr) -> Sound {
+        let policy = Policy { codecs: vec![Codec::Pcma, Codec::Pcmu], ..Policy::default() };
+        Sound {
+            negotiation: Negotiation::new(policy, local, 7),
+            stream: None,
+            local,
+            sequence: 1,
+            timestamp: 160,
+            next_at: None,
+            event: None,
+            last_heard: None,
+        }
+    }
+
+    fn packet(&mut self, stream: &Stream, voice: u8) -> Bytes {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.timestamp = self.timestamp.wrapping_add(160);
+        let (sequence, timestamp) = (self.sequence, self.timestamp);
+        match (&mut self.event, stream.send_event) {
+            (Some(event), Some(payload_type)) => {
+                event.packets_left -= 1;
+                let ends = event.packets_left < 3;
+                let played = u16::from(EVENT_PACKETS - event.packets_left) * 160;
+                let mut packet = header(payload_type, sequence, event.timestamp);
+                packet.put_slice(&[event.code, if ends { 0x8a } else { 0x0a }]);
+                packet.put_u16(played);
+                if event.packets_left == 0 {
+                    self.event = None;
+                }
+                packet.freeze()
+            }
+            _ => {
+                let mut packet = header(stream.send_payload_type, sequence, timestamp);
+                packet.put_bytes(voice, 160);
+                packet.freeze()
+            }
+        }
+    }
+}
+
+fn header(payload_type: u8, sequence: u16, timestamp: u32) -> BytesMut {
+    let mut packet = BytesMut::with_capacity(172);
+    packet.put_slice(&[0x80, payload_type]);
+    packet.put_u16(sequence);
+    packet.put_u32(timestamp);
+    packet.put_u32(0xfe12_4a57);
+    packet
+}
+
+fn sdp(description: Bytes) -> Body {
+    Body { content_type: Bytes::from_static(b"application/sdp"), bytes: description }
+}

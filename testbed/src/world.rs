@@ -1,0 +1,554 @@
+//! The world: one router, telephones, a network, and a clock that nobody waits for.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use media::{Codec, Engine, MediaLegKey, PortPool, Prompt};
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+use router::{
+    clock::Clock,
+    config::{self, Config, Names, Surroundings},
+    journal::fact::{AgentState, Fact, Micros, What, Wish},
+    prompts::Prompts,
+    shard::{Input, Output, Parts, Shard},
+    sums::Sums,
+};
+use scheduler::{Capacity, Scheduler};
+use sip_core::{Endpoint, Flow, Service, Settings, Transport};
+
+use crate::{
+    check,
+    net::{Datagram, Link, Net},
+    phone::{Behaviour, Deed, Phone, PhoneId, PhoneState},
+};
+
+/// One second, for stories.
+pub const SECOND: Duration = Duration::from_secs(1);
+/// One millisecond, for stories.
+pub const MILLISECOND: Duration = Duration::from_millis(1);
+/// Where the router takes SIP, in every world.
+pub const ROUTER: &str = "10.0.0.1:5060";
+/// UTC of the first instant: Wednesday, 25 November 2026, 08:00.
+pub const MORNING: Micros = 1_795_593_600_000_000;
+/// No story takes longer; a world that is not silent by then never will be.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// Ports the router keeps in hand.
+const STOCK: usize = 8;
+
+/// A router and telephones in virtual time.
+pub struct World {
+    now: Instant,
+    start: Instant,
+    seed: u64,
+    random: SmallRng,
+    net: Net,
+    router: SocketAddr,
+    names: Names,
+    shard: Shard,
+    shard_timeout: Option<Instant>,
+    scheduler: Arc<Scheduler>,
+    config: Arc<Config>,
+    engine: Engine,
+    engine_timeout: Option<Instant>,
+    media: IpAddr,
+    pool: PortPool,
+    legs_by_port: HashMap<u16, MediaLegKey>,
+    ports_by_leg: HashMap<MediaLegKey, u16>,
+    phones: Vec<Phone>,
+    rtp_gap: Duration,
+    facts: Vec<Fact>,
+    ladder: VecDeque<String>,
+    turns: u64,
+}
+
+impl World {
+    /// A world with this seed and configuration: the same story every time.
+    pub fn new(seed: u64, config: &str) -> World {
+        let mut random = SmallRng::seed_from_u64(seed);
+        #[allow(clippy::disallowed_methods, reason = "any instant will do: from here on time is ours")]
+        let now = Instant::now();
+        let mut names = Names::default();
+        let config = Arc::new(read_config(config, &mut names));
+        let scheduler = Arc::new(Scheduler::new(Capacity { callers: config.limits.max_calls, agents: 64, queues: 64 }));
+        let settings = Settings::new(random.random(), config.listen.sip.clone());
+        let clock = Clock::new(now, MORNING);
+        let parts = Parts {
+            owner: 0,
+            seed: random.random(),
+            clock,
+            run: MORNING,
+            sip: Endpoint::new(settings),
+            scheduler: Arc::clone(&scheduler),
+            prompts: Arc::new(prompts(&config)),
+            config: Arc::clone(&config),
+            wishes: BTreeMap::new(),
+            sums: Sums::default(),
+        };
+        let unix_origin = Duration::from_micros(MORNING.unsigned_abs());
+        let engine = Engine::new(media::Settings {
+            silence_timeout: config.media.silence_timeout,
+            ..media::Settings::new(now, unix_origin, random.random())
+        });
+        let mut world = World {
+            now,
+            start: now,
+            seed,
+            net: Net::new(Link::perfect(), SmallRng::seed_from_u64(random.random())),
+            random,
+            router: ROUTER.parse().expect("an address"),
+            names,
+            shard: Shard::new(parts, now),
+            shard_timeout: None,
+            scheduler,
+            media: config.media.address,
+            pool: PortPool::new(config.media.ports.clone(), config.media.quarantine),
+            config,
+            engine,
+            engine_timeout: None,
+            legs_by_port: HashMap::new(),
+            ports_by_leg: HashMap::new(),
+            phones: Vec::new(),
+            rtp_gap: Duration::from_millis(20),
+            facts: Vec::new(),
+            ladder: VecDeque::new(),
+            turns: 0,
+        };
+        world.drain_shard();
+        world
+    }
+
+    /// How datagrams travel from now on.
+    pub fn link(mut self, link: Link) -> World {
+        self.net.set_link(link);
+        self
+    }
+
+    /// Telephones send a packet this often, instead of every 20 ms: for long or many stories.
+    pub fn rtp_every(mut self, gap: Duration) -> World {
+        self.rtp_gap = gap;
+        self
+    }
+
+    /// Loses every datagram of which `lost` says so.
+    pub fn lose_if(&mut self, lost: impl FnMut(&Datagram) -> bool + 'static) {
+        self.net.lose_if(Box::new(lost));
+    }
+
+    /// Loses the first datagram whose start line begins like this, in whichever direction.
+    pub fn lose_first(&mut self, start: &'static str) {
+        let mut done = false;
+        self.lose_if(move |datagram| {
+            let hit = !done && datagram.is_sip() && datagram.start_line().starts_with(start);
+            done |= hit;
+            hit
+        });
+    }
+
+    /// A caller behind the carrier, at 10.1.0.x.
+    pub fn caller(&mut self, name: &str) -> PhoneId {
+        let last = u8::try_from(self.phones.len() % 250).unwrap_or(0) + 1;
+        let third = u8::try_from(self.phones.len() / 250).unwrap_or(0);
+        self.phone(name, SocketAddr::from(([10, 1, third, last], 5060)), Behaviour::Answers(2 * SECOND))
+    }
+
+    /// A telephone at an address of the configuration, reacting like this.
+    pub fn phone_at(&mut self, name: &str, address: &str, behaviour: Behaviour) -> PhoneId {
+        self.phone(name, address.parse().expect("an address"), behaviour)
+    }
+
+    fn phone(&mut self, name: &str, address: SocketAddr, behaviour: Behaviour) -> PhoneId {
+        let voice = 0x20 + u8::try_from(self.phones.len() % 0x40).unwrap_or(0);
+        let mut phone = Phone::new(name, address, self.router, voice, self.random.random());
+        phone.behaviour = behaviour;
+        phone.set_rtp_gap(self.rtp_gap);
+        self.phones.push(phone);
+        PhoneId(self.phones.len() - 1)
+    }
+
+    /// The telephone.
+    pub fn at(&self, phone: PhoneId) -> &Phone {
+        &self.phones[phone.0]
+    }
+
+    /// From now on the telephone reacts like this.
+    pub fn behave(&mut self, phone: PhoneId, behaviour: Behaviour) {
+        self.phones[phone.0].behaviour = behaviour;
+    }
+
+    /// Dials now.
+    pub fn dials(&mut self, phone: PhoneId, called: &str) {
+        self.plan(phone, Duration::ZERO, Deed::Dial { called: called.to_owned(), offer: true });
+    }
+
+    /// Dials with an INVITE without an offer.
+    pub fn dials_without_offer(&mut self, phone: PhoneId, called: &str) {
+        self.plan(phone, Duration::ZERO, Deed::Dial { called: called.to_owned(), offer: false });
+    }
+
+    /// Hangs up (CANCEL or BYE) after this long.
+    pub fn hangs_up_in(&mut self, phone: PhoneId, after: Duration) {
+        self.plan(phone, after, Deed::HangUp);
+    }
+
+    /// Presses a key after this long.
+    pub fn presses_in(&mut self, phone: PhoneId, key: char, after: Duration) {
+        self.plan(phone, after, Deed::Press(key));
+    }
+
+    /// Puts the far end on hold, or takes it back, after this long.
+    pub fn holds_in(&mut self, phone: PhoneId, held: bool, after: Duration) {
+        self.plan(phone, after, Deed::Hold(held));
+    }
+
+    /// Falls silent for ever after this long: power cut.
+    pub fn dies_in(&mut self, phone: PhoneId, after: Duration) {
+        self.plan(phone, after, Deed::Die);
+    }
+
+    /// Sends no sound from then on, or sends again.
+    pub fn mutes_in(&mut self, phone: PhoneId, muted: bool, after: Duration) {
+        self.plan(phone, after, Deed::Mute(muted));
+    }
+
+    fn plan(&mut self, phone: PhoneId, after: Duration, deed: Deed) {
+        let at = self.now + after;
+        self.phones[phone.0].plan(at, deed);
+    }
+
+    /// Sends a datagram as it is, from wherever.
+    pub fn inject(&mut self, from: &str, bytes: &[u8]) {
+        let from = from.parse().expect("an address");
+        let datagram = Datagram { from, to: self.router, bytes: Bytes::copy_from_slice(bytes) };
+        self.net.send(self.now, datagram);
+    }
+
+    /// The operator or the agent changes an agent's state.
+    pub fn agent_wish(&mut self, agent: &str, wish: Wish) {
+        let (id, _) = self.config.agents().find(|(_, known)| known.name == agent).expect("an agent of the configuration");
+        self.tell(Input::Agent { agent: id, wish, reason: "story".to_owned() });
+    }
+
+    /// SIGTERM, or its end.
+    pub fn service(&mut self, service: Service) {
+        self.tell(Input::Service(service));
+    }
+
+    /// The drain deadline.
+    pub fn shut_down(&mut self) {
+        self.tell(Input::Shutdown);
+    }
+
+    /// SIGHUP with this configuration.
+    pub fn reload(&mut self, config: &str) {
+        self.config = Arc::new(read_config(config, &mut self.names));
+        let prompts = Arc::new(prompts(&self.config));
+        self.tell(Input::Reload(Arc::clone(&self.config), prompts));
+    }
+
+    /// Time since the world began.
+    pub fn elapsed(&self) -> Duration {
+        self.now - self.start
+    }
+
+    /// Lets this much time pass.
+    pub fn run_for(&mut self, length: Duration) {
+        let end = self.now + length;
+        while let Some(at) = self.next_at().filter(|at| *at <= end) {
+            self.step(at);
+        }
+        self.now = end;
+    }
+
+    /// Runs until a condition holds; fails the story after `limit`.
+    pub fn run_until(&mut self, limit: Duration, mut holds: impl FnMut(&World) -> bool) {
+        let end = self.now + limit;
+        while !holds(self) {
+            match self.next_at().filter(|at| *at <= end) {
+                Some(at) => self.step(at),
+                None => panic!("did not happen within {limit:?}\n{}", self.ladder()),
+            }
+        }
+    }
+
+    /// Runs until nothing moves any more: no datagram, no timer, no call.
+    pub fn run_until_silent(&mut self) -> &mut World {
+        while let Some(at) = self.next_at() {
+            assert!(self.elapsed() < LONGEST, "never silent\n{}", self.ladder());
+            self.step(at);
+        }
+        self
+    }
+
+    /// Nothing outlived its end, and the sums add up (design §1).
+    pub fn assert_nothing_left(&self) {
+        let mut left = check::sums(&self.facts);
+        left.extend(check::left_over(self));
+        assert!(left.is_empty(), "seed {}: {left:#?}\n{}", self.seed, self.ladder());
+    }
+
+    /// All facts so far.
+    pub fn facts(&self) -> &[Fact] {
+        &self.facts
+    }
+
+    /// What happened, without dates.
+    pub fn happened(&self) -> impl Iterator<Item = &What> {
+        self.facts.iter().map(|fact| &fact.what)
+    }
+
+    /// An agent's state.
+    pub fn agent_state(&self, agent: &str) -> AgentState {
+        let (id, _) = self.config.agents().find(|(_, known)| known.name == agent).expect("an agent of the configuration");
+        self.shard.agents().get(id).expect("a known agent").state
+    }
+
+    /// Callers who wait in a queue.
+    pub fn waiting(&self, queue: &str) -> u32 {
+        let (id, _) = self.config.queues().find(|(_, known)| known.name == queue).expect("a queue of the configuration");
+        self.shard.waiting(id)
+    }
+
+    /// The byte that a prompt's packets carry, so that a story can tell what a telephone heard.
+    pub fn voice_of(&self, prompt: &str) -> u8 {
+        voice_of(prompt)
+    }
+
+    /// Did this telephone hear that one?
+    pub fn heard(&self, listener: PhoneId, speaker: PhoneId) -> bool {
+        self.at(listener).heard.contains_key(&self.at(speaker).voice())
+    }
+
+    /// State of a telephone.
+    pub fn state(&self, phone: PhoneId) -> PhoneState {
+        self.at(phone).state
+    }
+
+    /// The router's decisions.
+    pub fn shard(&self) -> &Shard {
+        &self.shard
+    }
+
+    /// The router's sound.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Who answers whom.
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// All telephones.
+    pub fn phones(&self) -> &[Phone] {
+        &self.phones
+    }
+
+    /// Ports that are neither free nor in hand.
+    pub fn ports_in_use(&self) -> usize {
+        self.legs_by_port.len()
+    }
+
+    /// The last SIP messages, oldest first, for a story that failed.
+    pub fn ladder(&self) -> String {
+        let lines: Vec<&str> = self.ladder.iter().map(String::as_str).collect();
+        format!("seed {}, turn {}\n{}", self.seed, self.turns, lines.join("\n"))
+    }
+
+    fn next_at(&self) -> Option<Instant> {
+        let phones = self.phones.iter().filter_map(Phone::next_at).min();
+        [self.net.next_at(), phones, self.shard_timeout, self.engine_timeout].into_iter().flatten().min()
+    }
+
+    /// One instant: everything that is due at it.
+    fn step(&mut self, at: Instant) {
+        self.now = at.max(self.now);
+        self.turns += 1;
+        if let Some(datagram) = self.net.take_due(self.now) {
+            self.deliver(datagram);
+        }
+        if self.shard_timeout.is_some_and(|at| at <= self.now) {
+            self.shard.handle_timeout(self.now);
+            self.drain_shard();
+        }
+        if self.engine_timeout.is_some_and(|at| at <= self.now) {
+            self.engine.handle_timeout(self.now);
+            self.drain_engine();
+        }
+        for index in 0..self.phones.len() {
+            if self.phones[index].next_at().is_some_and(|at| at <= self.now) {
+                self.phones[index].handle_timeout(self.now);
+                self.post(index);
+            }
+        }
+    }
+
+    fn deliver(&mut self, datagram: Datagram) {
+        if datagram.is_sip() {
+            self.note(&datagram);
+        }
+        if datagram.to == self.router {
+            let flow = Flow { transport: Transport::Udp, local: self.router, remote: datagram.from, connection: 0 };
+            return self.tell(Input::Sip(sip_core::Input::Received { flow, bytes: datagram.bytes }));
+        }
+        if datagram.to.ip() == self.media {
+            return self.deliver_media(datagram);
+        }
+        let found = self.phones.iter().position(|phone| phone.address.ip() == datagram.to.ip());
+        if let Some(index) = found {
+            self.phones[index].handle_datagram(self.now, datagram);
+            self.post(index);
+        }
+    }
+
+    fn deliver_media(&mut self, datagram: Datagram) {
+        let Some(&leg) = self.legs_by_port.get(&datagram.to.port()) else { return };
+        let mut packet = [0; 2048];
+        let len = datagram.bytes.len().min(1500);
+        packet[..len].copy_from_slice(&datagram.bytes[..len]);
+        if let Some(forward) = self.engine.handle_packet(self.now, leg, datagram.from, &mut packet, len) {
+            self.send_media(forward.leg, forward.to, Bytes::copy_from_slice(&packet[..forward.len]));
+        }
+        self.drain_engine();
+    }
+
+    fn send_media(&mut self, leg: MediaLegKey, to: SocketAddr, bytes: Bytes) {
+        if let Some(port) = self.ports_by_leg.get(&leg) {
+            let from = SocketAddr::new(self.media, *port);
+            self.net.send(self.now, Datagram { from, to, bytes });
+        }
+    }
+
+    fn post(&mut self, phone: usize) {
+        while let Some(datagram) = self.phones[phone].out.pop_front() {
+            self.net.send(self.now, datagram);
+        }
+    }
+
+    fn tell(&mut self, input: Input) {
+        self.shard.handle_input(self.now, input);
+        self.drain_shard();
+    }
+
+    /// What the driver does, on paper.
+    fn drain_shard(&mut self) {
+        loop {
+            match self.shard.poll_output() {
+                Output::Sip(sip_core::Output::Transmit { flow, bytes }) => {
+                    self.net.send(self.now, Datagram { from: self.router, to: flow.remote, bytes });
+                }
+                Output::Sip(_) | Output::Dispatched { .. } => {}
+                Output::OpenMedia { port, open } => self.open_media(port, open),
+                Output::Media(command) => self.command(command),
+                Output::ReleasePort(port) => self.release_port(port),
+                Output::Fact(fact) => self.facts.push(fact),
+                Output::Timeout(at) => {
+                    self.shard_timeout = at.map(|(at, _)| at);
+                    if !self.stock_up() {
+                        break;
+                    }
+                }
+            }
+        }
+        let broken = check::after_turn(self);
+        assert!(broken.is_empty(), "seed {}: {broken:#?}\n{}", self.seed, self.ladder());
+    }
+
+    fn stock_up(&mut self) -> bool {
+        let wanted = self.shard.ports_in_hand() < STOCK;
+        let port = if wanted { self.pool.take(self.now) } else { None };
+        if let Some(port) = port {
+            self.shard.handle_input(self.now, Input::Port(port));
+        }
+        port.is_some()
+    }
+
+    fn open_media(&mut self, port: u16, open: media::Command) {
+        if let media::Command::Open { leg, .. } = &open {
+            self.legs_by_port.insert(port, *leg);
+            self.ports_by_leg.insert(*leg, port);
+        }
+        self.command(open);
+    }
+
+    fn release_port(&mut self, port: u16) {
+        if let Some(leg) = self.legs_by_port.remove(&port) {
+            self.ports_by_leg.remove(&leg);
+        }
+        self.pool.release(self.now, port);
+    }
+
+    fn command(&mut self, command: media::Command) {
+        self.engine.handle_command(self.now, command);
+        self.drain_engine();
+    }
+
+    fn drain_engine(&mut self) {
+        let mut events = Vec::new();
+        loop {
+            match self.engine.poll_output() {
+                media::Output::Transmit { leg, rtcp: false, to, bytes } => {
+                    let bytes = Bytes::copy_from_slice(bytes);
+                    self.send_media(leg, to, bytes);
+                }
+                media::Output::Transmit { .. } => {}
+                media::Output::Event(event) => events.push(event),
+                media::Output::Timeout(at) => {
+                    self.engine_timeout = at.map(|(at, _)| at);
+                    break;
+                }
+            }
+        }
+        let told = !events.is_empty();
+        for event in events {
+            self.shard.handle_input(self.now, Input::Media(event));
+        }
+        if told {
+            self.drain_shard();
+        }
+    }
+
+    fn note(&mut self, datagram: &Datagram) {
+        const KEPT: usize = 200;
+        let at = self.elapsed().as_secs_f64();
+        self.ladder.push_back(format!("{at:10.3} {} -> {}  {}", datagram.from, datagram.to, datagram.start_line()));
+        if self.ladder.len() > KEPT {
+            self.ladder.pop_front();
+        }
+    }
+}
+
+fn read_config(text: &str, names: &mut Names) -> Config {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    config::parse(text, "story.toml", folder, names, &Surroundings::default()).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// Every prompt is one byte, over and over: what a telephone hears tells which it was.
+fn prompts(config: &Config) -> Prompts {
+    let files: BTreeMap<_, _> = config
+        .prompts()
+        .map(|(id, prompt)| {
+            let name = prompt.path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            (id, Arc::new(Prompt::from_samples(&vec![level(&name); 8_000 * 2], &name)))
+        })
+        .collect();
+    Prompts::new(files)
+}
+
+fn level(prompt: &str) -> i16 {
+    prompt.bytes().fold(1_000_i16, |level, byte| level.wrapping_mul(31).wrapping_add(i16::from(byte))) | 0x400
+}
+
+fn voice_of(prompt: &str) -> u8 {
+    Prompt::from_samples(&[level(prompt); 160], prompt).frame(Codec::Pcma, 0)[0]
+}
