@@ -1,14 +1,22 @@
 //! Fernamt's deciding part: calls, flows, queues, agents, configuration, journal.
 #![forbid(unsafe_code)]
 
+pub mod agents;
+pub mod call;
+pub mod clock;
 #[cfg(feature = "driver")]
 pub mod command;
 pub mod config;
 #[cfg(feature = "driver")]
 pub mod driver;
 pub mod journal;
+pub mod keys;
+pub mod log;
+mod media_command;
 pub mod metrics;
+pub mod prompts;
 pub mod record;
 pub mod service;
+pub mod shard;
 pub mod status;
 pub mod sums;

@@ -1,4 +1,159 @@
 //! The program `fernamt`.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::{
+    io::Write,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use router::{
+    command::{self, CommandError},
+    config::{self, Config, Names},
+    driver,
+    status::Order,
+};
+
+/// Contact-centre call router for Microsoft Teams.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the router until SIGTERM. SIGHUP reads FILE again.
+    Run {
+        /// The configuration.
+        file: PathBuf,
+    },
+    /// Checks a configuration and prints every problem; exit code 2 if there is one.
+    Check {
+        /// The configuration.
+        file: PathBuf,
+        /// Also says what would happen to a call at this local time, such as 2026-12-24T15:00.
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+    },
+    /// Shows the last calls from the journal.
+    Calls {
+        /// The configuration, for the place of the journal.
+        #[arg(default_value = "fernamt.toml")]
+        file: PathBuf,
+        /// How many.
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        last: u32,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows how the running router is.
+    Status {
+        /// The configuration, for the address of the admin listener.
+        #[arg(default_value = "fernamt.toml")]
+        file: PathBuf,
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Changes an agent's state in the running router.
+    Agent {
+        /// The agent's name.
+        name: String,
+        /// What he is to do.
+        #[arg(value_enum)]
+        state: AgentState,
+        /// The configuration, for the address of the admin listener.
+        #[arg(default_value = "fernamt.toml")]
+        file: PathBuf,
+        /// Goes on record.
+        #[arg(long, default_value = "", value_name = "TEXT")]
+        reason: String,
+    },
+    /// Prints the reference of all configuration keys.
+    Reference,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum AgentState {
+    /// At work and ready.
+    Login,
+    /// Not at work.
+    Logout,
+    /// At work, not to be rung.
+    Pause,
+    /// Ready again.
+    Ready,
+}
+
+/// The end of a command that could not do its work.
+const FAILED: u8 = 1;
+/// The end of a command that refuses the configuration.
+const REFUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Run { file } => driver::run::run(&file),
+        Command::Check { file, at } => check(&file, at.as_deref()),
+        Command::Calls { file, last, json } => told(&file, |config, out| command::calls::calls(&config.node.data_dir, last, json, out)),
+        Command::Status { file, json } => asked(&file, |admin, out| command::status::status(admin, json, out)),
+        Command::Agent { name, state, file, reason } => {
+            asked(&file, |admin, out| command::agent::agent(admin, &name, state.order(), &reason, out))
+        }
+        Command::Reference => print(&config::reference()),
+    }
+}
+
+fn check(file: &Path, at: Option<&str>) -> ExitCode {
+    let outcome = command::check::check(file, at);
+    print(&outcome.text);
+    ExitCode::from(outcome.code)
+}
+
+/// A reader that has gone away (`| head`) is no failure.
+fn print(text: &str) -> ExitCode {
+    std::io::stdout().write_all(text.as_bytes()).ok();
+    ExitCode::SUCCESS
+}
+
+/// Runs a command that needs the configuration only to know where things are.
+fn told(file: &Path, command: impl FnOnce(&Config, &mut dyn Write) -> Result<(), CommandError>) -> ExitCode {
+    let config = match config::load(file, &mut Names::new()) {
+        Ok(config) => config,
+        Err(problems) => {
+            eprintln!("{problems}");
+            return ExitCode::from(REFUSED);
+        }
+    };
+    match command(&config, &mut std::io::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(CommandError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Runs a command that asks the running router.
+fn asked(file: &Path, command: impl FnOnce(SocketAddr, &mut dyn Write) -> Result<(), CommandError>) -> ExitCode {
+    told(file, |config, out| match config.listen.admin {
+        Some(admin) => command(admin, out),
+        None => Err(CommandError::Refused { reason: format!("{}: listen.admin is not set", file.display()) }),
+    })
+}
+
+impl AgentState {
+    fn order(self) -> Order {
+        match self {
+            AgentState::Login => Order::Login,
+            AgentState::Logout => Order::Logout,
+            AgentState::Pause => Order::Pause,
+            AgentState::Ready => Order::Ready,
+        }
+    }
+}

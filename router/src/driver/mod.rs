@@ -5,4 +5,7 @@ pub mod admin;
 mod capped;
 pub mod journal_store;
 pub mod journal_writer;
+pub mod prompt_files;
 pub mod question;
+pub mod run;
+pub mod shard_thread;

@@ -1,0 +1,215 @@
+//! A call arrives: who calls whom, which number, and the first answers to the caller's INVITE.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use media::sdp::Policy;
+use sip_core::{Body, LegKey, Message, Reply, StatusCode, message::Header};
+use smallvec::smallvec;
+use tracing::{Span, field::Empty, info, info_span};
+
+use super::{Answered, CALLER, Call, Parties, Stage, Waits, Why, flow::Position, leg::Leg, leg::NoSound};
+use crate::{
+    config::TrunkId,
+    journal::fact::{CallId, Cause, Fault, LegNumber, What},
+    keys::CallKey,
+    log::Pii,
+    shard::Switchboard,
+};
+
+/// The content type of offers and answers (RFC 3261 §13.2.1).
+const SDP: &[u8] = b"application/sdp";
+
+/// Header fields that go from the caller's INVITE to the legs we dial, beside all that we do not know: they speak
+/// about the call, not about one hop or one dialog (RFC 3261 §20, RFC 5806, 7044, 7433).
+const CARRIED: &[&str] = &[
+    "subject",
+    "priority",
+    "organization",
+    "alert-info",
+    "call-info",
+    "accept-language",
+    "in-reply-to",
+    "diversion",
+    "history-info",
+    "user-to-user",
+    "geolocation",
+];
+
+impl Call {
+    /// Admits an INVITE. The call must be told [`begin`](Self::begin) next.
+    pub fn arrive(key: CallKey, sip: LegKey, trunk: TrunkId, invite: &Message, source: &str, board: &mut Switchboard) -> Call {
+        let parties = Parties::of(invite);
+        let sip_call_id = text(invite.call_id().ok().as_deref().unwrap_or_default());
+        let span = info_span!("call", key = %format_args!("{:x}", key.0), call_id = %sip_call_id, queue = Empty, agent = Empty);
+        let call = Call {
+            key,
+            id: CallId { run: board.run, key: key.0 },
+            config: Arc::clone(&board.config),
+            trunk,
+            arrived: board.at,
+            legs: smallvec![Leg::new(CALLER, Some(sip))],
+            offer: Some(invite.body()).filter(|body| !body.is_empty()),
+            answered: Answered::No,
+            carried: carried(invite),
+            max_forwards: invite.max_forwards().ok().flatten().unwrap_or(70),
+            position: Position::default(),
+            stage: Stage::InFlow(Waits::Ack),
+            plays: 0,
+            last_failure: None,
+            probe_at: None,
+            span,
+            parties,
+        };
+        board.adopt(sip, key, CALLER);
+        info!(parent: &call.span, from = %Pii(&call.parties.caller), to = %Pii(&call.parties.called), "call arrived");
+        let arrived = What::Arrived {
+            trunk: board.trunk_name(trunk),
+            from: call.parties.caller.clone(),
+            to: call.parties.called.clone(),
+            sip_call_id,
+            source: source.to_owned(),
+        };
+        call.fact(arrived, board);
+        call
+    }
+
+    /// The record of a call that was refused for want of a slot.
+    pub fn note_refused(sip: LegKey, trunk: TrunkId, invite: &Message, source: &str, board: &mut Switchboard) {
+        let parties = Parties::of(invite);
+        // The dialog's key is as unique as a call's: no call has it, for keys of calls are handed out here only.
+        let id = CallId { run: board.run, key: !sip.0 };
+        let arrived = What::Arrived {
+            trunk: board.trunk_name(trunk),
+            from: parties.caller,
+            to: parties.called,
+            sip_call_id: text(invite.call_id().ok().as_deref().unwrap_or_default()),
+            source: source.to_owned(),
+        };
+        board.fact(Some(id), arrived);
+        let (cause, fault) = (Cause::Overload, Fault::Router);
+        board.fact(Some(id), What::Ended { cause, fault, status: Some(503), q850: None, reason: None });
+    }
+
+    /// Finds the number and runs its flow, or refuses.
+    pub fn begin(&mut self, board: &mut Switchboard) {
+        if board.is_trunk_full(self.trunk) {
+            return self.end(Why::overload(), board);
+        }
+        let Some(number) = self.config.route(self.trunk, &self.parties.called) else {
+            return self.end(Why::unknown_number(), board);
+        };
+        let flow = self.config.flow(number.flow).map(|flow| flow.name.clone()).unwrap_or_default();
+        let routed = What::Routed { flow, number: number.pattern.to_string() };
+        self.position = Position::at(number.flow).behind(number.hours);
+        self.fact(routed, board);
+        self.run(board);
+    }
+
+    /// Makes the caller's answer ready without sending it: [`Why`] if there is no common ground.
+    pub(super) fn negotiate_caller(&mut self, board: &mut Switchboard) -> Result<(), Why> {
+        let (key, policy) = (self.key.media_leg(CALLER), self.policy(self.trunk, board));
+        let offer = self.offer.take();
+        let caller = self.caller();
+        caller.open_sound(key, policy, board).map_err(Why::no_sound)?;
+        match offer {
+            Some(offer) => caller.answer(&offer, board).map(drop).map_err(|error| Why::no_sound(NoSound::Refused(error))),
+            None => Ok(()),
+        }
+    }
+
+    /// What we may agree to with this trunk.
+    pub(super) fn policy(&self, trunk: TrunkId, board: &Switchboard) -> Policy {
+        board.policy(trunk)
+    }
+
+    /// Sends 200 with our description; the flow goes on with the ACK.
+    pub(crate) fn answer_caller(&mut self, board: &mut Switchboard) {
+        if self.is_answered() {
+            return;
+        }
+        if let Err(why) = self.negotiate_caller(board) {
+            return self.end(why, board);
+        }
+        let description = self.caller_description();
+        self.respond(StatusCode::OK, description, board);
+        self.answered = Answered::Sent;
+        self.fact(What::CallerAnswered, board);
+    }
+
+    /// Sends 183 with our description, so that the caller hears us before the answer. False if he made no offer:
+    /// without one there is no early sound (RFC 3261 §13.2.1).
+    pub(crate) fn open_early(&mut self, board: &mut Switchboard) -> bool {
+        if self.answered != Answered::No {
+            return true;
+        }
+        if self.offer.is_none() && self.caller().sound.is_none() {
+            return false;
+        }
+        if let Err(why) = self.negotiate_caller(board) {
+            self.end(why, board);
+            return true;
+        }
+        let description = self.caller_description();
+        self.respond(StatusCode::SESSION_PROGRESS, description, board);
+        self.answered = Answered::Early;
+        true
+    }
+
+    /// Our description for the caller: the answer to his offer, or our own offer if he made none.
+    fn caller_description(&mut self) -> Option<Bytes> {
+        let caller = self.caller();
+        let sound = caller.sound.as_mut()?;
+        if let Some(description) = sound.negotiation.last_description() {
+            return Some(description.clone());
+        }
+        caller.answer_due_in_ack = true;
+        Some(sound.negotiation.offer())
+    }
+
+    /// Responds to the caller's INVITE.
+    pub(super) fn respond(&mut self, status: StatusCode, description: Option<Bytes>, board: &mut Switchboard) {
+        if let Some(sip) = self.caller_sip() {
+            board.sip.respond(board.now, sip, Reply { body: description.map(sdp), ..Reply::new(status) });
+        }
+    }
+
+    /// The ACK of a 2xx of ours: it may carry the answer to our offer.
+    pub(super) fn acknowledged(&mut self, leg: LegNumber, ack: &Message, board: &mut Switchboard) {
+        let Some(answered) = self.leg_mut(leg) else { return };
+        if std::mem::take(&mut answered.answer_due_in_ack) && answered.accept(&ack.body(), board).is_err() {
+            return self.end(Why::unusable_answer(leg), board);
+        }
+        if leg == CALLER && self.answered == Answered::Sent {
+            self.answered = Answered::Acknowledged;
+            self.fact(What::Acknowledged, board);
+            if matches!(self.stage, Stage::InFlow(Waits::Ack)) {
+                self.run(board);
+            }
+        }
+    }
+}
+
+/// A body with an offer or an answer.
+pub(super) fn sdp(description: Bytes) -> Body {
+    Body { content_type: Bytes::from_static(SDP), bytes: description }
+}
+
+fn carried(invite: &Message) -> Vec<(Bytes, Bytes)> {
+    let carries = |name: &[u8]| CARRIED.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+    invite
+        .fields()
+        .filter(|field| field.header == Header::Other || carries(field.name))
+        .map(|field| (Bytes::copy_from_slice(field.name), Bytes::copy_from_slice(field.value)))
+        .collect()
+}
+
+pub(super) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Names the agent and queue in the call's span.
+pub(super) fn name_in_span(span: &Span, queue: &str, agent: &str) {
+    span.record("queue", queue);
+    span.record("agent", agent);
+}

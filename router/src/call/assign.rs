@@ -1,0 +1,200 @@
+//! A caller in a queue, and the agent he is given to.
+//!
+//! The scheduler decides; this room rings the agent, and when nobody picks up the caller waits again with the key he
+//! had: his place is never lost (design §6).
+
+use std::time::{Duration, Instant};
+
+use scheduler::Withdrawn;
+use tracing::info;
+
+use super::{
+    Call, Stage, Why,
+    dial::{Failure, Purpose, Ring},
+    flow::Outcome,
+    arrive::name_in_span,
+};
+use crate::{
+    clock::millis_between,
+    config::{AgentId, Queue, QueueId},
+    journal::fact::{LeftQueue, Micros, Unanswered, What},
+    media_command::play,
+    shard::Switchboard,
+};
+
+/// A caller's place in a queue.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) queue: QueueId,
+    /// Smaller is sooner. Fixed at first entry.
+    pub(super) key: u64,
+    pub(super) entered: Micros,
+    /// When `max_wait` is over.
+    pub(super) until: Instant,
+}
+
+impl Call {
+    /// Enters a queue, or passes on to what follows it if the queue cannot take him.
+    pub(super) fn enter_queue(&mut self, queue: QueueId, board: &mut Switchboard) -> Outcome {
+        let Some(settings) = board.config.queue(queue).cloned() else { return Outcome::Next };
+        if let Some(hours) = settings.hours
+            && !self.is_open(hours, board)
+        {
+            return self.turned_away(&settings.name, LeftQueue::Closed, board);
+        }
+        let waiting = board.waiting(queue);
+        if waiting >= settings.max_waiting {
+            return self.turned_away(&settings.name, LeftQueue::Full, board);
+        }
+        let place = Place {
+            queue,
+            key: order_key(board.at, settings.credit()),
+            entered: board.at,
+            until: board.now + settings.max_wait,
+        };
+        self.span.record("queue", settings.name.as_str());
+        self.fact(What::Queued { queue: settings.name.clone(), key: place.key, place: waiting + 1 }, board);
+        self.start_music(place.queue, board);
+        self.wait(place, board);
+        Outcome::Wait
+    }
+
+    fn turned_away(&mut self, queue: &str, how: LeftQueue, board: &mut Switchboard) -> Outcome {
+        self.fact(What::Left { queue: queue.to_owned(), how, waited_ms: 0 }, board);
+        Outcome::Next
+    }
+
+    /// Waits at `place`: posted, then looked for.
+    fn wait(&mut self, place: Place, board: &mut Switchboard) {
+        self.stage = Stage::Waiting(place);
+        board.post_caller(self.key, place.queue, place.key);
+    }
+
+    fn start_music(&mut self, queue: QueueId, board: &mut Switchboard) {
+        let music = board.config.queue(queue).and_then(|queue| queue.music).and_then(|id| board.prompts.get(id));
+        if let (Some(music), Some(leg)) = (music, self.caller().media_key()) {
+            self.plays += 1;
+            board.media(play::music(leg, self.plays, music));
+        }
+    }
+
+    /// The scheduler laid a letter in our ticket: rings the agent it names.
+    pub(super) fn assigned(&mut self, board: &mut Switchboard) {
+        let Some(agent) = board.take_letter(self.key) else { return };
+        let Stage::Waiting(place) = self.stage else { return board.spare_agent(agent) };
+        let (queue, name) = (board.queue_name(place.queue), board.agent_name(agent));
+        name_in_span(&self.span, &queue, &name);
+        info!(parent: &self.span, "assigned");
+        board.agent_rings(agent, self.key);
+        let waited_ms = millis_between(place.entered, board.at);
+        self.fact(What::Assigned { queue, agent: name, waited_ms }, board);
+        let free_since = board.now;
+        self.ring(Ring::assignment(place, agent, board), board);
+        board.dispatched(free_since);
+    }
+
+    /// Nobody took the assignment: the agent rests, the caller waits again with his old key.
+    pub(super) fn assignment_failed(&mut self, place: Place, agent: AgentId, rang_since: Micros, why: Unanswered, board: &mut Switchboard) {
+        self.note_unanswered(agent, rang_since, why, board);
+        let settings = board.config.queue(place.queue).cloned();
+        let rest = settings.as_ref().map(|queue| rest_after(why, queue)).unwrap_or_default();
+        board.agent_rests(agent, rest, why);
+        match settings {
+            None => self.leave_queue(place, LeftQueue::Closed, board),
+            Some(_) if place.until <= board.now => self.leave_queue(place, LeftQueue::TimedOut, board),
+            Some(_) => self.wait(place, board),
+        }
+    }
+
+    pub(super) fn note_unanswered(&self, agent: AgentId, rang_since: Micros, why: Unanswered, board: &mut Switchboard) {
+        let rang_ms = millis_between(rang_since, board.at);
+        self.fact(What::Unanswered { agent: board.agent_name(agent), why, rang_ms }, board);
+    }
+
+    /// `max_wait` is over: on to what follows the queue.
+    pub(super) fn waited_too_long(&mut self, board: &mut Switchboard) {
+        let Stage::Waiting(place) = self.stage else { return };
+        if self.withdraw(board) {
+            self.leave_queue(place, LeftQueue::TimedOut, board);
+        }
+    }
+
+    /// Leaves the queue for what follows it.
+    fn leave_queue(&mut self, place: Place, how: LeftQueue, board: &mut Switchboard) {
+        self.note_left(place, how, board);
+        self.cut_prompt(board);
+        self.go_on(board);
+    }
+
+    pub(super) fn note_left(&self, place: Place, how: LeftQueue, board: &mut Switchboard) {
+        let left = What::Left {
+            queue: board.queue_name(place.queue),
+            how,
+            waited_ms: millis_between(place.entered, board.at),
+        };
+        self.fact(left, board);
+    }
+
+    /// Takes the caller out of the scheduler. False if an agent was faster: his letter is on its way and decides.
+    fn withdraw(&mut self, board: &mut Switchboard) -> bool {
+        matches!(board.withdraw_caller(self.key), Withdrawn::Gone)
+    }
+
+    /// The caller goes while he waits: an agent who was faster is free again.
+    pub(super) fn abandon_wait(&mut self, place: Place, how: LeftQueue, board: &mut Switchboard) {
+        if let Withdrawn::Assigned(_) = board.withdraw_caller(self.key)
+            && let Some(agent) = board.take_letter(self.key)
+        {
+            board.spare_agent(agent);
+        }
+        self.note_left(place, how, board);
+    }
+
+    /// A new configuration: a queue that is gone sends its callers on.
+    pub(super) fn reloaded(&mut self, board: &mut Switchboard) {
+        if let Stage::Waiting(place) = self.stage
+            && board.config.queue(place.queue).is_none()
+            && self.withdraw(board)
+        {
+            self.leave_queue(place, LeftQueue::Closed, board);
+        }
+    }
+
+    /// Why an assignment's last leg failed, in the words of the record.
+    pub(super) fn unanswered(failure: &Failure) -> Unanswered {
+        match failure {
+            failure if failure.is_busy() => Unanswered::Busy,
+            failure if failure.is_decline() => Unanswered::Rejected,
+            failure if failure.is_no_answer() => Unanswered::NoAnswer,
+            _ => Unanswered::Failed,
+        }
+    }
+
+    /// End of the call while an agent rings.
+    pub(super) fn abandon_assignment(&mut self, ring: &Ring, how: LeftQueue, board: &mut Switchboard) {
+        if let Purpose::Assignment { place, agent, .. } = ring.purpose {
+            self.note_unanswered(agent, ring.since, Unanswered::CallerLeft, board);
+            board.spare_agent(agent);
+            self.note_left(place, how, board);
+        }
+    }
+
+    /// For the end of a call in any stage of waiting.
+    pub(super) fn how_left(why: &Why) -> LeftQueue {
+        if why.is_caller_gone() { LeftQueue::Abandoned } else { LeftQueue::Ended }
+    }
+}
+
+/// Arrival less time credit, in UTC microseconds: smaller is sooner.
+fn order_key(arrival: Micros, credit: Duration) -> u64 {
+    let arrival = u64::try_from(arrival).unwrap_or(0);
+    arrival.saturating_sub(u64::try_from(credit.as_micros()).unwrap_or(u64::MAX))
+}
+
+fn rest_after(why: Unanswered, queue: &Queue) -> Duration {
+    match why {
+        Unanswered::NoAnswer => queue.rest_no_answer,
+        Unanswered::Busy | Unanswered::Rejected | Unanswered::Failed => queue.rest_rejected,
+        Unanswered::CallerLeft => Duration::ZERO,
+    }
+}

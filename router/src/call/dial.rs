@@ -1,0 +1,554 @@
+//! Dialling: the legs we call, for a `dial` step or for an assignment, and what becomes of them.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use media::Command;
+use sip_core::{FailCause, HangUp, Invite, Message, StatusCode, Target, message::Header};
+
+use super::{
+    Answered, CALLER, Call, Stage, Why,
+    arrive::{sdp, text},
+    assign::Place,
+    flow::Outcome,
+    leg::{Leg, NoSound},
+    talk::Talk,
+};
+use crate::{
+    config::{Address, AgentId, Goto, RingOrder, Step, TrunkId},
+    journal::fact::{LeftQueue, LegNumber, Micros, Unanswered, What},
+    media_command::play,
+    shard::Switchboard,
+};
+
+/// A `dial` step as it runs.
+pub(super) struct Dial {
+    address: Address,
+    ring_timeout: Duration,
+    on_busy: Option<Goto>,
+    on_no_answer: Option<Goto>,
+    on_failure: Option<Goto>,
+}
+
+impl Dial {
+    /// What a dial step says; `None` for any other step.
+    pub(super) fn of(step: Step) -> Option<Dial> {
+        let Step::Dial { address, ring_timeout, on_busy, on_no_answer, on_failure } = step else { return None };
+        Some(Dial { address, ring_timeout, on_busy, on_no_answer, on_failure })
+    }
+}
+
+/// Somebody is being rung: all addresses at once or in turn, one winner.
+pub(super) struct Ring {
+    pub(super) purpose: Purpose,
+    pub(super) since: Micros,
+    /// When the addresses that ring now have rung long enough.
+    pub(super) until: Option<Instant>,
+    timeout: Duration,
+    /// Addresses not tried yet, the next one last.
+    untried: Vec<Address>,
+    order: RingOrder,
+    worst: Option<Failure>,
+    plays_ringback: bool,
+}
+
+/// Why we ring.
+pub(super) enum Purpose {
+    /// An agent for a caller who waits.
+    Assignment { place: Place, agent: AgentId },
+    /// A `dial` step.
+    Step(Box<Dial>),
+}
+
+/// What a leg that came to nothing said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) status: StatusCode,
+    pub(super) phrase: String,
+    pub(super) q850: Option<u16>,
+    pub(super) reason: Option<Bytes>,
+    /// A response said so, not a timer or a transport of ours.
+    pub(super) remote: bool,
+    /// It had rung before.
+    rang: bool,
+}
+
+impl Failure {
+    pub(super) fn of(status: StatusCode, response: Option<&Message>, cause: FailCause) -> Failure {
+        let phrase = match response {
+            Some(response) => text(response.reason_phrase()),
+            None => found(cause).to_owned(),
+        };
+        let reason = response.and_then(|response| response.value(Header::Reason)).map(|v| Bytes::copy_from_slice(&v));
+        let q850 = reason.as_deref().and_then(q850_cause);
+        Failure { status, phrase, q850, reason, remote: matches!(cause, FailCause::Response), rang: false }
+    }
+
+    /// Our own finding.
+    pub(super) fn ours(status: StatusCode, phrase: &str) -> Failure {
+        Failure { status, phrase: phrase.to_owned(), q850: None, reason: None, remote: false, rang: false }
+    }
+
+    fn after_ringing(mut self, rang: bool) -> Failure {
+        self.rang |= rang;
+        self
+    }
+
+    /// 486 Busy Here, 600 Busy Everywhere.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self.status.code(), 486 | 600)
+    }
+
+    /// A person refused: 603, 607, or 403/480 after it rang.
+    pub(super) fn is_decline(&self) -> bool {
+        matches!(self.status.code(), 603 | 607) || (self.rang && self.status.code() == 403)
+    }
+
+    /// It rang and nobody came: our own time limit, 408 or 480 after 18x, 487.
+    pub(super) fn is_no_answer(&self) -> bool {
+        matches!(self.status.code(), 480) || (self.rang && matches!(self.status.code(), 408 | 487))
+    }
+
+    /// Of two legs that failed, the one that says more about the person called.
+    fn weight(&self) -> u8 {
+        match self {
+            failure if failure.is_busy() => 3,
+            failure if failure.is_decline() => 2,
+            failure if failure.is_no_answer() => 1,
+            _ => 0,
+        }
+    }
+
+    /// The status a caller gets to see: redirections and challenges are between us and the called side.
+    pub(super) fn status_for_caller(&self) -> StatusCode {
+        match self.status.code() {
+            300..=399 => StatusCode::TEMPORARILY_UNAVAILABLE,
+            401 | 407 | 421 | 494 => StatusCode::SERVER_INTERNAL_ERROR,
+            503 => StatusCode::SERVER_INTERNAL_ERROR, // RFC 3261 §21.5.4: a 503 of the far side is not ours to repeat
+            _ => self.status,
+        }
+    }
+}
+
+/// Our own finding, in words for the record.
+fn found(cause: FailCause) -> &'static str {
+    match cause {
+        FailCause::Response => "",
+        FailCause::TimedOut => "nothing came in time",
+        FailCause::Unreachable => "unreachable",
+        FailCause::Unresolved => "the name was not found",
+        FailCause::Closed => "the connection was closed",
+        FailCause::Full => "no transaction free",
+    }
+}
+
+/// `cause` of a Q.850 value in a Reason header (RFC 3326 §2).
+pub(super) fn q850_cause(reason: &[u8]) -> Option<u16> {
+    let reason = String::from_utf8_lossy(reason).to_ascii_lowercase();
+    let value = reason.split(',').find(|value| value.trim_start().starts_with("q.850"))?;
+    value.split(';').find_map(|part| part.trim().strip_prefix("cause=")?.trim().parse().ok())
+}
+
+impl Ring {
+    pub(super) fn assignment(place: Place, agent: AgentId, board: &Switchboard) -> Ring {
+        let settings = board.config.agent(agent);
+        let addresses = settings.map(|agent| agent.call.clone()).unwrap_or_default();
+        let order = settings.map_or(RingOrder::All, |agent| agent.ring);
+        let timeout = board.config.queue(place.queue).map_or(Duration::from_secs(20), |queue| queue.ring_timeout);
+        Ring::new(Purpose::Assignment { place, agent }, addresses, order, timeout, board.at)
+    }
+
+    fn step(dial: Dial, at: Micros) -> Ring {
+        let (address, timeout) = (dial.address.clone(), dial.ring_timeout);
+        Ring::new(Purpose::Step(Box::new(dial)), vec![address], RingOrder::All, timeout, at)
+    }
+
+    fn new(purpose: Purpose, mut untried: Vec<Address>, order: RingOrder, timeout: Duration, since: Micros) -> Ring {
+        untried.reverse();
+        Ring { purpose, since, until: None, timeout, untried, order, worst: None, plays_ringback: false }
+    }
+
+    /// The caller's place, if this is an assignment.
+    pub(super) fn place(&self) -> Option<&Place> {
+        match &self.purpose {
+            Purpose::Assignment { place, .. } => Some(place),
+            Purpose::Step(_) => None,
+        }
+    }
+
+    fn agent(&self) -> Option<AgentId> {
+        match self.purpose {
+            Purpose::Assignment { agent, .. } => Some(agent),
+            Purpose::Step(_) => None,
+        }
+    }
+
+    /// The addresses to ring now.
+    fn next_addresses(&mut self) -> Vec<Address> {
+        match self.order {
+            RingOrder::All => std::mem::take(&mut self.untried).into_iter().rev().collect(),
+            RingOrder::InTurn => self.untried.pop().into_iter().collect(),
+        }
+    }
+
+    fn note(&mut self, failure: Failure) {
+        if self.worst.as_ref().is_none_or(|worst| worst.weight() <= failure.weight()) {
+            self.worst = Some(failure);
+        }
+    }
+}
+
+impl Call {
+    /// The `dial` step.
+    pub(super) fn dial(&mut self, dial: Dial, board: &mut Switchboard) -> Outcome {
+        if !self.is_answered()
+            && let Err(why) = self.negotiate_caller(board)
+        {
+            self.end(why, board);
+            return Outcome::Wait;
+        }
+        self.ring(Ring::step(dial, board.at), board);
+        Outcome::Wait
+    }
+
+    /// Rings the next addresses; when there are none the ring has failed.
+    pub(super) fn ring(&mut self, mut ring: Ring, board: &mut Switchboard) {
+        let addresses = ring.next_addresses();
+        if addresses.is_empty() {
+            return self.ring_failed(ring, board);
+        }
+        ring.until = Some(board.now + ring.timeout);
+        for address in addresses {
+            if let Err(failure) = self.call_out(&address, ring.agent(), board) {
+                ring.note(failure);
+            }
+        }
+        self.stage = Stage::Ringing(ring);
+        if self.ringing_legs().next().is_none() {
+            self.next_in_turn(board);
+        }
+    }
+
+    fn ringing_legs(&self) -> impl Iterator<Item = &Leg> {
+        self.legs.iter().skip(1).filter(|leg| leg.sip.is_some())
+    }
+
+    /// Calls one address: port, offer, INVITE.
+    fn call_out(&mut self, address: &Address, agent: Option<AgentId>, board: &mut Switchboard) -> Result<(), Failure> {
+        let way = Way::to(address, self, board)?;
+        let number = LegNumber::try_from(self.legs.len()).unwrap_or(LegNumber::MAX);
+        let mut leg = Leg::new(number, None);
+        leg.agent = agent;
+        let offer = self.offer_for(&mut leg, way.trunk, board)?;
+        let invite = Invite {
+            targets: way.targets,
+            uri: way.uri.clone().into(),
+            from: self.from_for(way.trunk, board).into(),
+            to: format!("<{}>", way.uri).into(),
+            headers: self.carried.clone(),
+            body: Some(sdp(offer)),
+            udp_only: way.udp_only,
+            max_forwards: self.max_forwards.saturating_sub(1),
+            first_response_timeout: way.response_timeout,
+        };
+        let sip = board.sip.invite(board.now, invite);
+        leg.sip = sip;
+        let sip_call_id = sip.and_then(|sip| board.sip.call_id(sip)).map(|id| text(id)).unwrap_or_default();
+        self.legs.push(leg);
+        let agent = agent.map(|agent| board.agent_name(agent));
+        self.fact(What::Dialled { leg: number, trunk: way.name, to: way.uri, sip_call_id, agent }, board);
+        match sip {
+            Some(sip) => board.adopt(sip, self.key, number),
+            None => return Err(self.over_at_once(number, board)),
+        }
+        Ok(())
+    }
+
+    fn over_at_once(&mut self, number: LegNumber, board: &mut Switchboard) -> Failure {
+        let failure = Failure::ours(StatusCode::SERVICE_UNAVAILABLE, "no room for another leg");
+        self.note_failed(number, &failure, board);
+        self.close_leg(number, board);
+        failure
+    }
+
+    /// Our offer for a leg: what the caller speaks first, so that nothing needs to be converted.
+    fn offer_for(&mut self, leg: &mut Leg, trunk: Option<TrunkId>, board: &mut Switchboard) -> Result<Bytes, Failure> {
+        let mut policy = trunk.map_or_else(|| board.default_policy(), |trunk| board.policy(trunk));
+        if let Some(codec) = self.caller().sound.as_ref().and_then(|sound| sound.negotiation.stream()).map(|s| s.codec)
+            && let Some(at) = policy.codecs.iter().position(|known| *known == codec)
+        {
+            policy.codecs[..=at].rotate_right(1);
+        }
+        let key = self.key.media_leg(leg.number);
+        match leg.open_sound(key, policy, board) {
+            Ok(sound) => Ok(sound.negotiation.offer()),
+            Err(NoSound::NoPort | NoSound::Refused(_)) => {
+                Err(Failure::ours(StatusCode::SERVICE_UNAVAILABLE, "no media port free"))
+            }
+        }
+    }
+
+    fn from_for(&self, trunk: Option<TrunkId>, board: &Switchboard) -> String {
+        let host = board.own_host();
+        match trunk.and_then(|trunk| board.config.trunk(trunk)) {
+            Some(trunk) => self.parties.from_value(Some(&trunk.from), &host),
+            None => self.parties.from_value(None, &host),
+        }
+    }
+
+    /// 1xx of a leg we dialled.
+    pub(super) fn progressed(&mut self, number: LegNumber, response: &Message, board: &mut Switchboard) {
+        let Some(status) = response.status() else { return };
+        let Some(leg) = self.leg_mut(number) else { return };
+        let first = !std::mem::replace(&mut leg.rang, true);
+        if first {
+            self.fact(What::Ringing { leg: number, status: status.code() }, board);
+        }
+        let Stage::Ringing(Ring { purpose: Purpose::Step(_), .. }) = &self.stage else { return };
+        if response.body().is_empty() {
+            self.ring_for_caller(status, board);
+        } else {
+            self.early_sound_of(number, status, &response.body(), board);
+        }
+    }
+
+    /// The caller learns that it rings: by the status, or by a tone if he was answered before.
+    fn ring_for_caller(&mut self, status: StatusCode, board: &mut Switchboard) {
+        match self.answered {
+            Answered::No => self.respond(status, None, board),
+            Answered::Early => {}
+            Answered::Sent | Answered::Acknowledged => self.play_ringback(board),
+        }
+    }
+
+    fn play_ringback(&mut self, board: &mut Switchboard) {
+        let Stage::Ringing(ring) = &mut self.stage else { return };
+        if std::mem::replace(&mut ring.plays_ringback, true) {
+            return;
+        }
+        self.plays += 1;
+        if let Some(leg) = self.caller().media_key() {
+            board.media(play::repeat(leg, self.plays, board.prompts.ringback()));
+        }
+    }
+
+    /// 183 with a description: the caller hears what the far end plays. The answer proper comes with the 200, so a
+    /// copy of the negotiation takes this one (RFC 3264 §4: one offer, one answer; each fork has its own).
+    fn early_sound_of(&mut self, number: LegNumber, status: StatusCode, answer: &[u8], board: &mut Switchboard) {
+        let Some(leg) = self.leg_mut(number) else { return };
+        let Some(sound) = &leg.sound else { return };
+        let Ok(stream) = sound.negotiation.clone().accept(answer) else { return };
+        let key = sound.key;
+        leg.connect(stream, board);
+        let description = self.caller().sound.as_ref().and_then(|sound| sound.negotiation.last_description().cloned());
+        if self.answered == Answered::No && description.is_some() {
+            self.respond(status, description, board);
+            self.answered = Answered::Early;
+        }
+        if let Some(caller) = self.caller().media_key().filter(|_| self.answered != Answered::No) {
+            board.media(Command::Bridge { a: caller, b: key });
+        }
+    }
+
+    /// 2xx of a leg we dialled: it is the winner, unless its description is unusable.
+    pub(super) fn picked_up(&mut self, number: LegNumber, response: &Message, board: &mut Switchboard) {
+        let Some(sip) = self.leg(number).and_then(|leg| leg.sip) else { return };
+        board.sip.ack(board.now, sip, None);
+        self.fact(What::LegAnswered { leg: number }, board);
+        if let Err(failure) = self.take_answer(number, &response.body(), board) {
+            self.hang_up_leg(number, StatusCode::NOT_ACCEPTABLE_HERE, board);
+            return self.leg_failed(number, failure, board);
+        }
+        self.hang_up_losers(number, board);
+        let stage = std::mem::replace(&mut self.stage, Stage::InFlow(super::Waits::Ack));
+        let Stage::Ringing(ring) = stage else {
+            self.stage = stage;
+            return self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
+        };
+        if !self.is_answered() {
+            self.answer_caller(board);
+        }
+        if !matches!(self.stage, Stage::Ended(_)) {
+            self.connect_parties(number, ring, board);
+        }
+    }
+
+    fn take_answer(&mut self, number: LegNumber, answer: &[u8], board: &mut Switchboard) -> Result<(), Failure> {
+        let Some(leg) = self.leg_mut(number) else { return Ok(()) };
+        let early = leg.sound.as_ref().is_some_and(|sound| sound.connected);
+        if answer.is_empty() && early {
+            return Ok(()); // the description came with the 183, and generous we are
+        }
+        leg.accept(answer, board).map_err(|error| Failure::ours(StatusCode::NOT_ACCEPTABLE_HERE, &error.to_string()))
+    }
+
+    fn connect_parties(&mut self, number: LegNumber, ring: Ring, board: &mut Switchboard) {
+        if let (Some(a), Some(b)) = (self.caller().media_key(), self.leg(number).and_then(Leg::media_key)) {
+            board.media(Command::Bridge { a, b });
+        }
+        let agent = ring.agent();
+        if let Purpose::Assignment { place, agent } = ring.purpose {
+            board.agent_talks(agent);
+            self.note_left(place, LeftQueue::Answered, board);
+        }
+        let name = agent.map(|agent| board.agent_name(agent));
+        self.fact(What::Bridged { leg: number, agent: name }, board);
+        self.stage = Stage::Talking(Talk::new(number, agent, ring.place().map(|place| place.queue), board.now));
+    }
+
+    /// The other addresses stop ringing and show no missed call (RFC 3326 §3.2).
+    fn hang_up_losers(&mut self, winner: LegNumber, board: &mut Switchboard) {
+        let elsewhere = (
+            Bytes::from_static(b"Reason"),
+            Bytes::from_static(b"SIP;cause=200;text=\"Call completed elsewhere\""),
+        );
+        let losers: Vec<LegNumber> = self.ringing_legs().map(|leg| leg.number).filter(|leg| *leg != winner).collect();
+        for loser in losers {
+            self.hang_up_with(loser, HangUp { headers: vec![elsewhere.clone()], ..HangUp::new(StatusCode::REQUEST_TERMINATED) }, board);
+        }
+    }
+
+    /// A leg we dialled came to nothing.
+    pub(super) fn leg_failed(&mut self, number: LegNumber, failure: Failure, board: &mut Switchboard) {
+        if number == CALLER {
+            return self.end(Why::caller_unreachable(), board);
+        }
+        let rang = self.leg(number).is_some_and(|leg| leg.rang);
+        let failure = failure.after_ringing(rang);
+        self.note_failed(number, &failure, board);
+        self.close_leg(number, board);
+        if let Stage::Ringing(ring) = &mut self.stage {
+            ring.note(failure);
+            if self.ringing_legs().next().is_none() {
+                self.next_in_turn(board);
+            }
+        }
+    }
+
+    fn note_failed(&self, leg: LegNumber, failure: &Failure, board: &mut Switchboard) {
+        let (status, phrase) = (failure.status.code(), failure.phrase.clone());
+        let (q850, remote) = (failure.q850, failure.remote);
+        self.fact(What::LegFailed { leg, status, phrase, q850, remote }, board);
+    }
+
+    /// Nobody picked up in time.
+    pub(super) fn rang_too_long(&mut self, board: &mut Switchboard) {
+        let ringing: Vec<LegNumber> = self.ringing_legs().map(|leg| leg.number).collect();
+        for number in ringing {
+            let rang = self.leg(number).is_some_and(|leg| leg.rang);
+            let failure = Failure::ours(StatusCode::TEMPORARILY_UNAVAILABLE, "no answer in time").after_ringing(rang);
+            self.note_failed(number, &failure, board);
+            self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
+            if let Stage::Ringing(ring) = &mut self.stage {
+                ring.note(failure);
+            }
+        }
+        self.next_in_turn(board);
+    }
+
+    fn next_in_turn(&mut self, board: &mut Switchboard) {
+        let stage = std::mem::replace(&mut self.stage, Stage::InFlow(super::Waits::Ack));
+        match stage {
+            Stage::Ringing(ring) => self.ring(ring, board),
+            other => self.stage = other,
+        }
+    }
+
+    /// All addresses are tried.
+    fn ring_failed(&mut self, ring: Ring, board: &mut Switchboard) {
+        let nobody = || Failure::ours(StatusCode::TEMPORARILY_UNAVAILABLE, "no address to call");
+        let failure = ring.worst.unwrap_or_else(nobody);
+        match ring.purpose {
+            Purpose::Assignment { place, agent } => {
+                self.assignment_failed(place, agent, ring.since, Call::unanswered(&failure), board);
+            }
+            Purpose::Step(dial) => self.dial_failed(&dial, failure, board),
+        }
+    }
+
+    fn dial_failed(&mut self, dial: &Dial, failure: Failure, board: &mut Switchboard) {
+        let to = match Call::unanswered(&failure) {
+            Unanswered::Busy => dial.on_busy,
+            Unanswered::NoAnswer => dial.on_no_answer,
+            _ => dial.on_failure,
+        };
+        self.last_failure = Some(failure);
+        if self.is_answered() {
+            self.cut_prompt(board);
+        }
+        self.go_to(to.unwrap_or(Goto::Next), board);
+    }
+}
+
+fn host_port(target: &Target) -> String {
+    match target.port {
+        Some(port) => format!("{}:{port}", target.host),
+        None => target.host.to_string(),
+    }
+}
+
+/// The way to an address: where to send, and what to write.
+struct Way {
+    trunk: Option<TrunkId>,
+    name: String,
+    uri: String,
+    targets: Vec<Target>,
+    udp_only: bool,
+    response_timeout: Duration,
+}
+
+/// For an address without a trunk: as a trunk's `response_timeout` by default.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(8);
+
+impl Way {
+    fn to(address: &Address, call: &Call, board: &Switchboard) -> Result<Way, Failure> {
+        match address {
+            Address::Number { user, trunk } => Way::by_trunk(&call.parties.fill(user), *trunk, board),
+            Address::Uri(address) => Ok(Way::direct(call.parties.fill(&address.uri), address.target.clone())),
+        }
+    }
+
+    fn by_trunk(user: &str, trunk: TrunkId, board: &Switchboard) -> Result<Way, Failure> {
+        let gone = || Failure::ours(StatusCode::SERVICE_UNAVAILABLE, "the trunk is not configured any more");
+        let settings = board.config.trunk(trunk).ok_or_else(gone)?;
+        let first = settings.send_to.first().ok_or_else(gone)?;
+        Ok(Way {
+            trunk: Some(trunk),
+            name: settings.name.clone(),
+            uri: format!("sip:{user}@{}", host_port(first)),
+            targets: settings.send_to.clone(),
+            udp_only: settings.udp_only,
+            response_timeout: settings.response_timeout,
+        })
+    }
+
+    fn direct(uri: String, target: Target) -> Way {
+        let (name, response_timeout) = ("sip".to_owned(), RESPONSE_TIMEOUT);
+        Way { trunk: None, name, uri, targets: vec![target], udp_only: false, response_timeout }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_q850_cause_is_found_beside_a_sip_reason() {
+        assert_eq!(q850_cause(b"SIP;cause=486;text=\"x\", Q.850 ;cause=17;text=\"User busy\""), Some(17));
+        assert_eq!(q850_cause(b"SIP;cause=200"), None);
+    }
+
+    #[test]
+    fn of_two_failed_addresses_the_busy_one_decides() {
+        let mut ring = Ring::new(
+            Purpose::Step(Box::default()),
+            Vec::new(),
+            RingOrder::All,
+            Duration::from_secs(1),
+            0,
+        );
+        ring.note(Failure::ours(StatusCode::BUSY_HERE, "busy"));
+        ring.note(Failure::ours(StatusCode::SERVICE_UNAVAILABLE, "dead"));
+        assert!(ring.worst.unwrap().is_busy());
+    }
+}

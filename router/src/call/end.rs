@@ -1,0 +1,317 @@
+//! The end of a call: why, whose fault, everybody hung up, everything counted, one record.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use media::{LegStats, sdp::NegotiationError};
+use sip_core::{HangUp, Reply, StatusCode};
+use tracing::info;
+
+use super::{
+    Answered, CALLER, Call, Stage,
+    arrive::text,
+    dial::{Failure, q850_cause},
+    leg::NoSound,
+    talk::refusal,
+};
+use crate::{
+    journal::fact::{Cause, Fault, LegMedia, LegNumber, What},
+    shard::Switchboard,
+};
+
+/// How long the record waits for the engine's counts. They come within a turn; this is for an engine that died.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a call ends, and what the caller is told if his INVITE is still open.
+#[derive(Debug)]
+pub struct Why {
+    cause: Cause,
+    fault: Fault,
+    reply: Reply,
+    /// Reason header seen with the end.
+    reason: Option<Bytes>,
+}
+
+/// The call is over; the record waits for the counts.
+pub(super) struct Ending {
+    why: Why,
+    /// The status sent, if the INVITE was open.
+    status: Option<u16>,
+    until: Instant,
+    recorded: bool,
+}
+
+impl Ending {
+    pub(super) fn is_recorded(&self) -> bool {
+        self.recorded
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        (!self.recorded).then_some(self.until)
+    }
+}
+
+impl Why {
+    fn new(cause: Cause, fault: Fault, status: StatusCode) -> Why {
+        Why { cause, fault, reply: Reply::new(status), reason: None }
+    }
+
+    fn because(mut self, reason: Option<Bytes>) -> Why {
+        self.reason = reason;
+        self
+    }
+
+    /// BYE of the caller.
+    pub(super) fn caller_hung_up(reason: Option<Bytes>) -> Why {
+        Why::new(Cause::CallerHungUp, Fault::None, StatusCode::REQUEST_TERMINATED).because(reason)
+    }
+
+    /// CANCEL of the caller.
+    pub(super) fn caller_cancelled(reason: Option<Bytes>) -> Why {
+        Why::new(Cause::Abandoned, Fault::None, StatusCode::REQUEST_TERMINATED).because(reason)
+    }
+
+    /// BYE of the called party.
+    pub(super) fn called_hung_up(reason: Option<Bytes>) -> Why {
+        Why::new(Cause::CalledHungUp, Fault::None, StatusCode::REQUEST_TERMINATED).because(reason)
+    }
+
+    /// `hangup`, or the flow ran out after an answer.
+    pub(super) fn flow_ended() -> Why {
+        Why::new(Cause::FlowEnded, Fault::None, StatusCode::DECLINE)
+    }
+
+    /// `reject`.
+    pub(super) fn rejected(status: u16) -> Why {
+        let status = StatusCode::new(status).unwrap_or(StatusCode::DECLINE);
+        Why::new(Cause::Rejected, Fault::None, status)
+    }
+
+    /// No `[[number]]` matches.
+    pub(super) fn unknown_number() -> Why {
+        Why::new(Cause::Rejected, Fault::Configuration, StatusCode::NOT_FOUND)
+    }
+
+    /// We or the trunk are full. No Retry-After: it would stop the SBC altogether (RFC 3261 §21.5.4).
+    pub fn overload() -> Why {
+        Why::new(Cause::Overload, Fault::Router, StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    /// The drain deadline came.
+    pub fn shutdown() -> Why {
+        Why::new(Cause::Shutdown, Fault::None, StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    /// An error of ours.
+    pub(super) fn internal() -> Why {
+        Why::new(Cause::Internal, Fault::Router, StatusCode::SERVER_INTERNAL_ERROR)
+    }
+
+    /// The 200 was never acknowledged (RFC 3261 §13.3.1.4).
+    pub(super) fn no_ack(leg: LegNumber) -> Why {
+        Why::new(Cause::NoAck, side(leg), StatusCode::REQUEST_TIMEOUT)
+    }
+
+    /// The answer in the ACK cannot be used.
+    pub(super) fn unusable_answer(leg: LegNumber) -> Why {
+        Why::new(Cause::NoCommonMedia, side(leg), StatusCode::NOT_ACCEPTABLE_HERE)
+    }
+
+    /// The far end is silent and answers no question.
+    pub(super) fn media_lost(leg: LegNumber) -> Why {
+        Why::new(Cause::MediaLost, side(leg), StatusCode::REQUEST_TIMEOUT)
+    }
+
+    /// The caller's own leg failed under us.
+    pub(super) fn caller_unreachable() -> Why {
+        Why::new(Cause::Unreachable, Fault::CallerSide, StatusCode::REQUEST_TIMEOUT)
+    }
+
+    /// No sound for the caller.
+    pub(super) fn no_sound(why: NoSound) -> Why {
+        match why {
+            NoSound::NoPort => Why::overload(),
+            NoSound::Refused(error) => Why::refused(&error),
+        }
+    }
+
+    fn refused(error: &NegotiationError) -> Why {
+        let reply = refusal(error);
+        Why { cause: Cause::NoCommonMedia, fault: Fault::CallerSide, reply, reason: None }
+    }
+
+    /// The dialled side's last word, for a caller who was never answered.
+    fn failed(failure: Failure) -> Why {
+        let (cause, fault) = match &failure {
+            failure if failure.is_busy() => (Cause::Busy, Fault::None),
+            failure if failure.is_decline() => (Cause::Declined, Fault::None),
+            failure if failure.is_no_answer() => (Cause::NoAnswer, Fault::None),
+            failure if !failure.remote && failure.phrase.starts_with("no ") => (Cause::Unreachable, Fault::Router),
+            _ => (Cause::Unreachable, Fault::CalledSide),
+        };
+        let mut why = Why::new(cause, fault, failure.status_for_caller());
+        if failure.remote && why.reply.status == failure.status {
+            why.reply.reason = Some(failure.phrase.into()).filter(|phrase: &Bytes| !phrase.is_empty());
+        }
+        if let Some(reason) = &failure.reason {
+            why.reply.headers.push((Bytes::from_static(b"Reason"), reason.clone()));
+        }
+        why.because(failure.reason)
+    }
+
+    /// True if the caller left by himself.
+    pub(super) fn is_caller_gone(&self) -> bool {
+        matches!(self.cause, Cause::CallerHungUp | Cause::Abandoned)
+    }
+}
+
+fn side(leg: LegNumber) -> Fault {
+    if leg == CALLER { Fault::CallerSide } else { Fault::CalledSide }
+}
+
+impl Call {
+    /// The flow is at its end: what the last dial said is passed on, an answered caller is hung up.
+    pub(super) fn flow_ran_out(&mut self, board: &mut Switchboard) {
+        let why = match self.last_failure.take() {
+            Some(failure) => Why::failed(failure),
+            None => Why::flow_ended(),
+        };
+        self.end(why, board);
+    }
+
+    /// Ends the call, in whatever stage it is: agents go free, legs are hung up, sound is closed. Ending it again
+    /// changes nothing.
+    pub(super) fn end(&mut self, mut why: Why, board: &mut Switchboard) {
+        if matches!(self.stage, Stage::Ended(_)) {
+            return;
+        }
+        let until = board.now + COUNT_TIMEOUT;
+        let placeholder = Stage::InFlow(super::Waits::Ack);
+        let stage = std::mem::replace(&mut self.stage, placeholder);
+        self.leave_stage(stage, &mut why, board);
+        let status = self.dismiss_caller(&why, board);
+        for number in 1..self.legs.len() {
+            self.hang_up_leg(number as LegNumber, StatusCode::REQUEST_TERMINATED, board);
+        }
+        for index in 0..self.legs.len() {
+            self.legs[index].close_sound(board);
+        }
+        self.probe_at = None;
+        self.stage = Stage::Ended(Ending { why, status, until, recorded: false });
+        self.record_if_counted(board);
+    }
+
+    /// What a stage owes to others.
+    fn leave_stage(&mut self, stage: Stage, why: &mut Why, board: &mut Switchboard) {
+        match stage {
+            Stage::Talking(talk) => {
+                if let Some(agent) = talk.agent() {
+                    board.agent_wraps_up(agent, talk.queue());
+                }
+                return;
+            }
+            Stage::Waiting(place) => self.abandon_wait(place, Call::how_left(why), board),
+            Stage::Ringing(ring) => self.abandon_assignment(&ring, Call::how_left(why), board),
+            Stage::InFlow(_) | Stage::Ended(_) => return,
+        }
+        if why.cause == Cause::CallerHungUp {
+            why.cause = Cause::Abandoned;
+        }
+    }
+
+    /// The caller's leg: a final status if his INVITE is open, else BYE. Returns the status.
+    fn dismiss_caller(&mut self, why: &Why, board: &mut Switchboard) -> Option<u16> {
+        let unanswered = matches!(self.answered, Answered::No | Answered::Early);
+        let status = why.reply.status.code();
+        if let Some(sip) = self.caller().sip.take() {
+            board.forget(sip);
+            if unanswered {
+                board.sip.respond(board.now, sip, why.reply.clone());
+            } else {
+                board.sip.hang_up(board.now, sip, HangUp::new(StatusCode::REQUEST_TERMINATED));
+            }
+        }
+        unanswered.then_some(status)
+    }
+
+    /// Hangs up a leg we dialled, if it lives.
+    pub(super) fn hang_up_leg(&mut self, number: LegNumber, status: StatusCode, board: &mut Switchboard) {
+        self.hang_up_with(number, HangUp::new(status), board);
+    }
+
+    pub(super) fn hang_up_with(&mut self, number: LegNumber, hang_up: HangUp, board: &mut Switchboard) {
+        if let Some(sip) = self.leg_mut(number).and_then(|leg| leg.sip.take()) {
+            board.forget(sip);
+            board.sip.hang_up(board.now, sip, hang_up);
+        }
+        self.close_leg(number, board);
+    }
+
+    /// The dialog of a leg is over: no sound any more.
+    pub(super) fn close_leg(&mut self, number: LegNumber, board: &mut Switchboard) {
+        if let Some(leg) = self.leg_mut(number) {
+            if let Some(sip) = leg.sip.take() {
+                board.forget(sip);
+            }
+            leg.close_sound(board);
+        }
+    }
+
+    /// The engine's final count of a leg: its port is free, its figures go on record.
+    pub(super) fn counted(&mut self, number: LegNumber, stats: &LegStats, board: &mut Switchboard) {
+        let Some(sound) = self.leg_mut(number).and_then(|leg| leg.sound.as_mut()) else { return };
+        if sound.count.is_some() {
+            return;
+        }
+        let media = leg_media(stats);
+        sound.count = Some(media.clone());
+        board.release_port(sound.port);
+        self.fact(What::LegEnded { leg: number, media }, board);
+        self.record_if_counted(board);
+    }
+
+    fn record_if_counted(&mut self, board: &mut Switchboard) {
+        if !self.legs.iter().any(super::leg::Leg::is_counting) {
+            self.record(board);
+        }
+    }
+
+    /// Closes the record.
+    pub(super) fn record(&mut self, board: &mut Switchboard) {
+        let Stage::Ended(ending) = &mut self.stage else { return };
+        if std::mem::replace(&mut ending.recorded, true) {
+            return;
+        }
+        let (why, status) = (&ending.why, ending.status);
+        let (cause, fault) = (why.cause, why.fault);
+        let (q850, reason) = (why.reason.as_deref().and_then(q850_cause), why.reason.as_deref().map(text));
+        let ended = What::Ended { cause, fault, status, q850, reason };
+        info!(parent: &self.span, ?cause, ?fault, "call ended");
+        self.release_uncounted_ports(board);
+        self.fact(ended, board);
+    }
+
+    /// Ports whose count never came: the engine is gone, the ports must not be.
+    fn release_uncounted_ports(&mut self, board: &mut Switchboard) {
+        for sound in self.legs.iter_mut().filter_map(|leg| leg.sound.as_mut()) {
+            if sound.count.is_none() {
+                sound.count = Some(LegMedia::default());
+                board.release_port(sound.port);
+            }
+        }
+    }
+}
+
+fn leg_media(stats: &LegStats) -> LegMedia {
+    LegMedia {
+        codec: stats.codec.map(|codec| codec.name().to_owned()).unwrap_or_default(),
+        packets_in: stats.received_packets,
+        octets_in: stats.received_octets,
+        packets_out: stats.sent_packets,
+        octets_out: stats.sent_octets,
+        lost: stats.lost,
+        jitter_us: stats.jitter_us,
+        rejected: stats.rejected,
+        round_trip_us: stats.round_trip_us,
+    }
+}

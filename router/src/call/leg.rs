@@ -1,0 +1,140 @@
+//! One leg of a call: a SIP dialog and its sound, under one number.
+
+use bytes::Bytes;
+use media::{
+    Command, MediaLegKey,
+    sdp::{Negotiation, NegotiationError, Policy, Stream},
+};
+use sip_core::LegKey;
+
+use crate::{
+    config::AgentId,
+    journal::fact::{LegMedia, LegNumber},
+    shard::{Output, Switchboard},
+};
+
+/// A dialog with somebody, and the sound that goes with it.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub(super) number: LegNumber,
+    /// `None` once the dialog is over for us.
+    pub(super) sip: Option<LegKey>,
+    /// `None` before it is needed.
+    pub(super) sound: Option<Sound>,
+    /// Who is called, if the leg is an assignment.
+    pub(super) agent: Option<AgentId>,
+    /// It has rung: a later failure is a person's decision or absence, not the network's.
+    pub(super) rang: bool,
+    /// The far end put us on hold.
+    pub(super) holds: bool,
+    /// Our description in the offer that the ACK will answer (late offer, RFC 3264 §4).
+    pub(super) answer_due_in_ack: bool,
+}
+
+/// Offer and answer, port and engine leg.
+#[derive(Debug)]
+pub(super) struct Sound {
+    pub(super) key: MediaLegKey,
+    pub(super) port: u16,
+    pub(super) negotiation: Negotiation,
+    pub(super) connected: bool,
+    /// `None` until the engine has told the final count.
+    pub(super) count: Option<LegMedia>,
+    closing: bool,
+}
+
+/// Why a leg got no sound.
+#[derive(Debug)]
+pub(super) enum NoSound {
+    /// All ports are in use or in quarantine: ours.
+    NoPort,
+    /// Offer and answer found nothing: theirs.
+    Refused(NegotiationError),
+}
+
+impl Leg {
+    pub(super) fn new(number: LegNumber, sip: Option<LegKey>) -> Leg {
+        let (sound, agent) = (None, None);
+        Leg { number, sip, sound, agent, rang: false, holds: false, answer_due_in_ack: false }
+    }
+
+    /// Reserves a port and an engine leg, once.
+    pub(super) fn open_sound(
+        &mut self,
+        key: MediaLegKey,
+        policy: Policy,
+        board: &mut Switchboard,
+    ) -> Result<&mut Sound, NoSound> {
+        if self.sound.is_none() {
+            let port = board.take_port().ok_or(NoSound::NoPort)?;
+            self.sound = Some(Sound::open(key, port, policy, board));
+        }
+        self.sound.as_mut().ok_or(NoSound::NoPort)
+    }
+
+    /// Gives the engine what was agreed: the first time, and after every further offer and answer.
+    pub(super) fn connect(&mut self, stream: Stream, board: &mut Switchboard) {
+        if let Some(sound) = &mut self.sound {
+            sound.connected = true;
+            self.holds = stream.remote_holds;
+            board.media(Command::Connect { leg: sound.key, stream });
+        }
+    }
+
+    /// An answer to our offer: agreed and connected.
+    pub(super) fn accept(&mut self, answer: &[u8], board: &mut Switchboard) -> Result<(), NegotiationError> {
+        let Some(sound) = &mut self.sound else { return Ok(()) };
+        let stream = sound.negotiation.accept(answer)?;
+        self.connect(stream, board);
+        Ok(())
+    }
+
+    /// Their offer: our answer, connected.
+    pub(super) fn answer(&mut self, offer: &[u8], board: &mut Switchboard) -> Result<Bytes, NegotiationError> {
+        let Some(sound) = &mut self.sound else { return Ok(Bytes::new()) };
+        let (answer, stream) = sound.negotiation.answer(offer)?;
+        self.connect(stream, board);
+        Ok(answer)
+    }
+
+    /// No more sound; the engine answers with the final count.
+    pub(super) fn close_sound(&mut self, board: &mut Switchboard) {
+        if let Some(sound) = self.sound.as_mut().filter(|sound| !sound.closing) {
+            sound.closing = true;
+            board.media(Command::Close { leg: sound.key });
+        }
+    }
+
+    /// The final count is still to come.
+    pub(super) fn is_counting(&self) -> bool {
+        self.sound.as_ref().is_some_and(|sound| sound.count.is_none())
+    }
+
+    /// Key of the engine's leg, while it is open.
+    pub(super) fn media_key(&self) -> Option<MediaLegKey> {
+        self.sound.as_ref().filter(|sound| !sound.closing).map(|sound| sound.key)
+    }
+}
+
+impl Sound {
+    fn open(key: MediaLegKey, port: u16, policy: Policy, board: &mut Switchboard) -> Sound {
+        let local = board.media_address(port);
+        let open = Command::Open {
+            leg: key,
+            ssrc: board.random(),
+            sequence: board.random::<u16>() >> 1,
+            timestamp: board.random(),
+            cname: board.random(),
+        };
+        board.output(Output::OpenMedia { port, open });
+        let session_id = u64::from(board.random::<u32>());
+        Sound {
+            key,
+            port,
+            negotiation: Negotiation::new(policy, local, session_id),
+            connected: false,
+            count: None,
+            closing: false,
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! A call: one caller's whole stay, from the INVITE to the record.
+//!
+//! The machine takes what happened on its legs, the scheduler's choice and the time, and acts on the
+//! [`Switchboard`]. Each [`Stage`] owns its deadlines, so none outlives its stage. The rooms beside this file follow
+//! the way of a call: `arrive`, `flow` (steps) and `menu`, `assign` (queue and agent), `dial`, `talk`, `end`.
+
+mod arrive;
+mod assign;
+mod dial;
+mod end;
+mod flow;
+mod leg;
+mod menu;
+mod parties;
+mod talk;
+
+use std::{fmt, sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use media::Event as MediaEvent;
+use sip_core::{Event as SipEvent, LegKey};
+use smallvec::SmallVec;
+use tracing::Span;
+
+use self::{
+    assign::Place,
+    dial::{Purpose, Ring},
+    end::Ending,
+    flow::Position,
+    leg::Leg,
+    menu::Menu,
+    talk::Talk,
+};
+use crate::{
+    config::{AgentId, Config, QueueId, TrunkId},
+    journal::fact::{CallId, LegNumber, Micros, What},
+    keys::CallKey,
+    shard::Switchboard,
+};
+
+pub use self::{end::Why, parties::Parties};
+
+/// The caller's leg.
+pub(crate) const CALLER: LegNumber = 0;
+
+/// One caller's whole stay.
+pub struct Call {
+    key: CallKey,
+    id: CallId,
+    /// The configuration as it was when the call came: it keeps its flow. Queues, agents and trunks are read live.
+    config: Arc<Config>,
+    trunk: TrunkId,
+    parties: Parties,
+    arrived: Micros,
+    /// The caller first, then the legs we dialled; over ones stay for the record.
+    legs: SmallVec<[Leg; 2]>,
+    /// The caller's offer, until it is answered.
+    offer: Option<Bytes>,
+    /// How far the caller's INVITE is answered.
+    answered: Answered,
+    /// End-to-end header fields of the caller's INVITE for the legs we dial.
+    carried: Vec<(Bytes, Bytes)>,
+    max_forwards: u8,
+    position: Position,
+    stage: Stage,
+    plays: u32,
+    /// What the last unsuccessful dial came to: passed on if the flow runs out unanswered.
+    last_failure: Option<dial::Failure>,
+    /// When to ask the quiet legs whether they live.
+    probe_at: Option<Instant>,
+    span: Span,
+}
+
+/// How far the caller's INVITE has been answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answered {
+    /// 100 at most, or 180 without sound.
+    No,
+    /// 183 with a description: early sound flows.
+    Early,
+    /// 200 sent.
+    Sent,
+    /// ACK received.
+    Acknowledged,
+}
+
+/// Where a call is, with the deadlines of that place.
+enum Stage {
+    /// A step of the flow waits for something.
+    InFlow(Waits),
+    /// In a queue.
+    Waiting(Place),
+    /// Somebody is being rung.
+    Ringing(Ring),
+    /// Two parties are connected.
+    Talking(Talk),
+    /// Over; the last counts and the record are due.
+    Ended(Ending),
+}
+
+/// What a step of the flow waits for.
+enum Waits {
+    /// The caller's ACK.
+    Ack,
+    /// The end of a prompt.
+    Prompt { play: u32 },
+    /// A key.
+    Menu(Menu),
+}
+
+/// The name of a stage, for gauges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StageName {
+    /// In the flow.
+    InFlow,
+    /// In a queue.
+    Waiting,
+    /// Somebody is being rung.
+    Ringing,
+    /// Two parties are connected.
+    Talking,
+    /// Over, record due.
+    Ended,
+}
+
+impl fmt::Display for StageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StageName::InFlow => "in-flow",
+            StageName::Waiting => "waiting",
+            StageName::Ringing => "ringing",
+            StageName::Talking => "talking",
+            StageName::Ended => "ended",
+        })
+    }
+}
+
+/// What a call can be told.
+pub enum Input {
+    /// Something happened on the SIP leg with this number.
+    Sip(LegNumber, SipEvent),
+    /// Something happened in the engine on the leg with this number.
+    Media(LegNumber, MediaEvent),
+    /// The scheduler chose this agent; the letter is in the caller's ticket.
+    Assigned,
+    /// A deadline of the call is due.
+    Deadline,
+    /// A new configuration is in force.
+    Reloaded,
+    /// End now.
+    End(Why),
+}
+
+impl Call {
+    /// The call's key.
+    pub fn key(&self) -> CallKey {
+        self.key
+    }
+
+    /// The trunk it came by.
+    pub fn trunk(&self) -> TrunkId {
+        self.trunk
+    }
+
+    /// UTC of its INVITE.
+    pub fn arrived(&self) -> Micros {
+        self.arrived
+    }
+
+    /// Its name in the journal.
+    pub fn id(&self) -> CallId {
+        self.id
+    }
+
+    /// Who calls whom.
+    pub fn parties(&self) -> &Parties {
+        &self.parties
+    }
+
+    /// Since when the caller is in the queue he is in.
+    pub fn waits_since(&self) -> Option<Micros> {
+        match &self.stage {
+            Stage::Waiting(place) => Some(place.entered),
+            Stage::Ringing(ring) => ring.place().map(|place| place.entered),
+            _ => None,
+        }
+    }
+
+    /// The span that its log lines belong to.
+    pub fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// Where it is.
+    pub fn stage(&self) -> StageName {
+        match self.stage {
+            Stage::InFlow(_) => StageName::InFlow,
+            Stage::Waiting(_) => StageName::Waiting,
+            Stage::Ringing(_) => StageName::Ringing,
+            Stage::Talking(_) => StageName::Talking,
+            Stage::Ended(_) => StageName::Ended,
+        }
+    }
+
+    /// Legs whose dialog lives.
+    pub fn live_legs(&self) -> usize {
+        self.legs.iter().filter(|leg| leg.sip.is_some()).count()
+    }
+
+    /// The queue in which the caller waits or was waiting when his agent began to ring.
+    pub fn queue(&self) -> Option<QueueId> {
+        match &self.stage {
+            Stage::Waiting(place) => Some(place.queue),
+            Stage::Ringing(ring) => ring.place().map(|place| place.queue),
+            _ => None,
+        }
+    }
+
+    /// The agent who rings or talks.
+    pub fn agent(&self) -> Option<AgentId> {
+        match &self.stage {
+            Stage::Ringing(Ring { purpose: Purpose::Assignment { agent, .. }, .. }) => Some(*agent),
+            Stage::Talking(talk) => talk.agent(),
+            _ => None,
+        }
+    }
+
+    /// True when the record is written and nothing is left to wait for.
+    pub fn is_over(&self) -> bool {
+        matches!(&self.stage, Stage::Ended(ending) if ending.is_recorded())
+    }
+
+    /// When [`Input::Deadline`] is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        let stage = match &self.stage {
+            Stage::InFlow(Waits::Menu(menu)) => menu.deadline(),
+            Stage::InFlow(_) => None,
+            Stage::Waiting(place) => Some(place.until),
+            Stage::Ringing(ring) => ring.until,
+            Stage::Talking(_) => None,
+            Stage::Ended(ending) => return ending.deadline(),
+        };
+        [stage, self.probe_at].into_iter().flatten().min()
+    }
+
+    /// Tells the call what happened; it acts on the board.
+    pub fn handle(&mut self, input: Input, board: &mut Switchboard) {
+        match input {
+            Input::Sip(leg, event) => self.handle_sip(leg, event, board),
+            Input::Media(leg, event) => self.handle_media(leg, event, board),
+            Input::Assigned => self.assigned(board),
+            Input::Deadline => self.handle_deadline(board),
+            Input::Reloaded => self.reloaded(board),
+            Input::End(why) => self.end(why, board),
+        }
+    }
+
+    fn handle_sip(&mut self, leg: LegNumber, event: SipEvent, board: &mut Switchboard) {
+        match event {
+            SipEvent::Cancelled { request, .. } => self.caller_cancelled(request.as_ref(), board),
+            SipEvent::Acked { request, .. } => self.acknowledged(leg, &request, board),
+            SipEvent::AckMissing { .. } => self.end(Why::no_ack(leg), board),
+            SipEvent::Bye { request, .. } => self.hung_up(leg, &request, board),
+            SipEvent::Progress { response, .. } => self.progressed(leg, &response, board),
+            SipEvent::Answered { response, .. } => self.picked_up(leg, &response, board),
+            SipEvent::Failed { status, response, cause, .. } => {
+                self.leg_failed(leg, dial::Failure::of(status, response.as_ref(), cause), board);
+            }
+            SipEvent::Reinvite { request, .. } => self.reoffered(leg, &request, board),
+            SipEvent::Request { key, request, .. } => self.asked(leg, key, &request, board),
+            SipEvent::Probed { alive, .. } => self.probed(leg, alive, board),
+            _ => {}
+        }
+    }
+
+    fn handle_media(&mut self, leg: LegNumber, event: MediaEvent, board: &mut Switchboard) {
+        match event {
+            MediaEvent::Played { play, .. } => self.played(play, board),
+            MediaEvent::Digit { digit, .. } if leg == CALLER => self.pressed(digit.as_char(), board),
+            MediaEvent::TwoWay { at, .. } => self.sound_went_both_ways(at, board),
+            MediaEvent::Silent { .. } => self.fell_silent(leg, board),
+            MediaEvent::Closed { stats, .. } => self.counted(leg, &stats, board),
+            _ => {}
+        }
+    }
+
+    fn handle_deadline(&mut self, board: &mut Switchboard) {
+        if self.probe_at.is_some_and(|at| at <= board.now) {
+            self.probe_quiet_legs(board);
+        }
+        match &self.stage {
+            Stage::InFlow(Waits::Menu(menu)) if due(menu.deadline(), board) => self.menu_timed_out(board),
+            Stage::Waiting(place) if place.until <= board.now => self.waited_too_long(board),
+            Stage::Ringing(ring) if due(ring.until, board) => self.rang_too_long(board),
+            Stage::Ended(ending) if due(ending.deadline(), board) => self.record(board),
+            _ => {}
+        }
+    }
+
+    fn leg(&self, number: LegNumber) -> Option<&Leg> {
+        self.legs.get(usize::from(number))
+    }
+
+    fn leg_mut(&mut self, number: LegNumber) -> Option<&mut Leg> {
+        self.legs.get_mut(usize::from(number))
+    }
+
+    fn caller(&mut self) -> &mut Leg {
+        &mut self.legs[usize::from(CALLER)]
+    }
+
+    fn caller_sip(&self) -> Option<LegKey> {
+        self.legs[usize::from(CALLER)].sip
+    }
+
+    fn is_answered(&self) -> bool {
+        matches!(self.answered, Answered::Sent | Answered::Acknowledged)
+    }
+
+    fn fact(&self, what: What, board: &mut Switchboard) {
+        board.fact(Some(self.id), what);
+    }
+}
+
+fn due(deadline: Option<Instant>, board: &Switchboard) -> bool {
+    deadline.is_some_and(|at| at <= board.now)
+}

@@ -1,0 +1,177 @@
+//! Two parties talk: hold, re-INVITE, questions in the dialog, and whether the far ends still live.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use sip_core::{LegKey, Message, Reply, RequestKey, StatusCode, message::{Header, Method}};
+
+use super::{
+    Call, Stage, Why,
+    arrive::{sdp, text},
+    leg::Leg,
+};
+use crate::{
+    config::{AgentId, QueueId},
+    journal::fact::{LegNumber, What},
+    shard::Switchboard,
+};
+
+/// The caller and one dialled leg are connected.
+pub(super) struct Talk {
+    leg: LegNumber,
+    agent: Option<AgentId>,
+    queue: Option<QueueId>,
+    since: Instant,
+    heard_both: bool,
+}
+
+impl Talk {
+    pub(super) fn new(leg: LegNumber, agent: Option<AgentId>, queue: Option<QueueId>, since: Instant) -> Talk {
+        Talk { leg, agent, queue, since, heard_both: false }
+    }
+
+    /// The agent who talks, if the call came through a queue.
+    pub(super) fn agent(&self) -> Option<AgentId> {
+        self.agent
+    }
+
+    /// The queue that brought them together.
+    pub(super) fn queue(&self) -> Option<QueueId> {
+        self.queue
+    }
+}
+
+impl Call {
+    /// The first moment at which sound had gone both ways since the bridge.
+    pub(super) fn sound_went_both_ways(&mut self, at: Instant, board: &mut Switchboard) {
+        if let Stage::Talking(talk) = &mut self.stage
+            && !std::mem::replace(&mut talk.heard_both, true)
+        {
+            let after = at.saturating_duration_since(talk.since);
+            let leg = talk.leg;
+            let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+            self.fact(What::TwoWaySound { leg, after_ms }, board);
+        }
+    }
+
+    /// A re-INVITE: sound ends at us, so we answer it here, always from *this* offer (RFC 3264 §8).
+    pub(super) fn reoffered(&mut self, number: LegNumber, request: &Message, board: &mut Switchboard) {
+        let Some(leg) = self.leg_mut(number) else { return };
+        let Some(sip) = leg.sip else { return };
+        let held_before = leg.holds;
+        let reply = leg.answer_reoffer(request, board);
+        board.sip.respond(board.now, sip, reply);
+        let held = self.leg(number).is_some_and(|leg| leg.holds);
+        if held != held_before {
+            self.fact(What::Held { leg: number, held }, board);
+        }
+        self.watch_held_legs(board);
+    }
+
+    /// A request in the dialog that is neither BYE nor re-INVITE. INFO without a body is a sign of life (RFC 6086
+    /// §4.2.2 answers what it cannot use with 415 or 469); other methods the endpoint has answered already.
+    pub(super) fn asked(&mut self, number: LegNumber, key: RequestKey, request: &Message, board: &mut Switchboard) {
+        let Some(sip) = self.leg(number).and_then(|leg| leg.sip) else { return };
+        let status = match request.method() {
+            Method::Info if request.body().is_empty() => StatusCode::OK,
+            Method::Info => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            _ => StatusCode::NOT_IMPLEMENTED,
+        };
+        board.sip.answer_request(board.now, sip, key, Reply::new(status));
+    }
+
+    /// No RTP and no RTCP for `media.silence_timeout`: a muted telephone or a dead one. It is asked.
+    pub(super) fn fell_silent(&mut self, number: LegNumber, board: &mut Switchboard) {
+        self.probe(number, board);
+        self.probe_at = Some(board.now + board.config.media.silence_timeout);
+    }
+
+    /// A leg on hold sends nothing by agreement, so it is asked now and then.
+    fn watch_held_legs(&mut self, board: &mut Switchboard) {
+        let anyone = self.legs.iter().any(|leg| leg.holds && leg.sip.is_some());
+        let next = board.now + board.config.media.silence_timeout;
+        self.probe_at = anyone.then(|| self.probe_at.unwrap_or(next));
+    }
+
+    /// Asks all answered legs whether they live, and will ask again.
+    pub(super) fn probe_quiet_legs(&mut self, board: &mut Switchboard) {
+        let legs: Vec<LegNumber> = self.legs.iter().filter(|leg| leg.media_key().is_some()).map(|leg| leg.number).collect();
+        for number in legs {
+            self.probe(number, board);
+        }
+        self.probe_at = Some(board.now + board.config.media.silence_timeout);
+    }
+
+    fn probe(&self, number: LegNumber, board: &mut Switchboard) {
+        let confirmed = number != super::CALLER || self.is_answered();
+        if let Some(sip) = self.leg(number).and_then(|leg| leg.sip).filter(|_| confirmed) {
+            board.sip.probe(board.now, sip);
+        }
+    }
+
+    /// The answer to an OPTIONS in the dialog, or its absence.
+    pub(super) fn probed(&mut self, number: LegNumber, alive: bool, board: &mut Switchboard) {
+        if !alive {
+            self.end(Why::media_lost(number), board);
+        }
+    }
+
+    /// BYE from a leg.
+    pub(super) fn hung_up(&mut self, number: LegNumber, bye: &Message, board: &mut Switchboard) {
+        if let Some(leg) = self.leg_mut(number) {
+            leg.sip = None;
+        }
+        let reason = bye.value(Header::Reason).map(|value| Bytes::copy_from_slice(&value));
+        if number == super::CALLER {
+            return self.end(Why::caller_hung_up(reason), board);
+        }
+        match &self.stage {
+            Stage::Talking(talk) if talk.leg == number => self.end(Why::called_hung_up(reason), board),
+            _ => self.close_leg(number, board),
+        }
+    }
+
+    /// CANCEL: the caller gave up before we answered.
+    pub(super) fn caller_cancelled(&mut self, cancel: Option<&Message>, board: &mut Switchboard) {
+        self.caller().sip = None;
+        let reason = cancel.and_then(|cancel| cancel.value(Header::Reason)).map(|value| Bytes::copy_from_slice(&value));
+        self.end(Why::caller_cancelled(reason), board);
+    }
+
+    /// The SIP key of a leg, while its dialog lives.
+    pub fn sip_of(&self, number: LegNumber) -> Option<LegKey> {
+        self.leg(number)?.sip
+    }
+}
+
+impl Leg {
+    fn answer_reoffer(&mut self, request: &Message, board: &mut Switchboard) -> Reply {
+        let offer = request.body();
+        if offer.is_empty() {
+            return self.offer_in_answer();
+        }
+        match self.answer(&offer, board) {
+            Ok(answer) => Reply::new(StatusCode::OK).with_body(sdp(answer)),
+            Err(error) => refusal(&error),
+        }
+    }
+
+    /// A re-INVITE without an offer asks for ours; the answer comes with the ACK (RFC 3261 §14.2).
+    fn offer_in_answer(&mut self) -> Reply {
+        self.answer_due_in_ack = true;
+        let body = self.sound.as_mut().map(|sound| sdp(sound.negotiation.offer()));
+        Reply { body, ..Reply::new(StatusCode::OK) }
+    }
+}
+
+/// A refused offer, with the Warning that says why (RFC 3261 §20.43).
+pub(super) fn refusal(error: &media::sdp::NegotiationError) -> Reply {
+    let status = StatusCode::new(error.status()).unwrap_or(StatusCode::NOT_ACCEPTABLE_HERE);
+    let headers = error.warning().map(|(code, words)| warning(code, &words)).into_iter().collect();
+    Reply { headers, ..Reply::new(status) }
+}
+
+fn warning(code: u16, words: &str) -> (Bytes, Bytes) {
+    let value = format!("{code} fernamt \"{}\"", text(words.as_bytes()).replace(['"', '\\'], "'"));
+    (Bytes::from_static(b"Warning"), Bytes::from(value))
+}

@@ -1,0 +1,256 @@
+//! `fernamt run`: from a configuration file to a running router, and back to nothing.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Instant,
+};
+
+use media::driver::{Worker, WorkerSettings};
+use rand::{TryRngCore, rngs::OsRng};
+use scheduler::{Capacity, Scheduler};
+use sip_core::{
+    Endpoint, Settings,
+    driver::{DriverSettings, Sockets},
+};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{Notify, mpsc},
+};
+use tracing::{error, info, warn};
+use tracing_subscriber::EnvFilter;
+
+use super::{
+    admin::{self, Admin, AdminServer},
+    journal_writer::{self, JournalSettings, Restored},
+    prompt_files,
+    question::questions,
+    shard_thread::{Order, ShardThread, utc_now},
+};
+use crate::{
+    clock::Clock,
+    config::{self, Config, Names, Synchronous},
+    log,
+    service::ServiceState,
+    shard::{Parts, Shard},
+};
+
+/// Exit code for a configuration that is refused, or a listener that cannot be opened.
+const REFUSED: u8 = 2;
+/// Agents and queues that a reload may add beside those of the start.
+const ROOM_FOR_RELOADS: usize = 1_024;
+/// Signals under way at once.
+const ORDERS: usize = 16;
+
+/// Runs the router; returns when it has ended.
+pub fn run(file: &Path) -> ExitCode {
+    let mut names = Names::new();
+    let config = match config::load(file, &mut names) {
+        Ok(config) => config,
+        Err(problems) => {
+            eprintln!("{problems}");
+            return ExitCode::from(REFUSED);
+        }
+    };
+    start_log(&config);
+    config.warnings.iter().for_each(|warning| warn!("{warning}"));
+    match serve(file, Arc::new(config), names) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(trouble) => {
+            eprintln!("{}: {trouble}", file.display());
+            ExitCode::from(REFUSED)
+        }
+    }
+}
+
+fn start_log(config: &Config) {
+    log::show_personal_data(config.log.personal_data);
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(config.log.level.name()));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+fn serve(file: &Path, config: Arc<Config>, names: Names) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("no runtime: {error}"))?;
+    runtime.block_on(node(file.to_owned(), config, names))
+}
+
+/// The whole node on one thread, with the worker, the journal and the admin listener beside it.
+async fn node(file: PathBuf, config: Arc<Config>, names: Names) -> Result<(), String> {
+    let service = ServiceState::starting();
+    let sockets = open_sockets(&config)?;
+    let opened = journal_writer::open(journal_settings(&config), service.clone())
+        .map_err(|error| format!("node.data_dir: {error}"))?;
+    let (ask, asked) = questions();
+    let admin = Admin {
+        node: config.node.name.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: opened.restored.run,
+        service: service.clone(),
+        journal: opened.journal.clone(),
+        shards: vec![ask],
+    };
+    let admin = config.listen.admin.map(|address| open_admin(address, admin)).transpose()?;
+    let wake = Arc::new(Notify::new());
+    let worker = start_worker(&config, &wake)?;
+    let now = Instant::now();
+    let clock = Clock::new(now, utc_now());
+    let shard = Shard::new(parts(&config, &sockets, clock, opened.restored), now);
+    let (order, orders) = mpsc::channel(ORDERS);
+    let room = capacity(&config);
+    let signals = tokio::spawn(signals(file, names, order, Arc::clone(&config), room));
+    info!(node = config.node.name, sip = ?config.listen.sip, admin = ?config.listen.admin, "running");
+    let generation = config.generation;
+    let journal = opened.journal;
+    let thread = ShardThread { shard, sockets, worker, wake, journal, questions: asked, orders, config, service, clock };
+    thread.run().await;
+    signals.abort();
+    if let Some(admin) = admin {
+        admin.stop();
+    }
+    if !opened.writer.stop(utc_now(), generation) {
+        error!("the journal could not be written to its end");
+    }
+    info!("stopped");
+    Ok(())
+}
+
+fn open_admin(address: SocketAddr, admin: Admin) -> Result<AdminServer, String> {
+    TcpListener::bind(address).and_then(|listener| admin::serve(listener, admin)).map_err(|error| {
+        format!("listen.admin: {address}: {error}; end the program that has this address, or write another")
+    })
+}
+
+fn open_sockets(config: &Config) -> Result<Sockets, String> {
+    let settings = DriverSettings {
+        receive_buffer: config.listen.receive_buffer,
+        max_connections: config.listen.max_connections,
+        ..DriverSettings::default()
+    };
+    Sockets::bind(&config.listen.sip, settings)
+        .map_err(|error| format!("listen.sip: {error}; end the program that has this address, or write another"))
+}
+
+fn journal_settings(config: &Config) -> JournalSettings {
+    JournalSettings {
+        data_dir: config.node.data_dir.clone(),
+        spill: config.journal.spill,
+        full: config.journal.synchronous == Synchronous::Full,
+        flush: config.journal.flush,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        generation: config.generation,
+        started_at: utc_now(),
+    }
+}
+
+fn start_worker(config: &Config, wake: &Arc<Notify>) -> Result<Worker, String> {
+    let wake = Arc::clone(wake);
+    // A call has two legs, and a leg at most a handful of commands under way: room is reserved for all of them, so that
+    // no bridge and no close can be refused.
+    let legs = config.limits.max_calls as usize * 3;
+    let settings = WorkerSettings {
+        silence_timeout: config.media.silence_timeout,
+        max_legs: legs,
+        commands: legs * 8 + 1_024,
+        events: legs * 8 + 1_024,
+        ..WorkerSettings::new(rand::random())
+    };
+    Worker::spawn(settings, Box::new(move || wake.notify_one())).map_err(|error| format!("no media worker: {error}"))
+}
+
+fn parts(config: &Arc<Config>, sockets: &Sockets, clock: Clock, restored: Restored) -> Parts {
+    let calls = config.limits.max_calls as usize;
+    let mut settings = Settings::new(seed(), sockets.listeners());
+    // A finished leg lingers 32 s (timers H, I, J: RFC 3261 §17), so there are many more of them than calls at once.
+    settings.max_legs = settings.max_legs.max(calls * 8);
+    settings.max_transactions = settings.max_transactions.max(calls * 32);
+    Parts {
+        owner: 0,
+        seed: seed(),
+        clock,
+        run: restored.run,
+        sip: Endpoint::new(settings),
+        scheduler: Arc::new(Scheduler::new(capacity(config))),
+        config: Arc::clone(config),
+        prompts: Arc::new(prompt_files::load(config)),
+        wishes: restored.wishes,
+        sums: restored.sums,
+    }
+}
+
+fn capacity(config: &Config) -> Capacity {
+    let with_room = |count: usize| u32::try_from(count + ROOM_FOR_RELOADS).unwrap_or(u32::MAX);
+    Capacity {
+        callers: config.limits.max_calls,
+        agents: with_room(config.agents().count()),
+        queues: with_room(config.queues().count()),
+    }
+}
+
+fn seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    OsRng.try_fill_bytes(&mut seed).expect("the system has randomness");
+    seed
+}
+
+/// SIGHUP reloads, SIGTERM and the first SIGINT drain, the second SIGINT ends at once.
+async fn signals(file: PathBuf, mut names: Names, order: mpsc::Sender<Order>, mut config: Arc<Config>, room: Capacity) {
+    let listen = |kind: SignalKind| signal(kind).map_err(|error| warn!(%error, "no signal handler"));
+    let (Ok(mut hup), Ok(mut term), Ok(mut int)) =
+        (listen(SignalKind::hangup()), listen(SignalKind::terminate()), listen(SignalKind::interrupt()))
+    else {
+        return;
+    };
+    let mut interrupted = false;
+    loop {
+        let next = match next_order(&mut hup, &mut term, &mut int, &mut interrupted).await {
+            Some(order) => Some(order),
+            None => reload(&file, &mut names, &config, &room).map(|fresh| {
+                config = Arc::clone(&fresh);
+                let prompts = Arc::new(prompt_files::load(&fresh));
+                Order::Reload(fresh, prompts)
+            }),
+        };
+        if let Some(next) = next
+            && order.send(next).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// `None` is SIGHUP.
+async fn next_order(hup: &mut Signal, term: &mut Signal, int: &mut Signal, interrupted: &mut bool) -> Option<Order> {
+    tokio::select! {
+        _ = hup.recv() => None,
+        _ = term.recv() => Some(Order::Drain),
+        _ = int.recv() => match std::mem::replace(interrupted, true) {
+            false => Some(Order::Drain),
+            true => Some(Order::End),
+        },
+    }
+}
+
+/// A file with a problem changes nothing; every problem is in the log.
+fn reload(file: &Path, names: &mut Names, old: &Config, room: &Capacity) -> Option<Arc<Config>> {
+    let mut grown = names.clone();
+    let fresh = match config::load(file, &mut grown) {
+        Ok(fresh) => fresh,
+        Err(problems) => {
+            error!("configuration not reloaded, the old one stays in force:\n{problems}");
+            return None;
+        }
+    };
+    if grown.agents() > room.agents as usize || grown.queues() > room.queues as usize {
+        error!("configuration not reloaded: more than {ROOM_FOR_RELOADS} agents or queues came since the start; restart");
+        return None;
+    }
+    *names = grown;
+    fresh.warnings.iter().for_each(|warning| warn!("{warning}"));
+    info!(difference = fresh.difference(old), "configuration reloaded");
+    Some(Arc::new(fresh))
+}

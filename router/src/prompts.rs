@@ -1,0 +1,37 @@
+//! The prompts of a configuration, decoded and encoded once, shared by all calls.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use media::{prompt::Prompt, tone};
+
+use crate::config::PromptId;
+
+/// Prompts by id, and the tones we make ourselves.
+#[derive(Debug, Clone)]
+pub struct Prompts {
+    files: BTreeMap<PromptId, Arc<Prompt>>,
+    ringback: Arc<Prompt>,
+}
+
+impl Prompts {
+    /// The prompts that were loaded; one that is missing is passed over by the flow.
+    pub fn new(files: BTreeMap<PromptId, Arc<Prompt>>) -> Prompts {
+        Prompts { files, ringback: Arc::new(ringback()) }
+    }
+
+    /// A prompt of the configuration.
+    pub fn get(&self, prompt: PromptId) -> Option<Arc<Prompt>> {
+        self.files.get(&prompt).cloned()
+    }
+
+    /// What an answered caller hears while a `dial` rings: 425 Hz, one second of five (ITU-T E.180, Germany).
+    pub fn ringback(&self) -> Arc<Prompt> {
+        Arc::clone(&self.ringback)
+    }
+}
+
+fn ringback() -> Prompt {
+    let mut samples = tone::sine(425.0, 1_000, -20.0);
+    samples.resize(5 * 8_000, 0);
+    Prompt::from_samples(&samples, "ringback")
+}

@@ -1,0 +1,103 @@
+//! The shard's calls: a slab whose keys know their generation, and the deadlines of all of them.
+
+use std::{collections::BTreeSet, time::Instant};
+
+use crate::{call::Call, keys::CallKey};
+
+/// Calls by key. Bounded: [`reserve`](Self::reserve) gives nothing when all slots are taken.
+pub(super) struct Calls {
+    owner: u8,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    live: usize,
+    deadlines: BTreeSet<(Instant, CallKey)>,
+}
+
+#[derive(Default)]
+struct Slot {
+    generation: u32,
+    call: Option<Box<Call>>,
+    filed: Option<Instant>,
+}
+
+impl Calls {
+    pub(super) fn new(owner: u8, capacity: u32) -> Calls {
+        let slots = (0..capacity).map(|_| Slot::default()).collect();
+        Calls { owner, slots, free: (0..capacity).rev().collect(), live: 0, deadlines: BTreeSet::new() }
+    }
+
+    /// A key for a new call; [`put`](Self::put) must follow.
+    pub(super) fn reserve(&mut self) -> Option<CallKey> {
+        let slot = self.free.pop()?;
+        let entry = &mut self.slots[slot as usize];
+        entry.generation = entry.generation.wrapping_add(1);
+        self.live += 1;
+        Some(CallKey::new(self.owner, slot, entry.generation))
+    }
+
+    /// Takes a call out to work on it; [`put`](Self::put) or [`retire`](Self::retire) must follow.
+    pub(super) fn take(&mut self, key: CallKey) -> Option<Box<Call>> {
+        let slot = self.slots.get_mut(key.slot() as usize).filter(|slot| slot.generation == key.generation())?;
+        slot.call.take()
+    }
+
+    /// The key of the call that lives in `slot`.
+    pub(super) fn in_slot(&self, slot: u32) -> Option<CallKey> {
+        self.slots.get(slot as usize)?.call.as_ref().map(|call| call.key())
+    }
+
+    /// Puts a call back and files its deadline.
+    pub(super) fn put(&mut self, call: Box<Call>) {
+        let (key, deadline) = (call.key(), call.deadline());
+        let slot = &mut self.slots[key.slot() as usize];
+        slot.call = Some(call);
+        let filed = std::mem::replace(&mut slot.filed, deadline);
+        self.refile(key, filed, deadline);
+    }
+
+    /// A call is over: its slot is free for the next.
+    pub(super) fn retire(&mut self, call: &Call) {
+        let key = call.key();
+        let filed = self.slots[key.slot() as usize].filed.take();
+        self.refile(key, filed, None);
+        self.free.push(key.slot());
+        self.live -= 1;
+    }
+
+    fn refile(&mut self, key: CallKey, filed: Option<Instant>, deadline: Option<Instant>) {
+        if filed == deadline {
+            return;
+        }
+        if let Some(at) = filed {
+            self.deadlines.remove(&(at, key));
+        }
+        if let Some(at) = deadline {
+            self.deadlines.insert((at, key));
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// A call whose deadline is due.
+    pub(super) fn due(&self, now: Instant) -> Option<CallKey> {
+        self.deadlines.first().filter(|(at, _)| *at <= now).map(|(_, key)| *key)
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.free.is_empty()
+    }
+
+    pub(super) fn live(&self) -> usize {
+        self.live
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Call> {
+        self.slots.iter().filter_map(|slot| slot.call.as_deref())
+    }
+
+    pub(super) fn keys(&self) -> Vec<CallKey> {
+        self.iter().map(Call::key).collect()
+    }
+}

@@ -1,0 +1,338 @@
+//! A shard: calls, and all that decides about them, without a socket or a clock.
+//!
+//! Give it inputs and the time, then drain [`Shard::poll_output`] until [`Output::Timeout`]. The order of outputs is the
+//! order in which the driver must carry them out: a port is opened before the answer that names it leaves.
+
+mod calls;
+mod status;
+mod switchboard;
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+    time::Instant,
+};
+
+use media::{Command, Event as MediaEvent};
+use rand::{SeedableRng, rngs::StdRng};
+use scheduler::{Match, Scheduler};
+use sip_core::{Endpoint, Event as SipEvent, Flow, LegKey, Message, PeerId, Reply, Service, StatusCode};
+
+use self::{
+    calls::Calls,
+    switchboard::Names,
+};
+use crate::{
+    agents::Agents,
+    call::{Call, Input as CallInput, Why},
+    clock::Clock,
+    config::{AgentId, Config, Login, TrunkId},
+    journal::fact::{Fact, LegNumber, Micros, What, Wish},
+    keys::{CallKey, media_leg_number, media_leg_slot},
+    metrics::Histogram,
+    prompts::Prompts,
+    sums::Sums,
+};
+
+pub use self::switchboard::Switchboard;
+
+/// What a shard is made of.
+pub struct Parts {
+    /// The shard's number, in every key it makes.
+    pub owner: u8,
+    /// Randomness: from the system in the driver, from the seed in the simulated world.
+    pub seed: [u8; 32],
+    /// UTC of the first instant.
+    pub clock: Clock,
+    /// UTC at which the process started.
+    pub run: Micros,
+    /// The shard's SIP, with its listeners.
+    pub sip: Endpoint,
+    /// Who answers whom: shared by all shards.
+    pub scheduler: Arc<Scheduler>,
+    /// The configuration in force.
+    pub config: Arc<Config>,
+    /// Its prompts.
+    pub prompts: Arc<Prompts>,
+    /// What agents had asked for when the last run ended, by name.
+    pub wishes: BTreeMap<String, Wish>,
+    /// Sums of the queues over all earlier runs.
+    pub sums: Sums,
+}
+
+/// What a shard is told.
+pub enum Input {
+    /// From the network, or about it.
+    Sip(sip_core::Input),
+    /// From the media worker.
+    Media(MediaEvent),
+    /// A bound and empty port may be used. Given in advance, so that no answer waits for one.
+    Port(u16),
+    /// A new configuration with its prompts is in force from now on.
+    Reload(Arc<Config>, Arc<Prompts>),
+    /// The system clock was stepped.
+    Clock(Clock),
+    /// Take new calls, or refuse them for this reason.
+    Service(Service),
+    /// An operator or an agent asks for another state of an agent; [`Shard::order`] does the same by name.
+    Agent {
+        /// Who.
+        agent: AgentId,
+        /// To what.
+        wish: Wish,
+        /// Why, in the words of whoever did.
+        reason: String,
+    },
+    /// End all calls now.
+    Shutdown,
+}
+
+/// What a shard wants done.
+pub enum Output {
+    /// Send, resolve, open.
+    Sip(sip_core::Output),
+    /// Open a leg in the engine on this port, which was given by [`Input::Port`].
+    OpenMedia {
+        /// The port.
+        port: u16,
+        /// Always [`Command::Open`].
+        open: Command,
+    },
+    /// For the engine.
+    Media(Command),
+    /// The engine has closed the leg on this port.
+    ReleasePort(u16),
+    /// For the journal.
+    Fact(Fact),
+    /// The outputs before this one carried an assignment's INVITE; the agent was free since then.
+    Dispatched {
+        /// Beginning of the turn in which caller and agent met.
+        free_since: Instant,
+    },
+    /// Nothing more to do until this instant, or until the next input; and what the deadline is for.
+    Timeout(Option<(Instant, &'static str)>),
+}
+
+/// Calls and all that decides about them.
+pub struct Shard {
+    board: Switchboard,
+    calls: Calls,
+    sip_timeout: Option<(Instant, &'static str)>,
+}
+
+impl Shard {
+    /// A shard that knows its agents and waits for calls.
+    pub fn new(parts: Parts, now: Instant) -> Shard {
+        let capacity = parts.config.limits.max_calls;
+        let board = Switchboard {
+            now,
+            at: parts.clock.at(now),
+            run: parts.run,
+            sip: parts.sip,
+            config: parts.config,
+            prompts: parts.prompts,
+            clock: parts.clock,
+            agents: Agents::default(),
+            scheduler: parts.scheduler,
+            out: VecDeque::new(),
+            ports: VecDeque::new(),
+            legs: HashMap::new(),
+            matches: VecDeque::new(),
+            calls_per_trunk: HashMap::new(),
+            random: StdRng::from_seed(parts.seed),
+            arrived: 0,
+            ended: BTreeMap::new(),
+            two_way_sound: Histogram::default(),
+            sums: parts.sums,
+            names: Names::default(),
+        };
+        let calls = Calls::new(parts.owner, capacity);
+        let mut shard = Shard { board, calls, sip_timeout: None };
+        shard.board.sip.set_sources(shard.board.config.sources());
+        shard.take_on_agents(&parts.wishes);
+        shard
+    }
+
+    /// Tells the shard something.
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        self.begin_turn(now);
+        match input {
+            Input::Sip(input) => self.board.sip.handle_input(now, input),
+            Input::Media(event) => self.handle_media(event),
+            Input::Port(port) => self.board.ports.push_back(port),
+            Input::Reload(config, prompts) => self.reload(config, prompts),
+            Input::Clock(clock) => self.board.clock = clock,
+            Input::Service(service) => self.board.sip.set_service(service),
+            Input::Agent { agent, wish, reason } => self.board.agent_asked(agent, wish, &reason),
+            Input::Shutdown => self.end_all(),
+        }
+        self.finish_turn();
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.begin_turn(now);
+        self.board.sip.handle_timeout(now);
+        self.board.free_due_agents();
+        while let Some(key) = self.calls.due(now) {
+            self.tell(key, CallInput::Deadline);
+        }
+        self.finish_turn();
+    }
+
+    /// The next thing to do; [`Output::Timeout`] when there is no more.
+    pub fn poll_output(&mut self) -> Output {
+        self.board.out.pop_front().unwrap_or_else(|| Output::Timeout(self.deadline()))
+    }
+
+    /// Ports the shard would like to have in hand beside those it has: the driver binds them in advance.
+    pub fn ports_in_hand(&self) -> usize {
+        self.board.ports.len()
+    }
+
+    fn deadline(&self) -> Option<(Instant, &'static str)> {
+        let calls = self.calls.deadline().map(|at| (at, "call"));
+        let agents = self.board.agents.deadline().map(|at| (at, "agent"));
+        [self.sip_timeout, calls, agents].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    fn begin_turn(&mut self, now: Instant) {
+        self.board.now = now;
+        self.board.at = self.board.clock.at(now);
+    }
+
+    /// Whatever SIP and the scheduler have to say is said before the turn ends.
+    fn finish_turn(&mut self) {
+        loop {
+            self.drain_sip();
+            match self.board.matches.pop_front() {
+                Some(made) => self.deliver(made),
+                None => return,
+            }
+        }
+    }
+
+    fn drain_sip(&mut self) {
+        loop {
+            match self.board.sip.poll_output() {
+                sip_core::Output::Event(event) => self.handle_sip(event),
+                sip_core::Output::Timeout(at) => {
+                    self.sip_timeout = at;
+                    return;
+                }
+                output => self.board.out.push_back(Output::Sip(output)),
+            }
+        }
+    }
+
+    /// A match is a letter in the caller's ticket; this is the knock on his door.
+    fn deliver(&mut self, made: Match) {
+        match self.calls.in_slot(made.caller.0) {
+            Some(key) => self.tell(key, CallInput::Assigned),
+            None => self.board.spare_agent(AgentId::from(made.agent.0 as usize)),
+        }
+    }
+
+    fn handle_sip(&mut self, event: SipEvent) {
+        match event {
+            SipEvent::Invite { leg, peer, flow, request } => self.admit(leg, peer, flow, &request),
+            event => {
+                let Some(&(key, number)) = self.board.legs.get(&event.leg()) else { return };
+                if event.is_last() {
+                    self.board.forget(event.leg());
+                }
+                self.tell(key, CallInput::Sip(number, event));
+            }
+        }
+    }
+
+    /// A new call, or 503 if there is no room for one.
+    fn admit(&mut self, leg: LegKey, peer: PeerId, flow: Flow, invite: &Message) {
+        let Some(key) = self.calls.reserve() else { return self.refuse(leg, invite, peer, flow) };
+        let trunk = TrunkId::from(usize::from(peer.0));
+        *self.board.calls_per_trunk.entry(trunk).or_default() += 1;
+        let udp_only = self.board.config.trunk(trunk).is_some_and(|trunk| trunk.udp_only);
+        self.board.sip.set_udp_only(leg, udp_only);
+        let source = flow.remote.to_string();
+        let mut call = Call::arrive(key, leg, trunk, invite, &source, &mut self.board);
+        let span = call.span().entered();
+        call.begin(&mut self.board);
+        drop(span);
+        self.put_back(Box::new(call));
+    }
+
+    /// No slot: the call has its record all the same, because it was admitted (promise 1).
+    fn refuse(&mut self, leg: LegKey, invite: &Message, peer: PeerId, flow: Flow) {
+        let reply = Reply::new(StatusCode::SERVICE_UNAVAILABLE);
+        self.board.sip.respond(self.board.now, leg, reply);
+        let trunk = TrunkId::from(usize::from(peer.0));
+        Call::note_refused(leg, trunk, invite, &flow.remote.to_string(), &mut self.board);
+    }
+
+    fn handle_media(&mut self, event: MediaEvent) {
+        let leg = event.leg();
+        let Some(key) = self.calls.in_slot(media_leg_slot(leg)).filter(|key| key.owns(leg)) else { return };
+        let number: LegNumber = media_leg_number(leg);
+        self.tell(key, CallInput::Media(number, event));
+    }
+
+    /// Hands an input to its call; one that is over by it is gone after it.
+    fn tell(&mut self, key: CallKey, input: CallInput) {
+        let Some(mut call) = self.calls.take(key) else { return };
+        let span = call.span().entered();
+        call.handle(input, &mut self.board);
+        drop(span);
+        self.put_back(call);
+    }
+
+    fn put_back(&mut self, call: Box<Call>) {
+        if call.is_over() {
+            if let Some(live) = self.board.calls_per_trunk.get_mut(&call.trunk()) {
+                *live = live.saturating_sub(1);
+            }
+            self.calls.retire(&call);
+        } else {
+            self.calls.put(call);
+        }
+    }
+
+    fn end_all(&mut self) {
+        for key in self.calls.keys() {
+            self.tell(key, CallInput::End(Why::shutdown()));
+        }
+    }
+
+    fn reload(&mut self, config: Arc<Config>, prompts: Arc<Prompts>) {
+        let difference = config.difference(&self.board.config);
+        self.board.config = config;
+        self.board.prompts = prompts;
+        self.board.sip.set_sources(self.board.config.sources());
+        self.board.fact(None, What::ConfigLoaded { difference });
+        self.take_on_agents(&BTreeMap::new());
+        for key in self.calls.keys() {
+            self.tell(key, CallInput::Reloaded);
+        }
+    }
+
+    /// New agents start with their wish of the last run, or as their `login` says; those that left the configuration
+    /// are logged out. Memberships follow the configuration.
+    fn take_on_agents(&mut self, wishes: &BTreeMap<String, Wish>) {
+        let config = Arc::clone(&self.board.config);
+        self.board.names.learn(&config);
+        let known: Vec<AgentId> = self.board.agents.iter().map(|(agent, _)| agent).collect();
+        for agent in known.iter().copied().filter(|agent| config.agent(*agent).is_none()) {
+            self.board.agent_wish(agent, Wish::LoggedOut, "removed from the configuration");
+            self.board.agent_serves(agent, &[]);
+        }
+        for (id, agent) in config.agents() {
+            self.board.agent_serves(id, &agent.queues);
+            if known.contains(&id) {
+                continue;
+            }
+            self.board.agents.add(id, self.board.at);
+            let at_start = if agent.login == Login::Manual { Wish::LoggedOut } else { Wish::Ready };
+            let wish = wishes.get(&agent.name).copied().unwrap_or(at_start);
+            self.board.agent_wish(id, wish, "start");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! How the shard is at this instant: its numbers for `/metrics`, its state for `fernamt status`.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use super::{Input, Shard};
+use crate::{
+    agents::{Agents, Desk},
+    call::{Call, StageName},
+    config::{Agent, AgentId, QueueId},
+    metrics::{AgentsByState, CallsByStage, Invites, QueueGauges, SipCounters, Snapshot},
+    service::Service,
+    status::{AgentStatus, LiveCall, Order, OrderError, QueueStatus, Status},
+};
+
+/// Names told when an order names an agent who does not exist.
+const KNOWN_TOLD: usize = 20;
+
+/// For those who look: the admin listener, the simulated world.
+impl Shard {
+    /// Live calls, those that only wait for their record included.
+    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.calls.iter()
+    }
+
+    /// How many live calls there are.
+    pub fn live_calls(&self) -> usize {
+        self.calls.live()
+    }
+
+    /// As many calls as `limits.max_calls` allows.
+    pub fn is_full(&self) -> bool {
+        self.calls.is_full()
+    }
+
+    /// SIP dialogs and early ones, those that only linger included.
+    pub fn live_legs(&self) -> usize {
+        self.board.sip.live_legs()
+    }
+
+    /// SIP transactions, lingering ones included.
+    pub fn live_transactions(&self) -> usize {
+        self.board.sip.live_transactions()
+    }
+
+    /// All agents.
+    pub fn agents(&self) -> &Agents {
+        &self.board.agents
+    }
+
+    /// Callers who wait in a queue and are rung for nobody.
+    pub fn waiting(&self, queue: QueueId) -> u32 {
+        self.board.waiting(queue)
+    }
+
+    /// Idle agents of a queue.
+    pub fn idle(&self, queue: QueueId) -> u32 {
+        self.board.idle(queue)
+    }
+
+    /// Carries out an order of an operator or an agent.
+    ///
+    /// # Errors
+    /// There is no agent of that name.
+    pub fn order(&mut self, now: Instant, name: &str, order: Order, reason: &str) -> Result<AgentStatus, OrderError> {
+        let found = self.board.config.agents().find(|(_, agent)| agent.name == name).map(|(id, _)| id);
+        let Some(agent) = found else { return Err(self.unknown(name)) };
+        self.handle_input(now, Input::Agent { agent, wish: order.wish(), reason: reason.to_owned() });
+        self.agent_status(agent).ok_or_else(|| self.unknown(name))
+    }
+
+    fn unknown(&self, name: &str) -> OrderError {
+        let known = self.board.config.agents().take(KNOWN_TOLD).map(|(_, agent)| agent.name.clone()).collect();
+        OrderError::UnknownAgent { name: name.to_owned(), known }
+    }
+
+    fn agent_status(&self, id: AgentId) -> Option<AgentStatus> {
+        let (agent, desk) = (self.board.config.agent(id)?, self.board.agents.get(id)?);
+        Some(AgentStatus {
+            name: agent.name.clone(),
+            state: desk.state,
+            wish: desk.wish,
+            since: desk.since,
+            queues: agent.queues.iter().map(|queue| self.board.queue_name(*queue)).collect(),
+            answered: desk.answered,
+        })
+    }
+
+    /// The shard's numbers. Ports, latencies, media and socket drops are the driver's to fill in.
+    pub fn numbers(&self) -> Snapshot {
+        let mut numbers = Snapshot {
+            calls: self.calls_by_stage(),
+            dialogs: self.live_legs() as u64,
+            legs: self.calls().map(|call| call.live_legs() as u64).sum(),
+            transactions: self.live_transactions() as u64,
+            calls_arrived: self.board.arrived,
+            calls_ended: self.board.ended.clone(),
+            two_way_sound: self.board.two_way_sound.clone(),
+            sip: self.sip_counters(),
+            ..Snapshot::default()
+        };
+        for (_, agent, desk) in self.agents_at_work() {
+            numbers.agents.count(desk.state);
+            for queue in &agent.queues {
+                self.gauges(&mut numbers.queues, *queue).agents.count(desk.state);
+            }
+        }
+        for (id, _) in self.board.config.queues() {
+            self.gauges(&mut numbers.queues, id);
+        }
+        numbers
+    }
+
+    fn agents_at_work(&self) -> impl Iterator<Item = (AgentId, &Agent, &Desk)> {
+        self.board.config.agents().filter_map(|(id, agent)| Some((id, agent, self.board.agents.get(id)?)))
+    }
+
+    fn gauges<'a>(&self, queues: &'a mut BTreeMap<String, QueueGauges>, id: QueueId) -> &'a mut QueueGauges {
+        let name = self.board.queue_name(id);
+        let sums = self.board.sums.queue(&name);
+        queues.entry(name).or_insert_with(|| QueueGauges {
+            waiting: u64::from(self.waiting(id)),
+            agents: AgentsByState::default(),
+            sums,
+        })
+    }
+
+    fn calls_by_stage(&self) -> CallsByStage {
+        let mut by_stage = CallsByStage::default();
+        for call in self.calls() {
+            *match call.stage() {
+                StageName::InFlow => &mut by_stage.in_flow,
+                StageName::Waiting => &mut by_stage.waiting,
+                StageName::Ringing => &mut by_stage.ringing,
+                StageName::Talking => &mut by_stage.talking,
+                StageName::Ended => &mut by_stage.ended,
+            } += 1;
+        }
+        by_stage
+    }
+
+    fn sip_counters(&self) -> SipCounters {
+        let counters = self.board.sip.counters();
+        SipCounters {
+            invites: Invites {
+                read: counters.invites_read,
+                admitted: counters.invites_admitted,
+                challenged: counters.invites_challenged,
+                refused: counters.invites_refused,
+                dropped: counters.invites_dropped,
+            },
+            invites_sent: counters.invites_sent,
+            responses_in: counters.responses_in.iter().collect(),
+            responses_out: counters.responses_out.iter().collect(),
+            parse_errors: counters.parse_errors.clone(),
+            unknown_source: counters.unknown_source,
+            retransmissions: counters.resent,
+            socket_drops: 0,
+        }
+    }
+
+    /// The node as this shard sees it, with `live` live calls at most. Ports are the driver's to fill in.
+    pub fn status(&self, live: usize, service: Service) -> Status {
+        Status {
+            node: self.board.config.node.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            service,
+            now: self.board.at,
+            started_at: self.board.run,
+            generation: self.board.config.generation,
+            arrived: self.board.arrived,
+            calls: self.live_calls() as u64,
+            legs: self.calls().map(|call| call.live_legs() as u64).sum(),
+            transactions: self.live_transactions() as u64,
+            ports: (0, 0),
+            queues: self.board.config.queues().map(|(id, queue)| self.queue_status(id, &queue.name)).collect(),
+            agents: self.board.config.agents().filter_map(|(id, _)| self.agent_status(id)).collect(),
+            live: self.live_told(live),
+        }
+    }
+
+    fn queue_status(&self, id: QueueId, name: &str) -> QueueStatus {
+        let serves = |agent: &Agent| agent.queues.contains(&id);
+        let logged_in = self.agents_at_work().filter(|(_, agent, desk)| serves(agent) && desk.is_logged_in()).count();
+        QueueStatus {
+            name: name.to_owned(),
+            waiting: u64::from(self.waiting(id)),
+            idle: u64::from(self.idle(id)),
+            logged_in: logged_in as u64,
+            longest_since: self.calls().filter(|call| call.queue() == Some(id)).filter_map(Call::waits_since).min(),
+            sums: self.board.sums.queue(name),
+        }
+    }
+
+    fn live_told(&self, most: usize) -> Vec<LiveCall> {
+        let mut calls: Vec<&Call> = self.calls().collect();
+        calls.sort_by_key(|call| call.arrived());
+        calls.truncate(most);
+        calls.into_iter().map(|call| self.live_call(call)).collect()
+    }
+
+    fn live_call(&self, call: &Call) -> LiveCall {
+        LiveCall {
+            call: call.id().to_string(),
+            arrived_at: call.arrived(),
+            stage: call.stage().to_string(),
+            from: call.parties().caller.clone(),
+            to: call.parties().called.clone(),
+            queue: call.queue().map(|queue| self.board.queue_name(queue)),
+            agent: call.agent().map(|agent| self.board.agent_name(agent)),
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! What a call may touch: SIP, sound, agents, the scheduler, the configuration, and the paper it writes facts on.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use media::{Command, sdp::Policy};
+use rand::{Rng, distr::StandardUniform, prelude::Distribution, rngs::StdRng};
+use scheduler::{Agent, Caller, Match, Queue, Scheduler, Withdrawn};
+use sip_core::{Endpoint, LegKey, Listener};
+
+use super::Output;
+use crate::{
+    agents::{Agents, Tell},
+    clock::Clock,
+    config::{AgentId, Config, QueueId, TrunkId},
+    journal::fact::{AgentState, CallId, Cause, Fact, Fault, LegNumber, Micros, Unanswered, What, Wish},
+    keys::CallKey,
+    metrics::Histogram,
+    prompts::Prompts,
+    sums::Sums,
+};
+
+/// Everything a [`Call`](crate::call::Call) acts on. One per shard; calls are worked on one at a time.
+pub struct Switchboard {
+    /// The instant of the present turn.
+    pub(crate) now: Instant,
+    /// The same instant as UTC.
+    pub(crate) at: Micros,
+    /// When this process started.
+    pub(crate) run: Micros,
+    /// The shard's SIP.
+    pub(crate) sip: Endpoint,
+    /// The configuration in force.
+    pub(crate) config: Arc<Config>,
+    /// Its prompts.
+    pub(crate) prompts: Arc<Prompts>,
+    pub(super) clock: Clock,
+    pub(super) agents: Agents,
+    pub(super) scheduler: Arc<Scheduler>,
+    pub(super) out: VecDeque<Output>,
+    /// Bound and empty ports, oldest first.
+    pub(super) ports: VecDeque<u16>,
+    /// Which call and leg a dialog belongs to.
+    pub(super) legs: HashMap<LegKey, (CallKey, LegNumber)>,
+    /// Matches made in this turn whose callers are still to be told.
+    pub(super) matches: VecDeque<Match>,
+    /// Live calls per trunk.
+    pub(super) calls_per_trunk: HashMap<TrunkId, u32>,
+    pub(super) random: StdRng,
+    /// Calls admitted, and calls ended by cause and fault, since the process started.
+    pub(super) arrived: u64,
+    pub(super) ended: BTreeMap<(Cause, Fault), u64>,
+    pub(super) two_way_sound: Histogram,
+    /// What went into each queue and came out of it.
+    pub(super) sums: Sums,
+    pub(super) names: Names,
+}
+
+/// Names of all queues and agents of this and earlier configurations: one that was removed still has callers to
+/// write about.
+#[derive(Default)]
+pub(super) struct Names {
+    queues: BTreeMap<QueueId, String>,
+    agents: BTreeMap<AgentId, String>,
+}
+
+impl Names {
+    pub(super) fn learn(&mut self, config: &Config) {
+        self.queues.extend(config.queues().map(|(id, queue)| (id, queue.name.clone())));
+        self.agents.extend(config.agents().map(|(id, agent)| (id, agent.name.clone())));
+    }
+}
+
+fn host_of(listener: &Listener) -> String {
+    match &listener.advertise {
+        Some((host, port)) => format!("{host}:{port}"),
+        None => listener.local.to_string(),
+    }
+}
+
+/// Sound, ports and paper.
+impl Switchboard {
+    pub(crate) fn output(&mut self, output: Output) {
+        self.out.push_back(output);
+    }
+
+    pub(crate) fn media(&mut self, command: Command) {
+        self.out.push_back(Output::Media(command));
+    }
+
+    pub(crate) fn fact(&mut self, call: Option<CallId>, what: What) {
+        let fact = Fact { seq: 0, at: self.at, call, generation: self.config.generation, what };
+        self.count(&fact);
+        self.out.push_back(Output::Fact(fact));
+    }
+
+    /// Gauges are folds over the facts, like everything else that is shown.
+    fn count(&mut self, fact: &Fact) {
+        self.sums.apply(fact);
+        match &fact.what {
+            What::Arrived { .. } => self.arrived += 1,
+            What::Ended { cause, fault, .. } => *self.ended.entry((*cause, *fault)).or_default() += 1,
+            What::TwoWaySound { after_ms, .. } => self.two_way_sound.record(Duration::from_millis(*after_ms)),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn take_port(&mut self) -> Option<u16> {
+        self.ports.pop_front()
+    }
+
+    pub(crate) fn release_port(&mut self, port: u16) {
+        self.out.push_back(Output::ReleasePort(port));
+    }
+
+    pub(crate) fn media_address(&self, port: u16) -> SocketAddr {
+        SocketAddr::new(self.config.media.advertise, port)
+    }
+
+    pub(crate) fn random<T>(&mut self) -> T
+    where
+        StandardUniform: Distribution<T>,
+    {
+        self.random.random()
+    }
+
+    /// From here to the INVITE on the wire is what an operator calls dispatch latency.
+    pub(crate) fn dispatched(&mut self, free_since: Instant) {
+        self.out.push_back(Output::Dispatched { free_since });
+    }
+}
+
+/// Legs and trunks.
+impl Switchboard {
+    pub(crate) fn adopt(&mut self, sip: LegKey, call: CallKey, leg: LegNumber) {
+        self.legs.insert(sip, (call, leg));
+    }
+
+    pub(crate) fn forget(&mut self, sip: LegKey) {
+        self.legs.remove(&sip);
+    }
+
+    pub(crate) fn is_trunk_full(&self, trunk: TrunkId) -> bool {
+        let limit = self.config.trunk(trunk).and_then(|trunk| trunk.max_calls);
+        let live = self.calls_per_trunk.get(&trunk).copied().unwrap_or(0);
+        limit.is_some_and(|limit| live > limit)
+    }
+
+    pub(crate) fn trunk_name(&self, trunk: TrunkId) -> String {
+        self.config.trunk(trunk).map(|trunk| trunk.name.clone()).unwrap_or_default()
+    }
+
+    /// What we may agree to with a trunk.
+    pub(crate) fn policy(&self, trunk: TrunkId) -> Policy {
+        let codecs = self.config.trunk(trunk).and_then(|trunk| trunk.codecs.clone());
+        let defaults = self.default_policy();
+        Policy { codecs: codecs.unwrap_or(defaults.codecs), ..defaults }
+    }
+
+    pub(crate) fn default_policy(&self) -> Policy {
+        Policy { codecs: self.config.media.codecs.clone(), ..Policy::default() }
+    }
+
+    /// The host that we call ourselves in From: the first listener's name.
+    pub(crate) fn own_host(&self) -> String {
+        self.config.listen.sip.first().map(host_of).unwrap_or_default()
+    }
+}
+
+/// Callers and agents.
+impl Switchboard {
+    pub(crate) fn waiting(&self, queue: QueueId) -> u32 {
+        self.scheduler.waiting(scheduler_queue(queue))
+    }
+
+    pub(super) fn idle(&self, queue: QueueId) -> u32 {
+        self.scheduler.idle(scheduler_queue(queue))
+    }
+
+    pub(crate) fn post_caller(&mut self, call: CallKey, queue: QueueId, key: u64) {
+        let made = self.scheduler.post(Caller(call.slot()), scheduler_queue(queue), key);
+        self.matches.extend(made);
+    }
+
+    pub(crate) fn withdraw_caller(&mut self, call: CallKey) -> Withdrawn {
+        self.scheduler.withdraw(Caller(call.slot()))
+    }
+
+    pub(crate) fn take_letter(&mut self, call: CallKey) -> Option<AgentId> {
+        self.scheduler.take_letter(Caller(call.slot())).map(|agent| AgentId::from(agent.0 as usize))
+    }
+
+    pub(crate) fn queue_name(&self, queue: QueueId) -> String {
+        self.names.queues.get(&queue).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn agent_name(&self, agent: AgentId) -> String {
+        self.names.agents.get(&agent).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn agent_rings(&mut self, agent: AgentId, call: CallKey) {
+        self.change(agent, "assigned", |agents, _, at| {
+            agents.rings(agent, call, at);
+            Tell::Nothing
+        });
+    }
+
+    pub(crate) fn agent_talks(&mut self, agent: AgentId) {
+        self.change(agent, "answered", |agents, _, at| {
+            agents.talks(agent, at);
+            Tell::Nothing
+        });
+    }
+
+    /// After a call.
+    pub(crate) fn agent_wraps_up(&mut self, agent: AgentId, queue: Option<QueueId>) {
+        let wrap_up = queue.and_then(|queue| self.config.queue(queue)).map_or(Duration::ZERO, |queue| queue.wrap_up);
+        self.scheduler.release(scheduler_agent(agent));
+        self.change(agent, "call ended", |agents, now, at| agents.wraps_up(agent, wrap_up, now, at));
+    }
+
+    /// After an assignment he did not take.
+    pub(crate) fn agent_rests(&mut self, agent: AgentId, rest: Duration, why: Unanswered) {
+        self.scheduler.release(scheduler_agent(agent));
+        let reason = match why {
+            Unanswered::NoAnswer => "no answer",
+            Unanswered::Busy => "busy",
+            Unanswered::Rejected => "rejected",
+            Unanswered::Failed => "not reached",
+            Unanswered::CallerLeft => "caller left",
+        };
+        self.change(agent, reason, |agents, now, at| agents.rests(agent, rest, now, at));
+    }
+
+    /// He was chosen, but the caller is gone: free as before.
+    pub(crate) fn spare_agent(&mut self, agent: AgentId) {
+        self.scheduler.release(scheduler_agent(agent));
+        self.change(agent, "caller left", |agents, _, at| agents.spared(agent, at));
+    }
+
+    /// The queues that an agent serves from now on.
+    pub(super) fn agent_serves(&mut self, agent: AgentId, queues: &[QueueId]) {
+        let queues: Vec<Queue> = queues.iter().copied().map(scheduler_queue).collect();
+        let made = self.scheduler.set_memberships(scheduler_agent(agent), &queues);
+        self.matches.extend(made);
+    }
+
+    /// Somebody asked for another state: it goes on record and survives a restart.
+    pub(super) fn agent_asked(&mut self, agent: AgentId, wish: Wish, reason: &str) {
+        let wished = What::Wished { agent: self.agent_name(agent), wish, reason: reason.to_owned() };
+        self.fact(None, wished);
+        self.agent_wish(agent, wish, reason);
+    }
+
+    /// A wish as it was, or as the configuration says.
+    pub(super) fn agent_wish(&mut self, agent: AgentId, wish: Wish, reason: &str) {
+        self.change(agent, reason, |agents, _, at| agents.wish(agent, wish, at));
+    }
+
+    /// Wrap-ups and rests that are over.
+    pub(super) fn free_due_agents(&mut self) {
+        while let Some(before) = self.agents.first_due(self.now) {
+            self.change(before, "pause over", |agents, now, at| {
+                agents.due(now, at).map_or(Tell::Nothing, |(_, tell)| tell)
+            });
+        }
+    }
+
+    /// Changes an agent, writes the change down, tells the scheduler.
+    fn change(
+        &mut self,
+        agent: AgentId,
+        reason: &str,
+        change: impl FnOnce(&mut Agents, Instant, Micros) -> Tell,
+    ) {
+        let before = self.state_of(agent);
+        let tell = change(&mut self.agents, self.now, self.at);
+        let after = self.state_of(agent);
+        if let Some(state) = after.filter(|_| before != after) {
+            let (agent, reason) = (self.agent_name(agent), reason.to_owned());
+            self.fact(None, What::Agent { agent, state, reason });
+        }
+        match tell {
+            Tell::Ready { idle_key } => {
+                let made = self.scheduler.ready(scheduler_agent(agent), idle_key);
+                self.matches.extend(made);
+            }
+            Tell::Rest => {
+                self.scheduler.rest(scheduler_agent(agent));
+            }
+            Tell::Nothing => {}
+        }
+    }
+
+    fn state_of(&self, agent: AgentId) -> Option<AgentState> {
+        self.agents.get(agent).map(|desk| desk.state)
+    }
+}
+
+fn scheduler_queue(queue: QueueId) -> Queue {
+    Queue(queue.index() as u32)
+}
+
+fn scheduler_agent(agent: AgentId) -> Agent {
+    Agent(agent.index() as u32)
+}
