@@ -3,6 +3,7 @@
 mod config_support;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use config_support::wav;
@@ -10,7 +11,9 @@ use router::config::{Address, Config, Goto, Login, Names, RingOrder, Step, load}
 
 /// A copy of the fixture, with the prompts that it names beside it.
 fn contract(name: &str) -> (Config, Names) {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("contract-{name}"));
+    static COPIES: AtomicU32 = AtomicU32::new(0);
+    let copy = COPIES.fetch_add(1, Ordering::Relaxed);
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("contract-{copy}"));
     std::fs::create_dir_all(dir.join("prompts")).unwrap();
     for prompt in ["welcome", "menu", "closed", "music"] {
         std::fs::write(dir.join(format!("prompts/{prompt}.wav")), wav()).unwrap();

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod calls;
+pub mod check;
 mod http;
 pub mod status;
 mod table;

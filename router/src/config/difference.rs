@@ -14,9 +14,9 @@ impl Config {
     /// A section that comes or goes is one clause. A key that takes effect only after a restart says so.
     pub fn difference(&self, old: &Config) -> String {
         let mut clauses: BTreeMap<String, String> = BTreeMap::new();
-        let keys = old.written.keys().chain(self.written.keys());
+        let keys = old.written.values.keys().chain(self.written.values.keys());
         for key in keys {
-            let (before, after) = (old.written.get(key), self.written.get(key));
+            let (before, after) = (old.written.values.get(key), self.written.values.get(key));
             if before == after {
                 continue;
             }
@@ -39,15 +39,18 @@ impl Config {
 
     /// Keys that differ from `old` and take effect only after a restart, in order.
     pub fn needs_restart<'a>(&'a self, old: &'a Config) -> Vec<&'a str> {
-        let mut keys: Vec<&str> = old.written.keys().chain(self.written.keys()).map(String::as_str).collect();
-        keys.retain(|key| needs_restart(key) && old.written.get(*key) != self.written.get(*key));
+        let mut keys: Vec<&str> =
+            old.written.values.keys().chain(self.written.values.keys()).map(String::as_str).collect();
+        keys.retain(|key| {
+            needs_restart(key) && old.written.values.get(*key) != self.written.values.get(*key)
+        });
         keys.sort_unstable();
         keys.dedup();
         keys
     }
 
     fn has(&self, section: &str) -> bool {
-        let from = self.written.range(section.to_owned()..);
+        let from = self.written.values.range(section.to_owned()..);
         from.take_while(|(key, _)| key.starts_with(section)).any(|(key, _)| section_of(key) == section)
     }
 }

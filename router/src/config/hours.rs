@@ -6,9 +6,9 @@
 
 use std::ops::Range;
 
-use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
 
 use super::flow::Goto;
 use super::names::PromptId;
@@ -79,7 +79,7 @@ pub enum Because {
 }
 
 /// How far ahead the next change is looked for.
-const HORIZON_DAYS: i32 = 366;
+const HORIZON_DAYS: usize = 368;
 
 impl Opening {
     /// Somebody is there.
@@ -92,30 +92,35 @@ impl Hours {
     /// Whether somebody is there at `now`, and until when that stays so.
     pub fn at(&self, now: Timestamp) -> Opening {
         let today = now.to_zoned(self.zone.clone()).date();
-        // A day's stretch of time may begin or end with the day beside it where clocks change at midnight.
+        // Yesterday too: where clocks are put back at midnight, its end may lie in today.
         let days = std::iter::successors(today.yesterday().ok(), |day| day.tomorrow().ok());
-        let mut open_until: Option<Timestamp> = None;
-        let mut budget = HORIZON_DAYS;
-        for day in days {
-            for stretch in self.stretches(day) {
-                match open_until {
-                    Some(until) if stretch.start > until => return Opening::Open { until: open_until },
-                    Some(until) => open_until = Some(until.max(stretch.end)),
-                    None if stretch.contains(&now) => open_until = Some(stretch.end),
-                    None if stretch.start > now => {
-                        return Opening::Closed { until: Some(stretch.start), because: self.because(today) };
-                    }
-                    None => {}
-                }
-            }
-            budget -= 1;
-            if budget == 0 {
-                break;
-            }
+        let stretches = days.take(HORIZON_DAYS).flat_map(|day| self.stretches(day));
+        let mut ahead = stretches.skip_while(|stretch| stretch.end <= now);
+        let Some(first) = ahead.next() else {
+            return Opening::Closed { until: None, because: self.because(today) };
+        };
+        if first.start > now {
+            return Opening::Closed { until: Some(first.start), because: self.because(today) };
         }
-        match open_until {
-            Some(_) => Opening::Open { until: None },
-            None => Opening::Closed { until: None, because: self.because(today) },
+        // What begins where this ends is the same opening: 22:00-24:00 and 00:00-06:00 of the day after.
+        let mut until = first.end;
+        for next in ahead {
+            if next.start > until {
+                return Opening::Open { until: Some(until) };
+            }
+            until = until.max(next.end);
+        }
+        let far = now + SignedDuration::from_hours(24 * (HORIZON_DAYS as i64 - 3));
+        Opening::Open { until: Some(until).filter(|until| *until < far) }
+    }
+
+    /// The instant at which the clock on the wall shows `wall`; the jump over it where it never does, the first coming
+    /// where it does twice.
+    pub fn wall_clock(&self, wall: DateTime) -> Option<(Timestamp, Wall)> {
+        match self.zone.to_ambiguous_timestamp(wall).offset() {
+            AmbiguousOffset::Unambiguous { offset } => Some((offset.to_timestamp(wall).ok()?, Wall::Once)),
+            AmbiguousOffset::Gap { after, .. } => Some((self.jump(wall, after)?, Wall::Never)),
+            AmbiguousOffset::Fold { before, .. } => Some((before.to_timestamp(wall).ok()?, Wall::Twice)),
         }
     }
 
@@ -160,16 +165,30 @@ impl Hours {
         match self.zone.to_ambiguous_timestamp(wall).offset() {
             AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(wall).ok(),
             // The wall clock never shows this minute: it is the instant of the jump.
-            AmbiguousOffset::Gap { after, .. } => {
-                let before_jump = after.to_timestamp(wall).ok()?;
-                self.zone.following(before_jump).next().map(|jump| jump.timestamp())
-            }
+            AmbiguousOffset::Gap { after, .. } => self.jump(wall, after),
             AmbiguousOffset::Fold { before, after } => match edge {
                 Edge::Opens => before.to_timestamp(wall).ok(),
                 Edge::Closes => after.to_timestamp(wall).ok(),
             },
         }
     }
+
+    /// The jump that leaves out `wall`, given the offset in force after it.
+    fn jump(&self, wall: DateTime, after: Offset) -> Option<Timestamp> {
+        let before_jump = after.to_timestamp(wall).ok()?;
+        self.zone.following(before_jump).next().map(|jump| jump.timestamp())
+    }
+}
+
+/// How often a clock on the wall shows a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wall {
+    /// As on most days.
+    Once,
+    /// It lies in the hour that is left out when clocks are put forward.
+    Never,
+    /// It lies in the hour that is repeated when clocks are put back.
+    Twice,
 }
 
 #[derive(Clone, Copy)]

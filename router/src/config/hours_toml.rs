@@ -95,7 +95,7 @@ fn week(section: &Item<'_>, report: &mut Report) -> [Vec<Span>; 7] {
             if let Some(other) = set[day] {
                 item.error(
                     report,
-                    format!("{} has its times from {other} already; name each day once", WEEKDAYS[day]),
+                    format!("{} has its times from \"{other}\" already; name each day once", WEEKDAYS[day]),
                 );
                 continue;
             }

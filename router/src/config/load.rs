@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::agent::Agent;
 use super::flow_toml::FlowSection;
@@ -18,10 +18,11 @@ use super::number::{NumberSection, Numbers};
 use super::problem::{Place, Problem, Problems, Report, Severity, Source};
 use super::prompt::{Files, Prompt, Prompts};
 use super::queue::Queue;
-use super::raw::{Field, Value, join, section};
+use super::raw::{Field, section};
 use super::scope::{Kind, Scope, Section};
 use super::trunk::Trunk;
 use super::whole::Resolved;
+use super::written::Written;
 use super::{Config, Table, program, whole};
 
 /// What a configuration is checked against beside itself.
@@ -105,7 +106,9 @@ pub fn parse(
     let (tree, grammar) = DeTable::parse_recoverable(text);
     let mut report = Report::new(Source::new(file, text));
     for error in grammar {
-        report.error(&error.span().unwrap_or(0..0), "", error.message().trim().replace('\n', "; "));
+        let text = error.message().trim().replace('\n', "; ");
+        let cure = if text == "duplicate key" { "; keep one of them" } else { "" };
+        report.error(&error.span().unwrap_or(0..0), "", format!("{text}{cure}"));
     }
     if report.has_errors() {
         return Err(report.finish());
@@ -179,7 +182,7 @@ fn resolve(
         hours: table(resolved.hours, |id| id.index(), |hours| &hours.name),
         prompts: table(prompts, |id| id.index(), |prompt: &Prompt| &prompt.name),
         numbers,
-        written: written(root, report),
+        written: Written::of(root, report),
     }
 }
 
@@ -233,39 +236,4 @@ fn table<Id, T>(
 /// Where a section stands; the top of the file if it does not.
 fn place(field: &Field<'_>) -> Range<usize> {
     field.item.as_ref().map_or(0..0, |item| item.value.span())
-}
-
-/// Every key of the file with its value as written. Numbers are keyed by what they match, so that one more of them
-/// does not change all the others.
-fn written(root: &DeTable<'_>, report: &Report) -> BTreeMap<String, String> {
-    let mut written = BTreeMap::new();
-    // A list, not recursion: how deep tables nest is the file's choice.
-    let mut open: Vec<(String, &Value<'_>)> = Vec::new();
-    for (key, value) in root.iter() {
-        match (key.get_ref().as_ref(), value.get_ref()) {
-            ("number", DeValue::Array(sections)) => {
-                open.extend(sections.iter().map(|value| (number_key(value, report), value)));
-            }
-            (name, _) => open.push((name.to_owned(), value)),
-        }
-    }
-    while let Some((path, value)) = open.pop() {
-        match value.get_ref() {
-            DeValue::Table(table) => {
-                open.extend(table.iter().map(|(key, value)| (join(&path, key.get_ref()), value)));
-            }
-            _ => {
-                written.insert(path, report.source.whole(&value.span()));
-            }
-        }
-    }
-    written
-}
-
-fn number_key(value: &Value<'_>, report: &Report) -> String {
-    let part = |key| value.get_ref().get(key).map(|value: &Value<'_>| report.source.whole(&value.span()));
-    match (part("match"), part("trunk")) {
-        (Some(pattern), Some(trunk)) => format!("number {pattern} on {trunk}"),
-        (pattern, _) => format!("number {}", pattern.unwrap_or_default()),
-    }
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use media::Codec;
 use sip_core::Transport;
 
 use super::listen::Listen;
@@ -46,16 +47,6 @@ pub struct Media {
     pub codecs: Vec<Codec>,
 }
 
-/// A codec we speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Codec {
-    /// G.711 A-law.
-    Pcma,
-    /// G.711 µ-law.
-    Pcmu,
-}
-
-const CODECS: [(&str, Codec); 2] = [("pcma", Codec::Pcma), ("pcmu", Codec::Pcmu)];
 const DEFAULT_PORTS: RangeInclusive<u16> = 10_000..=29_999;
 
 impl Media {
@@ -71,7 +62,7 @@ impl Media {
             ports,
             quarantine: raw.quarantine.duration(bounds("0s", "1m", "2s"), report),
             silence_timeout: raw.silence_timeout.duration(bounds("5s", "1h", "60s"), report),
-            codecs: codecs(&raw.codecs, report).unwrap_or_else(|| CODECS.map(|(_, codec)| codec).to_vec()),
+            codecs: codecs(&raw.codecs, report).unwrap_or_else(|| Codec::ALL.to_vec()),
         }
     }
 
@@ -87,13 +78,13 @@ pub(super) fn codecs(field: &Field<'_>, report: &mut Report) -> Option<Vec<Codec
     let mut codecs = Vec::new();
     for item in field.list() {
         let Some(name) = item.text("\"pcma\"", report) else { continue };
-        match CODECS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
-            Some((_, codec)) if codecs.contains(codec) => {
+        match Codec::ALL.into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name)) {
+            Some(codec) if codecs.contains(&codec) => {
                 item.error(report, format!("\"{name}\" is named twice; take one out"));
             }
-            Some((_, codec)) => codecs.push(*codec),
+            Some(codec) => codecs.push(codec),
             None => {
-                let known = CODECS.map(|(name, _)| format!("\"{name}\""));
+                let known = Codec::ALL.map(|codec| format!("\"{}\"", codec.name().to_lowercase()));
                 item.error(report, format!("\"{name}\" is no codec of ours; write {}", any_of(&known)));
             }
         }

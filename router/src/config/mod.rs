@@ -6,6 +6,7 @@
 
 mod address;
 mod agent;
+mod describe;
 mod difference;
 mod flow;
 mod flow_toml;
@@ -29,17 +30,18 @@ mod scope;
 mod trunk;
 mod units;
 mod whole;
+mod written;
 
 use std::collections::BTreeMap;
 
+pub use self::media::Media;
 pub use address::{Address, Template, UriAddress};
 pub use agent::{Agent, Login, RingOrder};
 pub use flow::{Flow, Goto, Step};
-pub use hours::{Because, Day, Hours, Opening, Span};
+pub use hours::{Because, Day, Hours, Opening, Span, Wall};
 pub use limits::{Limits, Machine};
 pub use listen::Listen;
 pub use load::{Surroundings, load, parse};
-pub use media::{Codec, Media};
 pub use names::{AgentId, FlowId, HoursId, Names, PromptId, QueueId, TrunkId};
 pub use node::{JournalConfig, Level, Log, Node, Synchronous};
 pub use number::{Number, Pattern};
@@ -50,6 +52,8 @@ pub use reference::reference;
 pub use trunk::{Source, Trunk};
 
 use sip_core::Sources;
+
+use written::Written;
 
 /// One accepted configuration. Never changed: a reload makes a new one.
 #[derive(Debug, Clone)]
@@ -77,8 +81,7 @@ pub struct Config {
     hours: Table<Hours>,
     prompts: Table<Prompt>,
     numbers: number::Numbers,
-    /// Every key of the file with its value as written; the difference of two configurations is told from it.
-    written: BTreeMap<String, String>,
+    written: Written,
 }
 
 impl Config {
@@ -159,6 +162,12 @@ impl Config {
         let mut sources = Sources::new();
         self.trunks().for_each(|(id, trunk)| trunk.allow(id, &mut sources));
         sources
+    }
+
+    /// A problem that shows itself only in use, such as an address that another program listens on. `key` is one of
+    /// the file, in full; entries of lists count from 1: `listen.sip[2]`.
+    pub fn problem(&self, key: &str, text: impl Into<String>) -> Problem {
+        self.written.problem(key, text.into())
     }
 
     /// An address as written in the file.

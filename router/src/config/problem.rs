@@ -88,7 +88,7 @@ impl std::error::Error for Problems {}
 
 /// The text of one file, and where its lines begin.
 pub(super) struct Source {
-    file: String,
+    pub(super) file: String,
     text: String,
     lines: Vec<usize>,
 }

@@ -27,6 +27,9 @@ struct Way {
     queue: Option<QueueId>,
 }
 
+/// A step of a circle, and which of its ways is taken.
+type Stage = (usize, usize);
+
 /// Where the call is over.
 const END: usize = usize::MAX;
 
@@ -50,7 +53,7 @@ pub(super) fn check(
         late_rejects(flow, report);
     }
     let program = Program::new(flows, queue_name);
-    if program.circles_without_time(report) | program.flows_without_end(report) {
+    if program.circles_without_time(report) || program.flows_without_end(report) {
         return;
     }
     program.circles_of_silence(report);
@@ -118,14 +121,14 @@ impl<'f> Program<'f> {
     fn circles_without_time(&self, report: &mut Report) -> bool {
         let circles = self.circles(|way| !way.takes_time);
         for circle in &circles {
-            let queues = circle.iter().any(|&node| self.waits_in(node).is_some());
+            let queues = circle.iter().any(|stage| self.waits_in(*stage).is_some());
             let what =
                 if queues { "the overflow goes in a circle" } else { "goes in a circle without waiting" };
             let text = format!(
                 "{what}: {}; end it with \"hangup\", or play something on the way",
                 self.shown(circle)
             );
-            let read = self.read(circle[0]);
+            let read = self.read(circle[0].0);
             report.error(&read.span, &read.key, text);
         }
         !circles.is_empty()
@@ -156,7 +159,7 @@ impl<'f> Program<'f> {
 
     fn circles_of_silence(&self, report: &mut Report) {
         for circle in self.circles(|way| !way.chosen) {
-            let read = self.read(circle[0]);
+            let read = self.read(circle[0].0);
             let text = format!(
                 "a caller who does nothing goes round for ever: {}; let one of them lead to \"hangup\"",
                 self.shown(&circle)
@@ -170,15 +173,16 @@ impl<'f> Program<'f> {
         meets || self.ways[node].iter().any(|way| way.to == END || way.queue.is_some())
     }
 
-    fn waits_in(&self, node: usize) -> Option<QueueId> {
+    /// The queue waited in at a step, or on the way taken from it.
+    fn waits_in(&self, (node, way): Stage) -> Option<QueueId> {
         match self.read(node).step {
             Some(Step::Queue { queue, .. }) => Some(queue),
-            _ => self.ways[node].iter().find_map(|way| way.queue),
+            _ => self.ways[node][way].queue,
         }
     }
 
     /// One circle of each knot of steps joined by `ways`, beginning with its first step in the file.
-    fn circles(&self, ways: impl Fn(&Way) -> bool) -> Vec<Vec<usize>> {
+    fn circles(&self, ways: impl Fn(&Way) -> bool) -> Vec<Vec<Stage>> {
         #[derive(Clone, Copy, PartialEq)]
         enum Seen {
             No,
@@ -186,7 +190,7 @@ impl<'f> Program<'f> {
             Done,
         }
         let mut seen = vec![Seen::No; self.ways.len()];
-        let mut circles: Vec<Vec<usize>> = Vec::new();
+        let mut circles: Vec<Vec<Stage>> = Vec::new();
         for start in 0..self.ways.len() {
             if seen[start] != Seen::No {
                 continue;
@@ -212,7 +216,7 @@ impl<'f> Program<'f> {
                     }
                     Seen::OnPath => {
                         let from = path.iter().position(|(on, _)| *on == way.to).unwrap_or(0);
-                        circles.push(path[from..].iter().map(|(on, _)| *on).collect());
+                        circles.push(path[from..].iter().map(|&(on, tried)| (on, tried - 1)).collect());
                     }
                     Seen::Done => {}
                 }
@@ -220,26 +224,26 @@ impl<'f> Program<'f> {
         }
         let mut told = vec![false; self.ways.len()];
         circles.retain_mut(|circle| {
-            let first = circle.iter().enumerate().min_by_key(|(_, node)| **node).map_or(0, |(at, _)| at);
+            let first = circle.iter().enumerate().min_by_key(|(_, (node, _))| *node).map_or(0, |(at, _)| at);
             circle.rotate_left(first);
-            let new = !circle.iter().any(|&node| told[node]);
-            circle.iter().for_each(|&node| told[node] = true);
+            let new = !circle.iter().any(|&(node, _)| told[node]);
+            circle.iter().for_each(|&(node, _)| told[node] = true);
             new
         });
         circles
     }
 
     /// `flow.a → queue.a → flow.b → flow.a`: each flow once, and the queues on the way.
-    fn shown(&self, circle: &[usize]) -> String {
+    fn shown(&self, circle: &[Stage]) -> String {
         let mut words: Vec<String> = Vec::new();
         let mut last = None;
-        for &node in circle {
-            let flow = self.steps[node].0;
+        for &stage in circle {
+            let flow = self.steps[stage.0].0;
             if last != Some(flow) {
                 words.push(self.flows[flow].1.path.clone());
                 last = Some(flow);
             }
-            words.extend(self.waits_in(node).map(|queue| format!("queue.{}", (self.queue_name)(queue))));
+            words.extend(self.waits_in(stage).map(|queue| format!("queue.{}", (self.queue_name)(queue))));
         }
         words.push(words[0].clone());
         if words.len() > 12 {

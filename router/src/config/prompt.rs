@@ -1,8 +1,10 @@
 //! Prompt files: found, read and checked while the configuration is loaded, so that no caller meets a missing one.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::names::{Interned, PromptId};
 use super::problem::Report;
@@ -18,8 +20,8 @@ pub enum Files {
     Memory(BTreeMap<PathBuf, Vec<u8>>),
 }
 
-/// Prompts are held in memory, coded; nothing longer than about an hour of 16-bit sound at 8 kHz is taken.
-const LARGEST: u64 = 64 << 20;
+/// An hour and a half of CD sound; what is longer was hardly meant as a prompt.
+const LARGEST: u64 = 1 << 30;
 
 impl Files {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
@@ -30,7 +32,7 @@ impl Files {
                     return Err(io::Error::other("it is no file"));
                 }
                 if about.len() > LARGEST {
-                    return Err(io::Error::other("it is larger than 64 MiB"));
+                    return Err(io::Error::other("it is larger than 1 GiB"));
                 }
                 std::fs::read(path)
             }
@@ -40,12 +42,22 @@ impl Files {
 }
 
 /// A prompt or a piece of music, ready to play.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Prompt {
     /// The path as written.
     pub name: String,
     /// The path as opened: a relative one starts at the directory of the configuration.
     pub path: PathBuf,
+    /// The sound.
+    pub sound: Arc<media::Prompt>,
+    /// Of the file's bytes: tells whether a reload brought another sound.
+    digest: u64,
+}
+
+impl PartialEq for Prompt {
+    fn eq(&self, other: &Prompt) -> bool {
+        (&self.name, &self.path, self.digest) == (&other.name, &other.path, other.digest)
+    }
 }
 
 /// Prompts met so far.
@@ -96,17 +108,11 @@ impl<'s> Prompts<'s> {
             }
             _ => format!("{shown} cannot be read: {error}; make it a readable WAV file"),
         })?;
-        check_wav(&bytes)
-            .map_err(|why| format!("{shown} is of no use: {why}; write the path of a WAV file"))?;
+        let sound =
+            media::Prompt::from_wav(&bytes, name).map_err(|why| format!("{shown} is of no use: {why}"))?;
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&bytes);
         let id = PromptId::from(self.names.intern(name));
-        Ok((id, Prompt { name: name.to_owned(), path }))
-    }
-}
-
-fn check_wav(bytes: &[u8]) -> Result<(), &'static str> {
-    if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WAVE") {
-        Ok(())
-    } else {
-        Err("it is no WAV file")
+        Ok((id, Prompt { name: name.to_owned(), path, sound: Arc::new(sound), digest: hasher.finish() }))
     }
 }

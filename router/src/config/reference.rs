@@ -39,7 +39,8 @@ const SECTIONS: [SectionDoc; 19] = [
 const HEAD: &str = "\
 # Every key of the configuration
 
-Made from the doc comments in `router/src/config` by `fernamt reference`; a test fails when this page is stale.
+Made from the doc comments in `router/src/config`; a test fails when this page is stale, and writes it anew with
+`BLESS=1 cargo test -p router --test config_reference`.
 `fernamt check FILE` tells every mistake of a file at once; `fernamt check FILE --at 2026-12-24T15:00` what a call would
 meet then.
 

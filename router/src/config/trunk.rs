@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use media::Codec;
 use sip_core::{PeerId, Sources, Target, Transport};
 
 use super::address::Template;
-use super::media::{Codec, codecs};
+use super::media::codecs;
 use super::names::TrunkId;
 use super::problem::Report;
 use super::raw::{Item, section};
@@ -151,9 +152,9 @@ fn accept_from(id: TrunkId, items: &[Item<'_>], scope: &mut Scope<'_, '_>) -> Ve
                 item.error(scope.report, "stands in the list already; take one out")
             }
             Some(other) => {
-                let other = scope.trunks.name(other.index());
+                let (other, shown) = (scope.trunks.name(other.index()), item.written(scope.report));
                 let text = format!(
-                    "belongs to trunk.{other} already, and a call has one trunk; give each its own addresses"
+                    "{shown} belongs to trunk.{other} already, and a call has one trunk; give each its own addresses"
                 );
                 item.error(scope.report, text);
             }

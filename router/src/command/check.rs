@@ -1,0 +1,225 @@
+//! `fernamt check FILE [--at TIME]`: every problem of a file, or what it would do with a call at a certain time.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+
+use crate::config::{
+    Because, Config, Goto, Hours, HoursId, Names, Number, Opening, PromptId, Step, Wall, load,
+};
+
+/// What the command prints and how it ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// For standard output; ends with a newline.
+    pub text: String,
+    /// 0: the file can be used, perhaps with warnings. 2: it cannot, or the time was no time.
+    pub code: u8,
+}
+
+/// A moment, as given with `--at`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// One instant, given with `Z` or an offset.
+    Instant(Timestamp),
+    /// What the clock on the wall shows, in the zone of whichever hours are asked.
+    Wall(DateTime),
+}
+
+/// Steps told of one number at most: enough to see where a call goes.
+const MOST_STEPS: usize = 24;
+
+/// Checks the file at `path`; with `at`, tells for every number what a call would meet at that time.
+pub fn check(path: &Path, at: Option<&str>) -> Outcome {
+    let moment = match at.map(moment).transpose() {
+        Ok(moment) => moment,
+        Err(text) => return Outcome { text: format!("{text}\n"), code: 2 },
+    };
+    match load(path, &mut Names::new()) {
+        Ok(config) => Outcome { text: report(&path.display().to_string(), &config, moment), code: 0 },
+        Err(problems) => {
+            let (errors, warnings) = (problems.errors().count(), problems.warnings().count());
+            let sum = [count(errors, "error"), count(warnings, "warning")];
+            let sum = if warnings == 0 { sum[0].clone() } else { sum.join(", ") };
+            Outcome { text: format!("{problems}{}: {sum}\n", path.display()), code: 2 }
+        }
+    }
+}
+
+/// Reads `2026-12-24T15:00` or, for one instant, `2026-12-24T15:00+01:00` or `2026-12-24T14:00Z`.
+///
+/// # Errors
+/// A sentence with the text and the cure.
+pub fn moment(text: &str) -> Result<Moment, String> {
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Ok(Moment::Instant(instant));
+    }
+    let has_time = text.contains(['T', 't', ' ']);
+    text.parse::<DateTime>().ok().filter(|_| has_time).map(Moment::Wall).ok_or_else(|| {
+        format!("--at: {text:?} is no time; write it such as 2026-12-24T15:00 or 2026-12-24T15:00+01:00")
+    })
+}
+
+/// What `check` says of a file that can be used.
+pub fn report(file: &str, config: &Config, moment: Option<Moment>) -> String {
+    let mut text = config.warnings.to_string();
+    text.push_str(&format!(
+        "{file}: {}\n",
+        if config.warnings.is_empty() { "no mistakes" } else { "can be used" }
+    ));
+    let parts = [
+        count(config.trunks().count(), "trunk"),
+        count(config.numbers().len(), "number"),
+        count(config.flows().count(), "flow"),
+        count(config.queues().count(), "queue"),
+        count(config.agents().count(), "agent"),
+        count(config.prompts().count(), "prompt"),
+    ];
+    text.push_str(&format!(
+        "{}; {} at once\n",
+        parts.join(", "),
+        count(config.limits.max_calls as usize, "call")
+    ));
+    if let Some(moment) = moment {
+        for number in config.numbers() {
+            text.push('\n');
+            text.push_str(&Story::of(config, number, moment));
+        }
+    }
+    text
+}
+
+/// What one call to one number would meet, line by line.
+struct Story<'c> {
+    config: &'c Config,
+    moment: Moment,
+    lines: Vec<String>,
+}
+
+impl Story<'_> {
+    fn of(config: &Config, number: &Number, moment: Moment) -> String {
+        let trunk = config.trunk(number.trunk).map_or("?", |trunk| &trunk.name);
+        let flow = config.goto_in_words(Goto::Flow(number.flow));
+        let mut story =
+            Story { config, moment, lines: vec![format!("{} on trunk.{trunk}: {flow}", number.pattern)] };
+        let closed = number.hours.filter(|hours| !story.is_open(*hours));
+        match closed.and_then(|id| config.hours(id)) {
+            Some(hours) => story.closed(hours.closed_prompt, hours.closed, &[]),
+            None => story.enter(Goto::Flow(number.flow), &[]),
+        }
+        story
+            .lines
+            .iter()
+            .enumerate()
+            .map(|(at, line)| if at == 0 { format!("{line}\n") } else { format!("    {line}\n") })
+            .collect()
+    }
+
+    /// Goes on at `goto`; `rest` are the steps behind the one that sent us.
+    fn enter(&mut self, goto: Goto, rest: &[Step]) {
+        match goto {
+            Goto::Hangup => self.lines.push("hang up".to_owned()),
+            Goto::Next => self.follow(rest),
+            Goto::Queue(queue) => {
+                let first = Step::Queue { queue, early: false };
+                let steps: Vec<Step> = std::iter::once(first).chain(rest.iter().cloned()).collect();
+                self.follow(&steps);
+            }
+            Goto::Flow(id) => {
+                let Some(flow) = self.config.flow(id) else { return };
+                if self.lines.len() > 1 {
+                    self.lines.push(format!("flow.{}:", flow.name));
+                }
+                self.follow(&flow.steps);
+            }
+        }
+    }
+
+    /// Tells steps up to where the caller or somebody else decides.
+    fn follow(&mut self, steps: &[Step]) {
+        let Some((step, rest)) = steps.split_first() else {
+            self.lines.push("hang up (the flow ends)".to_owned());
+            return;
+        };
+        if self.lines.len() >= MOST_STEPS {
+            self.lines.push("…".to_owned());
+            return;
+        }
+        match step {
+            Step::Hours { hours, closed_prompt, closed } => {
+                if self.is_open(*hours) {
+                    self.follow(rest);
+                } else {
+                    self.closed(*closed_prompt, *closed, rest);
+                }
+            }
+            Step::Goto(goto) => self.enter(*goto, rest),
+            Step::Queue { queue, .. } => {
+                let hours = self.config.queue(*queue).and_then(|queue| queue.hours);
+                self.lines.push(self.config.step_in_words(step));
+                if hours.is_some_and(|hours| !self.is_open(hours)) {
+                    self.follow(rest);
+                }
+            }
+            Step::Menu { .. } | Step::Dial { .. } | Step::Reject { .. } | Step::Hangup => {
+                self.lines.push(self.config.step_in_words(step));
+            }
+            Step::Answer | Step::Play { .. } => {
+                self.lines.push(self.config.step_in_words(step));
+                self.follow(rest);
+            }
+        }
+    }
+
+    fn closed(&mut self, prompt: Option<PromptId>, goto: Goto, rest: &[Step]) {
+        if let Some(prompt) = prompt {
+            self.lines.push(self.config.step_in_words(&Step::Play { prompt, early: false }));
+        }
+        self.enter(goto, rest);
+    }
+
+    /// Asks the hours, and writes down the answer.
+    fn is_open(&mut self, id: HoursId) -> bool {
+        let Some(hours) = self.config.hours(id) else { return true };
+        let (now, note) = match self.moment {
+            Moment::Instant(instant) => (instant, ""),
+            Moment::Wall(wall) => match hours.wall_clock(wall) {
+                Some((now, Wall::Once)) => (now, ""),
+                Some((now, Wall::Never)) => {
+                    (now, " (the clock never shows that time; this is the jump over it)")
+                }
+                Some((now, Wall::Twice)) => (now, " (the clock shows that time twice; this is the first)"),
+                None => return true,
+            },
+        };
+        let opening = hours.at(now);
+        self.lines.push(format!("{}{note}", in_words(hours, now, opening)));
+        opening.is_open()
+    }
+}
+
+/// `hours.desk at 2026-12-24T15:00 Europe/Berlin: closed (special day) until 2026-12-28T09:00`.
+fn in_words(hours: &Hours, now: Timestamp, opening: Opening) -> String {
+    let clock = |at: Timestamp| at.to_zoned(hours.zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string();
+    let until = |at: Option<Timestamp>| {
+        at.map_or_else(|| " for a year and more".to_owned(), |at| format!(" until {}", clock(at)))
+    };
+    let state = match opening {
+        Opening::Open { until: at } => format!("open{}", until(at)),
+        Opening::Closed { until: at, because } => {
+            let why = match because {
+                Because::Weekday => "",
+                Because::Holiday => " (holiday)",
+                Because::SpecialDay => " (special day)",
+            };
+            format!("closed{why}{}", until(at))
+        }
+    };
+    let zone = hours.zone.iana_name().unwrap_or("UTC");
+    format!("hours.{} at {} {zone}: {state}", hours.name, clock(now))
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}

@@ -1,0 +1,75 @@
+//! The file as it was written, key by key: for the difference of two configurations, and for problems found later.
+
+use std::collections::BTreeMap;
+
+use toml::de::{DeTable, DeValue};
+
+use super::problem::{Place, Problem, Report, Severity};
+use super::raw::{Value, join};
+
+/// Every key of one file.
+#[derive(Debug, Clone)]
+pub(super) struct Written {
+    file: String,
+    /// Keys in full with their values as written. A `[[number]]` is keyed by what it matches, so that one more of
+    /// them does not change all the others.
+    pub(super) values: BTreeMap<String, String>,
+    /// Where values stand, entries of lists included.
+    places: BTreeMap<String, Place>,
+}
+
+impl Written {
+    pub(super) fn of(root: &DeTable<'_>, report: &Report) -> Written {
+        let mut written =
+            Written { file: report.source.file.clone(), values: BTreeMap::new(), places: BTreeMap::new() };
+        // A list, not recursion: how deep tables nest is the file's choice.
+        let mut open: Vec<(String, &Value<'_>)> = Vec::new();
+        for (key, value) in root.iter() {
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                ("number", DeValue::Array(sections)) => {
+                    open.extend(sections.iter().map(|value| (number_key(value, report), value)));
+                }
+                (name, _) => open.push((name.to_owned(), value)),
+            }
+        }
+        while let Some((path, value)) = open.pop() {
+            written.places.insert(path.clone(), report.source.place(value.span().start));
+            match value.get_ref() {
+                DeValue::Table(table) => {
+                    open.extend(table.iter().map(|(key, value)| (join(&path, key.get_ref()), value)));
+                    continue;
+                }
+                DeValue::Array(items) => {
+                    for (at, item) in items.iter().enumerate() {
+                        let place = report.source.place(item.span().start);
+                        written.places.insert(format!("{path}[{}]", at + 1), place);
+                    }
+                }
+                _ => {}
+            }
+            written.values.insert(path, report.source.whole(&value.span()));
+        }
+        written
+    }
+
+    /// A problem at `key`, at the list it is an entry of, or at the top of the file.
+    pub(super) fn problem(&self, key: &str, text: String) -> Problem {
+        let list = key.rsplit_once('[').map_or(key, |(list, _)| list);
+        let place = self.places.get(key).or_else(|| self.places.get(list)).copied();
+        Problem {
+            file: self.file.clone(),
+            place: place.unwrap_or(Place { line: 1, column: 1 }),
+            key: key.to_owned(),
+            text,
+            severity: Severity::Error,
+        }
+    }
+}
+
+fn number_key(value: &Value<'_>, report: &Report) -> String {
+    let part = |key| value.get_ref().get(key).map(|value: &Value<'_>| report.source.whole(&value.span()));
+    match (part("match"), part("trunk")) {
+        (Some(pattern), Some(trunk)) => format!("number {pattern} on {trunk}"),
+        (pattern, _) => format!("number {}", pattern.unwrap_or_default()),
+    }
+}
