@@ -99,8 +99,12 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run { file } => driver::run::run(&file),
         Command::Check { file, at } => check(&file, at.as_deref()),
-        Command::Calls { file, last, json } => told(&file, |config, out| command::calls::calls(&config.node.data_dir, last, json, out)),
-        Command::Status { file, json } => asked(&file, |admin, out| command::status::status(admin, json, out)),
+        Command::Calls { file, last, json } => {
+            told(&file, |config, out| command::calls::calls(&config.node.data_dir, last, json, out))
+        }
+        Command::Status { file, json } => {
+            asked(&file, |admin, out| command::status::status(admin, json, out))
+        }
         Command::Agent { name, state, file, reason } => {
             asked(&file, |admin, out| command::agent::agent(admin, &name, state.order(), &reason, out))
         }
@@ -131,7 +135,9 @@ fn told(file: &Path, command: impl FnOnce(&Config, &mut dyn Write) -> Result<(),
     };
     match command(&config, &mut std::io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(CommandError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(CommandError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("{error}");
             ExitCode::from(FAILED)
@@ -140,7 +146,10 @@ fn told(file: &Path, command: impl FnOnce(&Config, &mut dyn Write) -> Result<(),
 }
 
 /// Runs a command that asks the running router.
-fn asked(file: &Path, command: impl FnOnce(SocketAddr, &mut dyn Write) -> Result<(), CommandError>) -> ExitCode {
+fn asked(
+    file: &Path,
+    command: impl FnOnce(SocketAddr, &mut dyn Write) -> Result<(), CommandError>,
+) -> ExitCode {
     told(file, |config, out| match config.listen.admin {
         Some(admin) => command(admin, out),
         None => Err(CommandError::Refused { reason: format!("{}: listen.admin is not set", file.display()) }),

@@ -78,7 +78,9 @@ pub fn sums(facts: &[Fact]) -> Vec<String> {
     }
     for (queue, [entered, answered, abandoned, otherwise]) in queues {
         if entered != answered + abandoned + otherwise {
-            broken.push(format!("queue {queue}: {entered} entered, {answered} + {abandoned} + {otherwise} left"));
+            broken.push(format!(
+                "queue {queue}: {entered} entered, {answered} + {abandoned} + {otherwise} left"
+            ));
         }
     }
     broken

@@ -130,8 +130,4 @@ impl Net {
         }
         self.under_way.pop().map(|Reverse((_, _, Bagged(datagram)))| datagram)
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.under_way.is_empty()
-    }
 }

@@ -8,7 +8,10 @@ use std::{
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
-use media::{Codec, sdp::{Negotiation, Policy, Stream}};
+use media::{
+    Codec,
+    sdp::{Negotiation, Policy, Stream},
+};
 use sip_core::{
     Body, Endpoint, Event, HangUp, Input, Invite, LegKey, Listener, Output, PeerId, Reply, Settings, Sources,
     StatusCode, Target, Transport,
@@ -122,7 +125,13 @@ struct Event4733 {
 const EVENT_PACKETS: u8 = 8;
 
 impl Phone {
-    pub(crate) fn new(name: &str, address: SocketAddr, router: SocketAddr, voice: u8, seed: [u8; 32]) -> Phone {
+    pub(crate) fn new(
+        name: &str,
+        address: SocketAddr,
+        router: SocketAddr,
+        voice: u8,
+        seed: [u8; 32],
+    ) -> Phone {
         let listener = Listener::new(Transport::Udp, address);
         let mut sip = Endpoint::new(Settings { owner: 1, ..Settings::new(seed, vec![listener]) });
         let mut sources = Sources::new();
@@ -246,17 +255,20 @@ impl Phone {
         let body = offer.then(|| sdp(sound.negotiation.offer()));
         self.sound = Some(sound);
         self.state = PhoneState::Calling;
-        let leg = self.sip.invite(now, Invite {
-            targets: vec![Target::at(Transport::Udp, self.router)],
-            uri: format!("sip:{called}@{}", self.router).into(),
-            from: format!("<sip:{}@{}>", self.name, self.address).into(),
-            to: format!("<sip:{called}@{}>", self.router).into(),
-            headers: Vec::new(),
-            body,
-            udp_only: true,
-            max_forwards: 70,
-            first_response_timeout: Duration::from_secs(32),
-        });
+        let leg = self.sip.invite(
+            now,
+            Invite {
+                targets: vec![Target::at(Transport::Udp, self.router)],
+                uri: format!("sip:{called}@{}", self.router).into(),
+                from: format!("<sip:{}@{}>", self.name, self.address).into(),
+                to: format!("<sip:{called}@{}>", self.router).into(),
+                headers: Vec::new(),
+                body,
+                udp_only: true,
+                max_forwards: 70,
+                first_response_timeout: Duration::from_secs(32),
+            },
+        );
         self.legs.extend(leg);
         self.count();
     }
@@ -421,7 +433,8 @@ impl Phone {
         let Some(sound) = &mut self.sound else { return };
         sound.next_at = Some(now + self.rtp_gap);
         let Some(stream) = sound.stream.clone() else { return };
-        let sends = matches!(stream.direction, media::sdp::Direction::SendRecv | media::sdp::Direction::SendOnly);
+        let sends =
+            matches!(stream.direction, media::sdp::Direction::SendRecv | media::sdp::Direction::SendOnly);
         let (Some(remote), true, false) = (stream.remote, sends, self.muted) else { return };
         let bytes = sound.packet(&stream, self.voice);
         self.out.push_back(Datagram { from: sound.local, to: remote, bytes });

@@ -75,7 +75,8 @@ impl World {
         let now = Instant::now();
         let mut names = Names::default();
         let config = Arc::new(read_config(config, &mut names));
-        let scheduler = Arc::new(Scheduler::new(Capacity { callers: config.limits.max_calls, agents: 64, queues: 64 }));
+        let scheduler =
+            Arc::new(Scheduler::new(Capacity { callers: config.limits.max_calls, agents: 64, queues: 64 }));
         let settings = Settings::new(random.random(), config.listen.sip.clone());
         let clock = Clock::new(now, MORNING);
         let parts = Parts {
@@ -230,7 +231,11 @@ impl World {
 
     /// The operator or the agent changes an agent's state.
     pub fn agent_wish(&mut self, agent: &str, wish: Wish) {
-        let (id, _) = self.config.agents().find(|(_, known)| known.name == agent).expect("an agent of the configuration");
+        let (id, _) = self
+            .config
+            .agents()
+            .find(|(_, known)| known.name == agent)
+            .expect("an agent of the configuration");
         self.tell(Input::Agent { agent: id, wish, reason: "story".to_owned() });
     }
 
@@ -304,13 +309,21 @@ impl World {
 
     /// An agent's state.
     pub fn agent_state(&self, agent: &str) -> AgentState {
-        let (id, _) = self.config.agents().find(|(_, known)| known.name == agent).expect("an agent of the configuration");
+        let (id, _) = self
+            .config
+            .agents()
+            .find(|(_, known)| known.name == agent)
+            .expect("an agent of the configuration");
         self.shard.agents().get(id).expect("a known agent").state
     }
 
     /// Callers who wait in a queue.
     pub fn waiting(&self, queue: &str) -> u32 {
-        let (id, _) = self.config.queues().find(|(_, known)| known.name == queue).expect("a queue of the configuration");
+        let (id, _) = self
+            .config
+            .queues()
+            .find(|(_, known)| known.name == queue)
+            .expect("a queue of the configuration");
         self.shard.waiting(id)
     }
 
@@ -398,7 +411,8 @@ impl World {
             self.note(&datagram);
         }
         if datagram.to == self.router {
-            let flow = Flow { transport: Transport::Udp, local: self.router, remote: datagram.from, connection: 0 };
+            let flow =
+                Flow { transport: Transport::Udp, local: self.router, remote: datagram.from, connection: 0 };
             return self.tell(Input::Sip(sip_core::Input::Received { flow, bytes: datagram.bytes }));
         }
         if datagram.to.ip() == self.media {
@@ -521,7 +535,12 @@ impl World {
     fn note(&mut self, datagram: &Datagram) {
         const KEPT: usize = 200;
         let at = self.elapsed().as_secs_f64();
-        self.ladder.push_back(format!("{at:10.3} {} -> {}  {}", datagram.from, datagram.to, datagram.start_line()));
+        self.ladder.push_back(format!(
+            "{at:10.3} {} -> {}  {}",
+            datagram.from,
+            datagram.to,
+            datagram.start_line()
+        ));
         if self.ladder.len() > KEPT {
             self.ladder.pop_front();
         }
@@ -530,7 +549,8 @@ impl World {
 
 fn read_config(text: &str, names: &mut Names) -> Config {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    config::parse(text, "story.toml", folder, names, &Surroundings::default()).unwrap_or_else(|problems| panic!("{problems}"))
+    config::parse(text, "story.toml", folder, names, &Surroundings::default())
+        .unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 /// Every prompt is one byte, over and over: what a telephone hears tells which it was.
@@ -538,7 +558,8 @@ fn prompts(config: &Config) -> Prompts {
     let files: BTreeMap<_, _> = config
         .prompts()
         .map(|(id, prompt)| {
-            let name = prompt.path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            let name =
+                prompt.path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
             (id, Arc::new(Prompt::from_samples(&vec![level(&name); 8_000 * 2], &name)))
         })
         .collect();

@@ -54,7 +54,9 @@ fn two_telephones_talk_through_us_and_the_caller_hangs_up() {
     assert_eq!(world.state(callee), PhoneState::Ended);
     world.run_until_silent().assert_nothing_left();
     assert_eq!(ended(&world), (Cause::CallerHungUp, Fault::None, None));
-    assert!(world.happened().any(|what| matches!(what, What::TwoWaySound { after_ms, .. } if *after_ms < 100)));
+    assert!(
+        world.happened().any(|what| matches!(what, What::TwoWaySound { after_ms, .. } if *after_ms < 100))
+    );
     assert!(world.elapsed() < Duration::from_secs(120), "{:?}", world.elapsed());
 }
 

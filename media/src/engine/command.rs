@@ -193,3 +193,18 @@ pub enum Output<'a> {
     /// Nothing left; call [`Engine::handle_timeout`](super::Engine::handle_timeout) then, and why.
     Timeout(Option<(Instant, &'static str)>),
 }
+
+impl Event {
+    /// The leg it happened on; the first of two.
+    pub fn leg(&self) -> MediaLegKey {
+        match self {
+            Event::Played { leg, .. }
+            | Event::Digit { leg, .. }
+            | Event::Heard { leg, .. }
+            | Event::TwoWay { a: leg, .. }
+            | Event::Silent { leg, .. }
+            | Event::RtcpWanted { leg, .. }
+            | Event::Closed { leg, .. } => *leg,
+        }
+    }
+}

@@ -38,7 +38,14 @@ const CARRIED: &[&str] = &[
 
 impl Call {
     /// Admits an INVITE. The call must be told [`begin`](Self::begin) next.
-    pub fn arrive(key: CallKey, sip: LegKey, trunk: TrunkId, invite: &Message, source: &str, board: &mut Switchboard) -> Call {
+    pub fn arrive(
+        key: CallKey,
+        sip: LegKey,
+        trunk: TrunkId,
+        invite: &Message,
+        source: &str,
+        board: &mut Switchboard,
+    ) -> Call {
         let parties = Parties::of(invite);
         let sip_call_id = text(invite.call_id().ok().as_deref().unwrap_or_default());
         let span = info_span!("call", key = %format_args!("{:x}", key.0), call_id = %sip_call_id, queue = Empty, agent = Empty);
@@ -75,7 +82,13 @@ impl Call {
     }
 
     /// The record of a call that was refused for want of a slot.
-    pub fn note_refused(sip: LegKey, trunk: TrunkId, invite: &Message, source: &str, board: &mut Switchboard) {
+    pub fn note_refused(
+        sip: LegKey,
+        trunk: TrunkId,
+        invite: &Message,
+        source: &str,
+        board: &mut Switchboard,
+    ) {
         let parties = Parties::of(invite);
         // The dialog's key is as unique as a call's: no call has it, for keys of calls are handed out here only.
         let id = CallId { run: board.run, key: !sip.0 };
@@ -113,7 +126,9 @@ impl Call {
         let caller = self.caller();
         caller.open_sound(key, policy, board).map_err(Why::no_sound)?;
         match offer {
-            Some(offer) => caller.answer(&offer, board).map(drop).map_err(|error| Why::no_sound(NoSound::Refused(error))),
+            Some(offer) => {
+                caller.answer(&offer, board).map(drop).map_err(|error| Why::no_sound(NoSound::Refused(error)))
+            }
             None => Ok(()),
         }
     }
@@ -168,7 +183,12 @@ impl Call {
     }
 
     /// Responds to the caller's INVITE.
-    pub(super) fn respond(&mut self, status: StatusCode, description: Option<Bytes>, board: &mut Switchboard) {
+    pub(super) fn respond(
+        &mut self,
+        status: StatusCode,
+        description: Option<Bytes>,
+        board: &mut Switchboard,
+    ) {
         if let Some(sip) = self.caller_sip() {
             board.sip.respond(board.now, sip, Reply { body: description.map(sdp), ..Reply::new(status) });
         }

@@ -10,9 +10,9 @@ use tracing::info;
 
 use super::{
     Call, Stage, Why,
+    arrive::name_in_span,
     dial::{Failure, Purpose, Ring},
     flow::Outcome,
-    arrive::name_in_span,
 };
 use crate::{
     clock::millis_between,
@@ -31,6 +31,14 @@ pub(super) struct Place {
     pub(super) entered: Micros,
     /// When `max_wait` is over.
     pub(super) until: Instant,
+}
+
+#[cfg(test)]
+impl Place {
+    #[allow(clippy::disallowed_methods, reason = "any instant will do")]
+    pub(super) fn for_tests() -> Place {
+        Place { queue: QueueId::from(0), key: 0, entered: 0, until: Instant::now() }
+    }
 }
 
 impl Call {
@@ -71,7 +79,8 @@ impl Call {
     }
 
     fn start_music(&mut self, queue: QueueId, board: &mut Switchboard) {
-        let music = board.config.queue(queue).and_then(|queue| queue.music).and_then(|id| board.prompts.get(id));
+        let music =
+            board.config.queue(queue).and_then(|queue| queue.music).and_then(|id| board.prompts.get(id));
         if let (Some(music), Some(leg)) = (music, self.caller().media_key()) {
             self.plays += 1;
             board.media(play::music(leg, self.plays, music));
@@ -94,7 +103,14 @@ impl Call {
     }
 
     /// Nobody took the assignment: the agent rests, the caller waits again with his old key.
-    pub(super) fn assignment_failed(&mut self, place: Place, agent: AgentId, rang_since: Micros, why: Unanswered, board: &mut Switchboard) {
+    pub(super) fn assignment_failed(
+        &mut self,
+        place: Place,
+        agent: AgentId,
+        rang_since: Micros,
+        why: Unanswered,
+        board: &mut Switchboard,
+    ) {
         self.note_unanswered(agent, rang_since, why, board);
         let settings = board.config.queue(place.queue).cloned();
         let rest = settings.as_ref().map(|queue| rest_after(why, queue)).unwrap_or_default();
@@ -106,7 +122,13 @@ impl Call {
         }
     }
 
-    pub(super) fn note_unanswered(&self, agent: AgentId, rang_since: Micros, why: Unanswered, board: &mut Switchboard) {
+    pub(super) fn note_unanswered(
+        &self,
+        agent: AgentId,
+        rang_since: Micros,
+        why: Unanswered,
+        board: &mut Switchboard,
+    ) {
         let rang_ms = millis_between(rang_since, board.at);
         self.fact(What::Unanswered { agent: board.agent_name(agent), why, rang_ms }, board);
     }

@@ -33,7 +33,9 @@ pub(super) struct Dial {
 impl Dial {
     /// What a dial step says; `None` for any other step.
     pub(super) fn of(step: Step) -> Option<Dial> {
-        let Step::Dial { address, ring_timeout, on_busy, on_no_answer, on_failure } = step else { return None };
+        let Step::Dial { address, ring_timeout, on_busy, on_no_answer, on_failure } = step else {
+            return None;
+        };
         Some(Dial { address, ring_timeout, on_busy, on_no_answer, on_failure })
     }
 }
@@ -79,7 +81,8 @@ impl Failure {
             Some(response) => text(response.reason_phrase()),
             None => found(cause).to_owned(),
         };
-        let reason = response.and_then(|response| response.value(Header::Reason)).map(|v| Bytes::copy_from_slice(&v));
+        let reason =
+            response.and_then(|response| response.value(Header::Reason)).map(|v| Bytes::copy_from_slice(&v));
         let q850 = reason.as_deref().and_then(q850_cause);
         Failure { status, phrase, q850, reason, remote: matches!(cause, FailCause::Response), rang: false }
     }
@@ -154,7 +157,8 @@ impl Ring {
         let settings = board.config.agent(agent);
         let addresses = settings.map(|agent| agent.call.clone()).unwrap_or_default();
         let order = settings.map_or(RingOrder::All, |agent| agent.ring);
-        let timeout = board.config.queue(place.queue).map_or(Duration::from_secs(20), |queue| queue.ring_timeout);
+        let timeout =
+            board.config.queue(place.queue).map_or(Duration::from_secs(20), |queue| queue.ring_timeout);
         Ring::new(Purpose::Assignment { place, agent }, addresses, order, timeout, board.at)
     }
 
@@ -163,7 +167,13 @@ impl Ring {
         Ring::new(Purpose::Step(Box::new(dial)), vec![address], RingOrder::All, timeout, at)
     }
 
-    fn new(purpose: Purpose, mut untried: Vec<Address>, order: RingOrder, timeout: Duration, since: Micros) -> Ring {
+    fn new(
+        purpose: Purpose,
+        mut untried: Vec<Address>,
+        order: RingOrder,
+        timeout: Duration,
+        since: Micros,
+    ) -> Ring {
         untried.reverse();
         Ring { purpose, since, until: None, timeout, untried, order, worst: None, plays_ringback: false }
     }
@@ -234,7 +244,12 @@ impl Call {
     }
 
     /// Calls one address: port, offer, INVITE.
-    fn call_out(&mut self, address: &Address, agent: Option<AgentId>, board: &mut Switchboard) -> Result<(), Failure> {
+    fn call_out(
+        &mut self,
+        address: &Address,
+        agent: Option<AgentId>,
+        board: &mut Switchboard,
+    ) -> Result<(), Failure> {
         let way = Way::to(address, self, board)?;
         let number = LegNumber::try_from(self.legs.len()).unwrap_or(LegNumber::MAX);
         let mut leg = Leg::new(number, None);
@@ -272,9 +287,15 @@ impl Call {
     }
 
     /// Our offer for a leg: what the caller speaks first, so that nothing needs to be converted.
-    fn offer_for(&mut self, leg: &mut Leg, trunk: Option<TrunkId>, board: &mut Switchboard) -> Result<Bytes, Failure> {
+    fn offer_for(
+        &mut self,
+        leg: &mut Leg,
+        trunk: Option<TrunkId>,
+        board: &mut Switchboard,
+    ) -> Result<Bytes, Failure> {
         let mut policy = trunk.map_or_else(|| board.default_policy(), |trunk| board.policy(trunk));
-        if let Some(codec) = self.caller().sound.as_ref().and_then(|sound| sound.negotiation.stream()).map(|s| s.codec)
+        if let Some(codec) =
+            self.caller().sound.as_ref().and_then(|sound| sound.negotiation.stream()).map(|s| s.codec)
             && let Some(at) = policy.codecs.iter().position(|known| *known == codec)
         {
             policy.codecs[..=at].rotate_right(1);
@@ -334,13 +355,20 @@ impl Call {
 
     /// 183 with a description: the caller hears what the far end plays. The answer proper comes with the 200, so a
     /// copy of the negotiation takes this one (RFC 3264 §4: one offer, one answer; each fork has its own).
-    fn early_sound_of(&mut self, number: LegNumber, status: StatusCode, answer: &[u8], board: &mut Switchboard) {
+    fn early_sound_of(
+        &mut self,
+        number: LegNumber,
+        status: StatusCode,
+        answer: &[u8],
+        board: &mut Switchboard,
+    ) {
         let Some(leg) = self.leg_mut(number) else { return };
         let Some(sound) = &leg.sound else { return };
         let Ok(stream) = sound.negotiation.clone().accept(answer) else { return };
         let key = sound.key;
         leg.connect(stream, board);
-        let description = self.caller().sound.as_ref().and_then(|sound| sound.negotiation.last_description().cloned());
+        let description =
+            self.caller().sound.as_ref().and_then(|sound| sound.negotiation.last_description().cloned());
         if self.answered == Answered::No && description.is_some() {
             self.respond(status, description, board);
             self.answered = Answered::Early;
@@ -373,13 +401,19 @@ impl Call {
         }
     }
 
-    fn take_answer(&mut self, number: LegNumber, answer: &[u8], board: &mut Switchboard) -> Result<(), Failure> {
+    fn take_answer(
+        &mut self,
+        number: LegNumber,
+        answer: &[u8],
+        board: &mut Switchboard,
+    ) -> Result<(), Failure> {
         let Some(leg) = self.leg_mut(number) else { return Ok(()) };
         let early = leg.sound.as_ref().is_some_and(|sound| sound.connected);
         if answer.is_empty() && early {
             return Ok(()); // the description came with the 183, and generous we are
         }
-        leg.accept(answer, board).map_err(|error| Failure::ours(StatusCode::NOT_ACCEPTABLE_HERE, &error.to_string()))
+        leg.accept(answer, board)
+            .map_err(|error| Failure::ours(StatusCode::NOT_ACCEPTABLE_HERE, &error.to_string()))
     }
 
     fn connect_parties(&mut self, number: LegNumber, ring: Ring, board: &mut Switchboard) {
@@ -393,7 +427,8 @@ impl Call {
         }
         let name = agent.map(|agent| board.agent_name(agent));
         self.fact(What::Bridged { leg: number, agent: name }, board);
-        self.stage = Stage::Talking(Talk::new(number, agent, ring.place().map(|place| place.queue), board.now));
+        self.stage =
+            Stage::Talking(Talk::new(number, agent, ring.place().map(|place| place.queue), board.now));
     }
 
     /// The other addresses stop ringing and show no missed call (RFC 3326 §3.2).
@@ -402,9 +437,14 @@ impl Call {
             Bytes::from_static(b"Reason"),
             Bytes::from_static(b"SIP;cause=200;text=\"Call completed elsewhere\""),
         );
-        let losers: Vec<LegNumber> = self.ringing_legs().map(|leg| leg.number).filter(|leg| *leg != winner).collect();
+        let losers: Vec<LegNumber> =
+            self.ringing_legs().map(|leg| leg.number).filter(|leg| *leg != winner).collect();
         for loser in losers {
-            self.hang_up_with(loser, HangUp { headers: vec![elsewhere.clone()], ..HangUp::new(StatusCode::REQUEST_TERMINATED) }, board);
+            self.hang_up_with(
+                loser,
+                HangUp { headers: vec![elsewhere.clone()], ..HangUp::new(StatusCode::REQUEST_TERMINATED) },
+                board,
+            );
         }
     }
 
@@ -436,7 +476,8 @@ impl Call {
         let ringing: Vec<LegNumber> = self.ringing_legs().map(|leg| leg.number).collect();
         for number in ringing {
             let rang = self.leg(number).is_some_and(|leg| leg.rang);
-            let failure = Failure::ours(StatusCode::TEMPORARILY_UNAVAILABLE, "no answer in time").after_ringing(rang);
+            let failure =
+                Failure::ours(StatusCode::TEMPORARILY_UNAVAILABLE, "no answer in time").after_ringing(rang);
             self.note_failed(number, &failure, board);
             self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
             if let Stage::Ringing(ring) = &mut self.stage {
@@ -540,13 +581,9 @@ mod tests {
 
     #[test]
     fn of_two_failed_addresses_the_busy_one_decides() {
-        let mut ring = Ring::new(
-            Purpose::Step(Box::default()),
-            Vec::new(),
-            RingOrder::All,
-            Duration::from_secs(1),
-            0,
-        );
+        let (place, agent) = (Place::for_tests(), AgentId::from(0));
+        let purpose = Purpose::Assignment { place, agent };
+        let mut ring = Ring::new(purpose, Vec::new(), RingOrder::All, Duration::from_secs(1), 0);
         ring.note(Failure::ours(StatusCode::BUSY_HERE, "busy"));
         ring.note(Failure::ours(StatusCode::SERVICE_UNAVAILABLE, "dead"));
         assert!(ring.worst.unwrap().is_busy());

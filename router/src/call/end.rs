@@ -146,7 +146,9 @@ impl Why {
             failure if failure.is_busy() => (Cause::Busy, Fault::None),
             failure if failure.is_decline() => (Cause::Declined, Fault::None),
             failure if failure.is_no_answer() => (Cause::NoAnswer, Fault::None),
-            failure if !failure.remote && failure.phrase.starts_with("no ") => (Cause::Unreachable, Fault::Router),
+            failure if !failure.remote && failure.phrase.starts_with("no ") => {
+                (Cause::Unreachable, Fault::Router)
+            }
             _ => (Cause::Unreachable, Fault::CalledSide),
         };
         let mut why = Why::new(cause, fault, failure.status_for_caller());

@@ -130,7 +130,9 @@ impl Call {
         match step {
             Step::Answer => self.before_sound(false, board).unwrap_or(Outcome::Next),
             Step::Play { prompt, early } => self.play_step(prompt, early, board),
-            step @ Step::Menu { .. } => Menu::of(step).map_or(Outcome::Next, |menu| self.menu_step(menu, board)),
+            step @ Step::Menu { .. } => {
+                Menu::of(step).map_or(Outcome::Next, |menu| self.menu_step(menu, board))
+            }
             Step::Queue { queue, early } => match self.before_sound(early, board) {
                 Some(outcome) => outcome,
                 None => self.enter_queue(queue, board),

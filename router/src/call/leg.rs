@@ -90,7 +90,11 @@ impl Leg {
     }
 
     /// Their offer: our answer, connected.
-    pub(super) fn answer(&mut self, offer: &[u8], board: &mut Switchboard) -> Result<Bytes, NegotiationError> {
+    pub(super) fn answer(
+        &mut self,
+        offer: &[u8],
+        board: &mut Switchboard,
+    ) -> Result<Bytes, NegotiationError> {
         let Some(sound) = &mut self.sound else { return Ok(Bytes::new()) };
         let (answer, stream) = sound.negotiation.answer(offer)?;
         self.connect(stream, board);

@@ -31,7 +31,16 @@ impl Menu {
     /// The visit that a menu step begins; `None` for any other step.
     pub(super) fn of(step: Step) -> Option<Menu> {
         let Step::Menu { prompt, timeout, tries, keys, otherwise, early } = step else { return None };
-        Some(Menu { prompt, timeout, keys, otherwise, early, tries_left: tries.max(1), play: None, until: None })
+        Some(Menu {
+            prompt,
+            timeout,
+            keys,
+            otherwise,
+            early,
+            tries_left: tries.max(1),
+            play: None,
+            until: None,
+        })
     }
 
     pub(super) fn prompt(&self) -> PromptId {

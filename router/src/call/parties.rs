@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use sip_core::{Message, message::{Header, NameAddr}};
+use sip_core::{
+    Message,
+    message::{Header, NameAddr},
+};
 
 use crate::config::Template;
 
@@ -48,8 +51,10 @@ impl Parties {
     /// A From value for a leg that we dial: name, number and `host`, without a tag. `presented` is what the trunk
     /// wants to show instead of the caller's number; a withheld number stays withheld.
     pub fn from_value(&self, presented: Option<&Template>, host: &str) -> String {
-        let user = presented.map_or_else(|| escape_user(&self.caller).into_owned(), |template| self.fill(template));
-        if user.is_empty() || (self.withheld() && presented.is_none_or(|template| template.fixed().is_none())) {
+        let user =
+            presented.map_or_else(|| escape_user(&self.caller).into_owned(), |template| self.fill(template));
+        if user.is_empty() || (self.withheld() && presented.is_none_or(|template| template.fixed().is_none()))
+        {
             return "\"Anonymous\" <sip:anonymous@anonymous.invalid>".to_owned();
         }
         let uri = format!("<sip:{user}@{host}>");
@@ -78,7 +83,9 @@ fn escape_user(user: &str) -> Cow<'_, str> {
 }
 
 fn asserted(invite: &Message) -> Option<NameAddr> {
-    invite.values(Header::PAssertedIdentity).find_map(|value| NameAddr::parse(Bytes::copy_from_slice(&value)).ok())
+    invite
+        .values(Header::PAssertedIdentity)
+        .find_map(|value| NameAddr::parse(Bytes::copy_from_slice(&value)).ok())
 }
 
 fn is_withheld(invite: &Message, identity: &NameAddr) -> bool {
@@ -130,7 +137,8 @@ mod tests {
 
     #[test]
     fn a_display_name_cannot_break_out_of_its_quotes() {
-        let parties = Parties { caller: "a b".into(), display: "x\" <sip:evil>".into(), called: String::new() };
+        let parties =
+            Parties { caller: "a b".into(), display: "x\" <sip:evil>".into(), called: String::new() };
         assert_eq!(parties.from_value(None, "h"), "\"x\\\" <sip:evil>\" <sip:a%20b@h>");
     }
 }

@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use sip_core::{LegKey, Message, Reply, RequestKey, StatusCode, message::{Header, Method}};
+use sip_core::{
+    LegKey, Message, Reply, RequestKey, StatusCode,
+    message::{Header, Method},
+};
 
 use super::{
     Call, Stage, Why,
@@ -26,7 +29,12 @@ pub(super) struct Talk {
 }
 
 impl Talk {
-    pub(super) fn new(leg: LegNumber, agent: Option<AgentId>, queue: Option<QueueId>, since: Instant) -> Talk {
+    pub(super) fn new(
+        leg: LegNumber,
+        agent: Option<AgentId>,
+        queue: Option<QueueId>,
+        since: Instant,
+    ) -> Talk {
         Talk { leg, agent, queue, since, heard_both: false }
     }
 
@@ -70,7 +78,13 @@ impl Call {
 
     /// A request in the dialog that is neither BYE nor re-INVITE. INFO without a body is a sign of life (RFC 6086
     /// §4.2.2 answers what it cannot use with 415 or 469); other methods the endpoint has answered already.
-    pub(super) fn asked(&mut self, number: LegNumber, key: RequestKey, request: &Message, board: &mut Switchboard) {
+    pub(super) fn asked(
+        &mut self,
+        number: LegNumber,
+        key: RequestKey,
+        request: &Message,
+        board: &mut Switchboard,
+    ) {
         let Some(sip) = self.leg(number).and_then(|leg| leg.sip) else { return };
         let status = match request.method() {
             Method::Info if request.body().is_empty() => StatusCode::OK,
@@ -95,7 +109,8 @@ impl Call {
 
     /// Asks all answered legs whether they live, and will ask again.
     pub(super) fn probe_quiet_legs(&mut self, board: &mut Switchboard) {
-        let legs: Vec<LegNumber> = self.legs.iter().filter(|leg| leg.media_key().is_some()).map(|leg| leg.number).collect();
+        let legs: Vec<LegNumber> =
+            self.legs.iter().filter(|leg| leg.media_key().is_some()).map(|leg| leg.number).collect();
         for number in legs {
             self.probe(number, board);
         }
@@ -134,7 +149,9 @@ impl Call {
     /// CANCEL: the caller gave up before we answered.
     pub(super) fn caller_cancelled(&mut self, cancel: Option<&Message>, board: &mut Switchboard) {
         self.caller().sip = None;
-        let reason = cancel.and_then(|cancel| cancel.value(Header::Reason)).map(|value| Bytes::copy_from_slice(&value));
+        let reason = cancel
+            .and_then(|cancel| cancel.value(Header::Reason))
+            .map(|value| Bytes::copy_from_slice(&value));
         self.end(Why::caller_cancelled(reason), board);
     }
 

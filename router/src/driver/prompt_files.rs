@@ -17,7 +17,9 @@ pub fn load(config: &Config) -> Prompts {
             .and_then(|bytes| Prompt::from_wav(&bytes, &prompt.name).map_err(|error| error.to_string()));
         match loaded {
             Ok(loaded) => drop(files.insert(id, Arc::new(loaded))),
-            Err(reason) => error!(prompt = %prompt.path.display(), reason, "prompt left out: calls go on without it"),
+            Err(reason) => {
+                error!(prompt = %prompt.path.display(), reason, "prompt left out: calls go on without it")
+            }
         }
     }
     Prompts::new(files)

@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::{self, Config, Names, Synchronous},
+    config::{self, Config, Names},
     log,
     service::ServiceState,
     shard::{Parts, Shard},
@@ -67,7 +67,8 @@ pub fn run(file: &Path) -> ExitCode {
 
 fn start_log(config: &Config) {
     log::show_personal_data(config.log.personal_data);
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(config.log.level.name()));
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(config.log.level.name()));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
@@ -106,7 +107,18 @@ async fn node(file: PathBuf, config: Arc<Config>, names: Names) -> Result<(), St
     info!(node = config.node.name, sip = ?config.listen.sip, admin = ?config.listen.admin, "running");
     let generation = config.generation;
     let journal = opened.journal;
-    let thread = ShardThread { shard, sockets, worker, wake, journal, questions: asked, orders, config, service, clock };
+    let thread = ShardThread {
+        shard,
+        sockets,
+        worker,
+        wake,
+        journal,
+        questions: asked,
+        orders,
+        config,
+        service,
+        clock,
+    };
     thread.run().await;
     signals.abort();
     if let Some(admin) = admin {
@@ -131,16 +143,15 @@ fn open_sockets(config: &Config) -> Result<Sockets, String> {
         max_connections: config.listen.max_connections,
         ..DriverSettings::default()
     };
-    Sockets::bind(&config.listen.sip, settings)
-        .map_err(|error| format!("listen.sip: {error}; end the program that has this address, or write another"))
+    Sockets::bind(&config.listen.sip, settings).map_err(|error| {
+        format!("listen.sip: {error}; end the program that has this address, or write another")
+    })
 }
 
 fn journal_settings(config: &Config) -> JournalSettings {
     JournalSettings {
         data_dir: config.node.data_dir.clone(),
-        spill: config.journal.spill,
-        full: config.journal.synchronous == Synchronous::Full,
-        flush: config.journal.flush,
+        config: config.journal.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         generation: config.generation,
         started_at: utc_now(),
@@ -159,7 +170,8 @@ fn start_worker(config: &Config, wake: &Arc<Notify>) -> Result<Worker, String> {
         events: legs * 8 + 1_024,
         ..WorkerSettings::new(rand::random())
     };
-    Worker::spawn(settings, Box::new(move || wake.notify_one())).map_err(|error| format!("no media worker: {error}"))
+    Worker::spawn(settings, Box::new(move || wake.notify_one()))
+        .map_err(|error| format!("no media worker: {error}"))
 }
 
 fn parts(config: &Arc<Config>, sockets: &Sockets, clock: Clock, restored: Restored) -> Parts {
@@ -198,7 +210,13 @@ fn seed() -> [u8; 32] {
 }
 
 /// SIGHUP reloads, SIGTERM and the first SIGINT drain, the second SIGINT ends at once.
-async fn signals(file: PathBuf, mut names: Names, order: mpsc::Sender<Order>, mut config: Arc<Config>, room: Capacity) {
+async fn signals(
+    file: PathBuf,
+    mut names: Names,
+    order: mpsc::Sender<Order>,
+    mut config: Arc<Config>,
+    room: Capacity,
+) {
     let listen = |kind: SignalKind| signal(kind).map_err(|error| warn!(%error, "no signal handler"));
     let (Ok(mut hup), Ok(mut term), Ok(mut int)) =
         (listen(SignalKind::hangup()), listen(SignalKind::terminate()), listen(SignalKind::interrupt()))
@@ -224,7 +242,12 @@ async fn signals(file: PathBuf, mut names: Names, order: mpsc::Sender<Order>, mu
 }
 
 /// `None` is SIGHUP.
-async fn next_order(hup: &mut Signal, term: &mut Signal, int: &mut Signal, interrupted: &mut bool) -> Option<Order> {
+async fn next_order(
+    hup: &mut Signal,
+    term: &mut Signal,
+    int: &mut Signal,
+    interrupted: &mut bool,
+) -> Option<Order> {
     tokio::select! {
         _ = hup.recv() => None,
         _ = term.recv() => Some(Order::Drain),
@@ -246,7 +269,9 @@ fn reload(file: &Path, names: &mut Names, old: &Config, room: &Capacity) -> Opti
         }
     };
     if grown.agents() > room.agents as usize || grown.queues() > room.queues as usize {
-        error!("configuration not reloaded: more than {ROOM_FOR_RELOADS} agents or queues came since the start; restart");
+        error!(
+            "configuration not reloaded: more than {ROOM_FOR_RELOADS} agents or queues came since the start; restart"
+        );
         return None;
     }
     *names = grown;

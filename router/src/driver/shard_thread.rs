@@ -94,6 +94,12 @@ struct BoundPorts {
     bound: HashMap<u16, MediaSocket>,
 }
 
+impl BoundPorts {
+    fn quarantined(&self, now: Instant) -> u64 {
+        (self.pool.capacity() - self.pool.in_use() - self.pool.free(now)) as u64
+    }
+}
+
 impl ShardThread {
     /// Runs until it is told to end.
     pub async fn run(self) {
@@ -187,7 +193,9 @@ impl Running {
         match output {
             sip_core::Output::Transmit { flow, bytes } => self.parts.sockets.transmit(flow, bytes),
             sip_core::Output::Resolve { id, host, port } => self.parts.sockets.resolve(id, &host, port),
-            sip_core::Output::Open { id, transport, remote, .. } => self.parts.sockets.open(id, transport, remote),
+            sip_core::Output::Open { id, transport, remote, .. } => {
+                self.parts.sockets.open(id, transport, remote)
+            }
             sip_core::Output::Event(_) | sip_core::Output::Timeout(_) => {}
         }
     }
@@ -246,7 +254,7 @@ impl Running {
             Question::Status { live, reply } => {
                 let mut status = self.parts.shard.status(live, self.parts.service.get());
                 status.now = self.parts.clock.at(now);
-                status.ports = (self.ports_in_use(), self.ports.pool.quarantined(now) as u64);
+                status.ports = (self.ports_in_use(), self.ports.quarantined(now));
                 drop(reply.send(status));
             }
             Question::Agent { agent, order, reason, reply } => {
@@ -264,13 +272,13 @@ impl Running {
         numbers.ports = Ports {
             in_use: self.ports_in_use(),
             free: (self.ports.pool.free(now) + self.parts.shard.ports_in_hand()) as u64,
-            quarantined: self.ports.pool.quarantined(now) as u64,
+            quarantined: self.ports.quarantined(now),
         };
         numbers.media = MediaCounters {
-            packets_in: media.received,
-            packets_out: media.sent,
-            rejected: media.rejected,
-            legs: media.legs,
+            packets_in: media.engine.received,
+            packets_out: media.engine.relayed + media.engine.played,
+            rejected: media.engine.rejected,
+            legs: media.engine.legs,
         };
         numbers
     }
@@ -282,7 +290,11 @@ impl Running {
     fn drain(&mut self, now: Instant) {
         if self.drained_by.is_none() {
             let limit = self.parts.config.limits.drain_timeout;
-            info!(calls = self.parts.shard.live_calls(), ?limit, "draining: new calls get 503, present ones go on");
+            info!(
+                calls = self.parts.shard.live_calls(),
+                ?limit,
+                "draining: new calls get 503, present ones go on"
+            );
             self.drained_by = Some(now + limit);
             self.parts.service.drain();
             self.tell_service(now);

@@ -37,7 +37,8 @@ impl Calls {
 
     /// Takes a call out to work on it; [`put`](Self::put) or [`retire`](Self::retire) must follow.
     pub(super) fn take(&mut self, key: CallKey) -> Option<Box<Call>> {
-        let slot = self.slots.get_mut(key.slot() as usize).filter(|slot| slot.generation == key.generation())?;
+        let slot =
+            self.slots.get_mut(key.slot() as usize).filter(|slot| slot.generation == key.generation())?;
         slot.call.take()
     }
 

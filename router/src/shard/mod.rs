@@ -18,10 +18,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use scheduler::{Match, Scheduler};
 use sip_core::{Endpoint, Event as SipEvent, Flow, LegKey, Message, PeerId, Reply, Service, StatusCode};
 
-use self::{
-    calls::Calls,
-    switchboard::Names,
-};
+use self::{calls::Calls, switchboard::Names};
 use crate::{
     agents::Agents,
     call::{Call, Input as CallInput, Why},

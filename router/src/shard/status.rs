@@ -61,7 +61,13 @@ impl Shard {
     ///
     /// # Errors
     /// There is no agent of that name.
-    pub fn order(&mut self, now: Instant, name: &str, order: Order, reason: &str) -> Result<AgentStatus, OrderError> {
+    pub fn order(
+        &mut self,
+        now: Instant,
+        name: &str,
+        order: Order,
+        reason: &str,
+    ) -> Result<AgentStatus, OrderError> {
         let found = self.board.config.agents().find(|(_, agent)| agent.name == name).map(|(id, _)| id);
         let Some(agent) = found else { return Err(self.unknown(name)) };
         self.handle_input(now, Input::Agent { agent, wish: order.wish(), reason: reason.to_owned() });
@@ -69,7 +75,8 @@ impl Shard {
     }
 
     fn unknown(&self, name: &str) -> OrderError {
-        let known = self.board.config.agents().take(KNOWN_TOLD).map(|(_, agent)| agent.name.clone()).collect();
+        let known =
+            self.board.config.agents().take(KNOWN_TOLD).map(|(_, agent)| agent.name.clone()).collect();
         OrderError::UnknownAgent { name: name.to_owned(), known }
     }
 
@@ -172,7 +179,12 @@ impl Shard {
             legs: self.calls().map(|call| call.live_legs() as u64).sum(),
             transactions: self.live_transactions() as u64,
             ports: (0, 0),
-            queues: self.board.config.queues().map(|(id, queue)| self.queue_status(id, &queue.name)).collect(),
+            queues: self
+                .board
+                .config
+                .queues()
+                .map(|(id, queue)| self.queue_status(id, &queue.name))
+                .collect(),
             agents: self.board.config.agents().filter_map(|(id, _)| self.agent_status(id)).collect(),
             live: self.live_told(live),
         }
@@ -180,13 +192,18 @@ impl Shard {
 
     fn queue_status(&self, id: QueueId, name: &str) -> QueueStatus {
         let serves = |agent: &Agent| agent.queues.contains(&id);
-        let logged_in = self.agents_at_work().filter(|(_, agent, desk)| serves(agent) && desk.is_logged_in()).count();
+        let logged_in =
+            self.agents_at_work().filter(|(_, agent, desk)| serves(agent) && desk.is_logged_in()).count();
         QueueStatus {
             name: name.to_owned(),
             waiting: u64::from(self.waiting(id)),
             idle: u64::from(self.idle(id)),
             logged_in: logged_in as u64,
-            longest_since: self.calls().filter(|call| call.queue() == Some(id)).filter_map(Call::waits_since).min(),
+            longest_since: self
+                .calls()
+                .filter(|call| call.queue() == Some(id))
+                .filter_map(Call::waits_since)
+                .min(),
             sums: self.board.sums.queue(name),
         }
     }

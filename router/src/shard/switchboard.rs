@@ -218,7 +218,8 @@ impl Switchboard {
 
     /// After a call.
     pub(crate) fn agent_wraps_up(&mut self, agent: AgentId, queue: Option<QueueId>) {
-        let wrap_up = queue.and_then(|queue| self.config.queue(queue)).map_or(Duration::ZERO, |queue| queue.wrap_up);
+        let wrap_up =
+            queue.and_then(|queue| self.config.queue(queue)).map_or(Duration::ZERO, |queue| queue.wrap_up);
         self.scheduler.release(scheduler_agent(agent));
         self.change(agent, "call ended", |agents, now, at| agents.wraps_up(agent, wrap_up, now, at));
     }
