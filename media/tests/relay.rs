@@ -112,13 +112,37 @@ fn a_new_source_at_the_same_address_goes_on_where_the_old_one_ended() {
 }
 
 #[test]
-fn packets_of_the_old_source_that_were_overtaken_do_not_switch_back() {
+fn two_sources_that_speak_in_turns_share_the_line_and_keep_time() {
     let mut stage = Stage::bridged();
-    stage.hear(A, sound(CUSTOMER, 1), b"x");
-    stage.hear(A, sound(AGENT, 900), b"y");
-    assert!(!stage.hear(A, sound(CUSTOMER, 2), b"x"));
-    assert!(stage.hear(A, sound(AGENT, 901), b"y"));
-    assert_eq!(stage.engine.stats(A).unwrap().late, 1);
+    for n in 0..50 {
+        assert!(stage.hear(A, sound(CUSTOMER, 100 + n), b"x"));
+        stage.run(10 * MS);
+        assert!(stage.hear(A, Fields { timestamp: 77, ..sound(AGENT, 900 + n) }, b"y"));
+        stage.run(10 * MS);
+    }
+    let sent = stage.take_sent(B);
+    assert!(steps(&sent).iter().all(|(sequence, _)| *sequence == 1));
+    assert_eq!(sent[98].packet.timestamp.wrapping_sub(sent[0].packet.timestamp), 49 * 160, "no drift");
+    assert_eq!(sent.iter().filter(|sent| sent.packet.marker).count(), 2, "one for each source");
+    let stats = stage.engine.stats(A).unwrap();
+    assert_eq!((stats.lost, stats.late, stats.reordered), (0, 0, 0));
+}
+
+#[test]
+fn what_the_peer_sends_while_we_hold_it_is_not_lost() {
+    let mut stage = Stage::bridged();
+    let mut numbers = 0..;
+    let mut hear = |stage: &mut Stage, count: usize| {
+        numbers.by_ref().take(count).for_each(|n| assert!(stage.hear(A, sound(CUSTOMER, n), b"x") || n > 9));
+    };
+    hear(&mut stage, 10);
+    stage.connect(A, Stream { direction: Direction::SendOnly, ..stream(A) });
+    hear(&mut stage, 500);
+    stage.connect(A, stream(A));
+    hear(&mut stage, 10);
+    let stats = stage.engine.stats(A).unwrap();
+    assert_eq!((stats.received_packets, stats.lost), (20, 0));
+    assert!(steps(&stage.take_sent(B)).iter().all(|(sequence, _)| *sequence == 1));
 }
 
 #[test]

@@ -117,6 +117,21 @@ fn a_new_source_may_use_the_timestamps_of_the_old_one() {
 }
 
 #[test]
+fn a_gateway_that_sends_events_as_a_source_of_their_own_is_understood() {
+    let mut stage = Stage::bridged();
+    for n in 0..6u32 {
+        stage.hear(A, sound(SOURCE + 1, 500 + n), &[0; 160]);
+        let (end, duration) = (u8::from(n >= 3) << 7, (n.min(3) + 1) as u8);
+        let fields = Fields { payload_type: 101, timestamp: 1_000, ..sound(SOURCE, n) };
+        stage.hear(A, fields, &[5, end | 10, duration, 0]);
+        stage.run(FRAME);
+    }
+    stage.run(500 * MS);
+    assert_eq!(digits(&mut stage), [('5', 128)]);
+    assert_eq!(stage.take_sent(B).len(), 12);
+}
+
+#[test]
 fn flash_and_tones_are_no_digits() {
     let mut stage = Stage::bridged();
     event_packet(&mut stage, 1, 1_000, 16, true, 400);

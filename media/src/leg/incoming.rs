@@ -1,23 +1,20 @@
 //! What a leg's peer sends: its sources one after the other, and their statistics.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::rtp::rtcp::ReportBlock;
 use crate::rtp::sequence::{Arrival, Sequence};
 use crate::rtp::stats::{Jitter, LegStats, ticks_to_us};
 use crate::rtp::{Packet, stats};
 
-/// Packets of the source before may still be under way for this long after a change.
-const OVERLAP: Duration = Duration::from_secs(1);
-
 /// The peer's packets as they come.
 #[derive(Debug, Default)]
 pub(crate) struct Incoming {
-    source: Option<Source>,
-    /// The source before and when it was left.
-    previous: Option<(u32, Instant)>,
-    /// Counts sources and restarts: numbers of different runs cannot be compared.
-    run: u32,
+    /// Who speaks, and who spoke before: some gateways send their events as a source of their own, between
+    /// the packets of sound.
+    sources: [Option<Source>; 2],
+    /// Runs so far: numbers of different runs cannot be compared.
+    runs: u32,
     jitter: Jitter,
     lost_before: u64,
     packets: u64,
@@ -32,6 +29,7 @@ pub(crate) struct Incoming {
 #[derive(Debug)]
 struct Source {
     ssrc: u32,
+    run: u32,
     sequence: Sequence,
 }
 
@@ -53,36 +51,26 @@ impl Incoming {
         self.octets += packet.payload_len() as u64;
         self.first_heard.get_or_insert(now);
         self.last_heard = Some(now);
-        if self.is_leftover(now, packet.ssrc) {
-            self.late += 1;
-            return None;
-        }
-        let new_source = self.source.as_ref().is_none_or(|source| source.ssrc != packet.ssrc);
-        if new_source {
-            self.change_source(now, packet);
-        }
-        let lost_so_far = self.current_lost();
-        let source = self.source.as_mut()?;
+        let new_run = self.turn_to(packet);
+        let source = self.sources[0].as_mut()?;
+        let (run, lost) = (source.run, source.lost());
         match source.sequence.arrive(packet.sequence) {
-            Arrival::InOrder(number) => Some(Place { run: self.run, number, new_run: new_source }),
+            Arrival::InOrder(number) => return Some(Place { run, number, new_run }),
             Arrival::Reordered(number) => {
                 self.reordered += 1;
-                Some(Place { run: self.run, number, new_run: false })
+                return Some(Place { run, number, new_run });
             }
             Arrival::Restarted(number) => {
-                self.lost_before += lost_so_far;
-                self.begin_run();
-                Some(Place { run: self.run, number, new_run: true })
+                self.runs += 1;
+                source.run = self.runs;
+                self.lost_before += lost;
+                self.jitter.pause();
+                return Some(Place { run: self.runs, number, new_run: true });
             }
-            Arrival::Duplicate => {
-                self.duplicates += 1;
-                None
-            }
-            Arrival::Late | Arrival::Jump => {
-                self.late += 1;
-                None
-            }
+            Arrival::Duplicate => self.duplicates += 1,
+            Arrival::Late | Arrival::Jump => self.late += 1,
         }
+        None
     }
 
     /// One packet of sound, for the jitter; `arrival` in ticks.
@@ -90,26 +78,35 @@ impl Incoming {
         self.jitter.arrive(arrival, timestamp);
     }
 
-    /// A packet of the source before, overtaken by the change.
-    fn is_leftover(&self, now: Instant, ssrc: u32) -> bool {
-        self.previous
-            .is_some_and(|(before, at)| before == ssrc && now.saturating_duration_since(at) < OVERLAP)
+    /// Makes the packet's source the one who speaks. True if it is new; it takes the place of the older of the two.
+    fn turn_to(&mut self, packet: &Packet) -> bool {
+        let is_it =
+            |source: &Option<Source>| source.as_ref().is_some_and(|source| source.ssrc == packet.ssrc);
+        if is_it(&self.sources[0]) {
+            return false;
+        }
+        self.sources.swap(0, 1);
+        self.jitter.pause();
+        let is_new = !is_it(&self.sources[0]);
+        if is_new {
+            self.runs += 1;
+            let sequence = Sequence::new(packet.sequence);
+            let source = Source { ssrc: packet.ssrc, run: self.runs, sequence };
+            let left = self.sources[0].replace(source);
+            self.lost_before += left.map_or(0, |source| source.lost());
+        }
+        is_new
     }
 
-    fn change_source(&mut self, now: Instant, packet: &Packet) {
-        self.lost_before += self.current_lost();
-        let source = Source { ssrc: packet.ssrc, sequence: Sequence::new(packet.sequence) };
-        self.previous = self.source.replace(source).map(|before| (before.ssrc, now));
-        self.begin_run();
-    }
-
-    fn begin_run(&mut self) {
-        self.run = self.run.wrapping_add(1);
+    /// Forgets who spoke: what came meanwhile was not looked at (hold), and must not count as lost.
+    pub(crate) fn forget_sources(&mut self) {
+        self.lost_before = self.lost();
+        self.sources = [None, None];
         self.jitter.pause();
     }
 
-    fn current_lost(&self) -> u64 {
-        self.source.as_ref().map_or(0, |source| source.sequence.lost().max(0) as u64)
+    fn lost(&self) -> u64 {
+        self.lost_before + self.sources.iter().flatten().map(Source::lost).sum::<u64>()
     }
 
     /// One packet has been accepted so far.
@@ -125,7 +122,7 @@ impl Incoming {
     /// The report block about the current source, its sender report's part still zero (RFC 3550 §6.4.1).
     pub(crate) fn report(&mut self) -> Option<ReportBlock> {
         let jitter = self.jitter.ticks();
-        let source = self.source.as_mut()?;
+        let source = self.sources[0].as_mut()?;
         Some(ReportBlock {
             ssrc: source.ssrc,
             fraction_lost: source.sequence.take_fraction_lost(),
@@ -140,13 +137,19 @@ impl Incoming {
     pub(crate) fn write_stats(&self, stats: &mut LegStats) {
         stats.received_packets = self.packets;
         stats.received_octets = self.octets;
-        stats.lost = self.lost_before + self.current_lost();
+        stats.lost = self.lost();
         stats.jitter_us = ticks_to_us(self.jitter.ticks());
         stats.reordered = self.reordered;
         stats.duplicates = self.duplicates;
         stats.late = self.late;
         stats.first_heard = self.first_heard;
         stats.last_heard = self.last_heard;
+    }
+}
+
+impl Source {
+    fn lost(&self) -> u64 {
+        self.sequence.lost().max(0) as u64
     }
 }
 

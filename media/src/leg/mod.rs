@@ -102,7 +102,7 @@ impl Leg {
 
     /// Takes over what SDP agreed. Numbers and statistics go on.
     pub(crate) fn connect(&mut self, now: Instant, stream: Stream) {
-        let could_send = self.may_send();
+        let (could_send, could_receive) = (self.may_send(), self.may_receive());
         if self.stream.as_ref().is_none_or(|before| before.remote_rtcp != stream.remote_rtcp) {
             self.reports.forget_address();
         }
@@ -115,6 +115,9 @@ impl Leg {
             None => Some(now),
             since => since,
         };
+        if !could_receive {
+            self.incoming.forget_sources();
+        }
         if !could_send || !self.may_send() {
             // What the peer did not hear is a pause, not a loss: the next packet follows the last one.
             self.outgoing.forget_speaker();
@@ -196,5 +199,15 @@ impl Leg {
         self.outgoing.write_stats(&mut stats);
         self.reports.write_stats(&mut stats);
         stats
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leg_takes_less_than_a_kilobyte() {
+        assert!(size_of::<Leg>() < 1_024, "{} bytes", size_of::<Leg>());
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Outgoing {
     /// The newest timestamp sent, and when a packet first carried it. Before the first packet: the one to take.
     edge: (u32, Option<Instant>),
     speaker: Speaker,
+    /// The clock of the peer's other source: run and timestamp shift. It may speak again.
+    parked: Option<(u32, u32)>,
     packets: u64,
     octets: u64,
 }
@@ -59,7 +61,15 @@ pub(crate) struct Numbers {
 
 impl Outgoing {
     pub(crate) fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Outgoing {
-        Outgoing { ssrc, sequence, edge: (timestamp, None), speaker: Speaker::Nobody, packets: 0, octets: 0 }
+        Outgoing {
+            ssrc,
+            sequence,
+            edge: (timestamp, None),
+            speaker: Speaker::Nobody,
+            parked: None,
+            packets: 0,
+            octets: 0,
+        }
     }
 
     pub(crate) fn ssrc(&self) -> u32 {
@@ -69,6 +79,7 @@ impl Outgoing {
     /// The next packet, whoever sends it, begins anew: after hold, bridging, unbridging.
     pub(crate) fn forget_speaker(&mut self) {
         self.speaker = Speaker::Nobody;
+        self.parked = None;
     }
 
     /// Numbers for a packet of the bridged peer. `None`: older than the switch to this speaker.
@@ -79,16 +90,7 @@ impl Outgoing {
         sequence: u16,
         timestamp: u32,
     ) -> Option<Numbers> {
-        let switched = !matches!(&self.speaker, Speaker::Peer(mapping) if mapping.run == place.run);
-        if switched {
-            self.speaker = Speaker::Peer(Mapping {
-                run: place.run,
-                floor: place.number,
-                newest: place.number,
-                sequence_shift: self.sequence.wrapping_sub(sequence),
-                timestamp_shift: self.resume_at(now).wrapping_sub(timestamp),
-            });
-        }
+        let switched = self.follow(now, place, sequence, timestamp);
         let Speaker::Peer(mapping) = &mut self.speaker else { return None };
         if place.number < mapping.floor {
             return None;
@@ -100,6 +102,25 @@ impl Outgoing {
             self.sequence = sequence.wrapping_add(1);
         }
         Some(Numbers { sequence, timestamp, switched })
+    }
+
+    /// Maps onto our line the run that the packet belongs to. True if it was not known: a switch. The peer's other
+    /// source keeps its clock, so that two that speak in turns do not push each other into the future.
+    fn follow(&mut self, now: Instant, place: Place, sequence: u16, timestamp: u32) -> bool {
+        let before = match &self.speaker {
+            Speaker::Peer(mapping) if mapping.run == place.run => return false,
+            Speaker::Peer(mapping) => Some((mapping.run, mapping.timestamp_shift)),
+            Speaker::Nobody | Speaker::Ourselves { .. } => None,
+        };
+        let known = std::mem::replace(&mut self.parked, before).filter(|(run, _)| *run == place.run);
+        self.speaker = Speaker::Peer(Mapping {
+            run: place.run,
+            floor: place.number,
+            newest: place.number,
+            sequence_shift: self.sequence.wrapping_sub(sequence),
+            timestamp_shift: known.map_or(self.resume_at(now).wrapping_sub(timestamp), |(_, shift)| shift),
+        });
+        known.is_none()
     }
 
     /// A packet of the bridged peer is kept back (the far side knows no such payload). If it is the newest, the
