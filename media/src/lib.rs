@@ -3,6 +3,8 @@
 //! Everything here is a machine: bytes, commands and the time go in, outputs and the next deadline come out. Sockets,
 //! clocks and threads live in `driver` only.
 
+#![deny(unsafe_code)]
+
 mod bridge;
 mod cadence;
 pub mod codec;

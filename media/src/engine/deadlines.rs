@@ -19,6 +19,14 @@ impl Deadlines {
         self.heap.push(Reverse((at, key, index)));
     }
 
+    /// Throws out the entries of legs that are gone when they outnumber by far the `legs` there are: after many short
+    /// calls memory must not wait for the last of their deadlines.
+    pub(crate) fn tidy(&mut self, legs: usize, is_open: impl Fn(u64, u32) -> bool) {
+        if self.heap.len() > 4 * legs + 1_024 {
+            self.heap.retain(|Reverse((_, key, index))| is_open(*key, *index));
+        }
+    }
+
     /// The next entry's time.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, ..))| *at)
@@ -30,5 +38,23 @@ impl Deadlines {
             return None;
         }
         self.heap.pop().map(|Reverse(entry)| entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::origin;
+
+    #[test]
+    fn entries_of_closed_legs_do_not_pile_up() {
+        let (now, mut deadlines) = (origin(), Deadlines::default());
+        for key in 0..100_000 {
+            deadlines.enter(now, key, 0);
+            deadlines.tidy(1, |open, _| open == 7);
+        }
+        assert!(deadlines.heap.len() <= 1_029);
+        let mut due = std::iter::from_fn(|| deadlines.pop_due(now));
+        assert!(due.any(|(_, key, _)| key == 7), "the open one stays");
     }
 }

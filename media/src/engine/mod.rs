@@ -175,6 +175,8 @@ impl Engine {
         let Some(leg) = self.legs.remove(index) else { return };
         self.outbox.event(Event::Closed { leg: leg.key, stats: Box::new(leg.stats()) });
         self.counters.legs = self.legs.len() as u64;
+        let legs = &self.legs;
+        self.deadlines.tidy(legs.len(), |key, index| legs.get(index).is_some_and(|leg| leg.key.0 == key));
     }
 
     /// Serves everything due: beats of prompts, reports, silences, lost ends of digits.
