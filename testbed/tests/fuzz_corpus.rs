@@ -7,6 +7,12 @@ use std::path::Path;
 #[path = "../fuzz/src/message.rs"]
 #[allow(unreachable_pub)]
 mod message;
+#[path = "../fuzz/src/rtcp.rs"]
+#[allow(unreachable_pub)]
+mod rtcp;
+#[path = "../fuzz/src/rtp.rs"]
+#[allow(unreachable_pub)]
+mod rtp;
 #[path = "../fuzz/src/sdp.rs"]
 #[allow(unreachable_pub)]
 mod sdp;
@@ -48,4 +54,14 @@ fn the_corpus_of_session_descriptions_holds() {
 #[test]
 fn the_corpus_of_prompt_files_holds() {
     replay("wav", wav::run);
+}
+
+#[test]
+fn the_corpus_of_media_packets_holds() {
+    replay("rtp", rtp::run);
+}
+
+#[test]
+fn the_corpus_of_reports_holds() {
+    replay("rtcp", rtcp::run);
 }

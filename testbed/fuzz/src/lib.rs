@@ -1,6 +1,8 @@
 //! What must hold for any bytes, one module per fuzz target; `testbed/tests/fuzz_corpus.rs` replays them.
 
 pub mod message;
+pub mod rtcp;
+pub mod rtp;
 pub mod sdp;
 pub mod stream;
 pub mod wav;
