@@ -228,7 +228,7 @@ fn options_say_what_an_invite_would_hear() {
     assert_eq!(statuses(&sent), [200], "a hop count of 0 is no reason to be silent to a neighbour (§11)");
     assert_eq!(header(&sent[0], "Accept"), "application/sdp");
     assert!(sent[0].fields().any(|f| f.name == b"Supported") && sent[0].fields().any(|f| f.name == b"Allow"));
-    for (service, retry) in [(Service::Draining, "60"), (Service::Overloaded, ""), (Service::NoJournal, "")] {
+    for (service, retry) in [(Service::Draining, "60"), (Service::Overloaded, "")] {
         desk.endpoint.set_service(service);
         let asked = desk.hear(&options);
         let called = desk.hear(&raw_invite("i", ""));
@@ -239,6 +239,14 @@ fn options_say_what_an_invite_would_hear() {
         );
     }
     desk.endpoint.set_service(Service::Open);
+    assert_eq!(statuses(&desk.hear(&raw_invite("i", ""))), [100]);
+}
+
+#[test]
+fn without_a_journal_options_warn_and_a_call_that_comes_all_the_same_is_taken() {
+    let mut desk = Desk::new();
+    desk.endpoint.set_service(Service::NoJournal);
+    assert_eq!(statuses(&desk.hear(&raw_invite("o", "").replace("INVITE", "OPTIONS"))), [503]);
     assert_eq!(statuses(&desk.hear(&raw_invite("i", ""))), [100]);
 }
 

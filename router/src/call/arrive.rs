@@ -109,6 +109,7 @@ impl Call {
         if board.is_trunk_full(self.trunk) {
             return self.end(Why::overload(), board);
         }
+        self.occupy_trunk(CALLER, Some(self.trunk), board);
         let Some(number) = self.config.route(self.trunk, &self.parties.called) else {
             return self.end(Why::unknown_number(), board);
         };
@@ -120,7 +121,7 @@ impl Call {
     }
 
     /// Makes the caller's answer ready without sending it: [`Why`] if there is no common ground.
-    pub(super) fn negotiate_caller(&mut self, board: &mut Switchboard) -> Result<(), Why> {
+    pub(super) fn negotiate_caller(&mut self, board: &mut Switchboard) -> Result<(), Box<Why>> {
         let (key, policy) = (self.key.media_leg(CALLER), self.policy(self.trunk, board));
         let offer = self.offer.take();
         let caller = self.caller();
@@ -144,7 +145,7 @@ impl Call {
             return;
         }
         if let Err(why) = self.negotiate_caller(board) {
-            return self.end(why, board);
+            return self.end(*why, board);
         }
         let description = self.caller_description();
         self.respond(StatusCode::OK, description, board);
@@ -162,7 +163,7 @@ impl Call {
             return false;
         }
         if let Err(why) = self.negotiate_caller(board) {
-            self.end(why, board);
+            self.end(*why, board);
             return true;
         }
         let description = self.caller_description();

@@ -46,6 +46,7 @@ pub(super) struct Ring {
     pub(super) since: Micros,
     /// When the addresses that ring now have rung long enough.
     pub(super) until: Option<Instant>,
+    /// For each address in turn its share of the whole time.
     timeout: Duration,
     /// Addresses not tried yet, the next one last.
     untried: Vec<Address>,
@@ -69,10 +70,20 @@ pub(super) struct Failure {
     pub(super) phrase: String,
     pub(super) q850: Option<u16>,
     pub(super) reason: Option<Bytes>,
-    /// A response said so, not a timer or a transport of ours.
-    pub(super) remote: bool,
+    pub(super) origin: Origin,
     /// It had rung before.
     rang: bool,
+}
+
+/// Who found that a leg came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The far end, by a response.
+    Remote,
+    /// We, because nothing came or nothing went through.
+    Network,
+    /// We, because we had no room or no way.
+    Ourselves,
 }
 
 impl Failure {
@@ -84,12 +95,26 @@ impl Failure {
         let reason =
             response.and_then(|response| response.value(Header::Reason)).map(|v| Bytes::copy_from_slice(&v));
         let q850 = reason.as_deref().and_then(q850_cause);
-        Failure { status, phrase, q850, reason, remote: matches!(cause, FailCause::Response), rang: false }
+        let origin = match cause {
+            FailCause::Response => Origin::Remote,
+            FailCause::Full => Origin::Ourselves,
+            _ => Origin::Network,
+        };
+        Failure { status, phrase, q850, reason, origin, rang: false }
     }
 
-    /// Our own finding.
-    pub(super) fn ours(status: StatusCode, phrase: &str) -> Failure {
-        Failure { status, phrase: phrase.to_owned(), q850: None, reason: None, remote: false, rang: false }
+    fn found(status: StatusCode, phrase: &str, origin: Origin) -> Failure {
+        Failure { status, phrase: phrase.to_owned(), q850: None, reason: None, origin, rang: false }
+    }
+
+    /// Nobody picked up in time.
+    fn no_answer() -> Failure {
+        Failure::found(StatusCode::TEMPORARILY_UNAVAILABLE, "no answer in time", Origin::Network)
+    }
+
+    /// We have no room or no way for this leg.
+    fn no_way(phrase: &str) -> Failure {
+        Failure::found(StatusCode::SERVICE_UNAVAILABLE, phrase, Origin::Ourselves)
     }
 
     fn after_ringing(mut self, rang: bool) -> Failure {
@@ -175,6 +200,8 @@ impl Ring {
         since: Micros,
     ) -> Ring {
         untried.reverse();
+        let shares = if order == RingOrder::InTurn { untried.len().max(1) } else { 1 };
+        let timeout = timeout / u32::try_from(shares).unwrap_or(u32::MAX);
         Ring { purpose, since, until: None, timeout, untried, order, worst: None, plays_ringback: false }
     }
 
@@ -214,7 +241,7 @@ impl Call {
         if !self.is_answered()
             && let Err(why) = self.negotiate_caller(board)
         {
-            self.end(why, board);
+            self.end(*why, board);
             return Outcome::Wait;
         }
         self.ring(Ring::step(dial, board.at), board);
@@ -228,6 +255,9 @@ impl Call {
             return self.ring_failed(ring, board);
         }
         ring.until = Some(board.now + ring.timeout);
+        if let Some(cap) = addresses.iter().filter_map(|address| answer_timeout(address, board)).min() {
+            ring.until = Some(board.now + ring.timeout.min(cap));
+        }
         for address in addresses {
             if let Err(failure) = self.call_out(&address, ring.agent(), board) {
                 ring.note(failure);
@@ -251,6 +281,9 @@ impl Call {
         board: &mut Switchboard,
     ) -> Result<(), Failure> {
         let way = Way::to(address, self, board)?;
+        if way.trunk.is_some_and(|trunk| board.is_trunk_full(trunk)) {
+            return Err(Failure::no_way("the trunk has as many calls as it may (trunk.max_calls)"));
+        }
         let number = LegNumber::try_from(self.legs.len()).unwrap_or(LegNumber::MAX);
         let mut leg = Leg::new(number, None);
         leg.agent = agent;
@@ -258,7 +291,7 @@ impl Call {
         let invite = Invite {
             targets: way.targets,
             uri: way.uri.clone().into(),
-            from: self.from_for(way.trunk, board).into(),
+            from: self.caller_towards(way.trunk, board).into(),
             to: format!("<{}>", way.uri).into(),
             headers: self.carried.clone(),
             body: Some(sdp(offer)),
@@ -273,14 +306,17 @@ impl Call {
         let agent = agent.map(|agent| board.agent_name(agent));
         self.fact(What::Dialled { leg: number, trunk: way.name, to: way.uri, sip_call_id, agent }, board);
         match sip {
-            Some(sip) => board.adopt(sip, self.key, number),
+            Some(sip) => {
+                board.adopt(sip, self.key, number);
+                self.occupy_trunk(number, way.trunk, board);
+            }
             None => return Err(self.over_at_once(number, board)),
         }
         Ok(())
     }
 
     fn over_at_once(&mut self, number: LegNumber, board: &mut Switchboard) -> Failure {
-        let failure = Failure::ours(StatusCode::SERVICE_UNAVAILABLE, "no room for another leg");
+        let failure = Failure::no_way("no room for another leg");
         self.note_failed(number, &failure, board);
         self.close_leg(number, board);
         failure
@@ -303,13 +339,11 @@ impl Call {
         let key = self.key.media_leg(leg.number);
         match leg.open_sound(key, policy, board) {
             Ok(sound) => Ok(sound.negotiation.offer()),
-            Err(NoSound::NoPort | NoSound::Refused(_)) => {
-                Err(Failure::ours(StatusCode::SERVICE_UNAVAILABLE, "no media port free"))
-            }
+            Err(NoSound::NoPort | NoSound::Refused(_)) => Err(Failure::no_way("no media port free")),
         }
     }
 
-    fn from_for(&self, trunk: Option<TrunkId>, board: &Switchboard) -> String {
+    fn caller_towards(&self, trunk: Option<TrunkId>, board: &Switchboard) -> String {
         let host = board.own_host();
         match trunk.and_then(|trunk| board.config.trunk(trunk)) {
             Some(trunk) => self.parties.from_value(Some(&trunk.from), &host),
@@ -412,8 +446,9 @@ impl Call {
         if answer.is_empty() && early {
             return Ok(()); // the description came with the 183, and generous we are
         }
-        leg.accept(answer, board)
-            .map_err(|error| Failure::ours(StatusCode::NOT_ACCEPTABLE_HERE, &error.to_string()))
+        leg.accept(answer, board).map_err(|error| {
+            Failure::found(StatusCode::NOT_ACCEPTABLE_HERE, &error.to_string(), Origin::Remote)
+        })
     }
 
     fn connect_parties(&mut self, number: LegNumber, ring: Ring, board: &mut Switchboard) {
@@ -467,7 +502,7 @@ impl Call {
 
     fn note_failed(&self, leg: LegNumber, failure: &Failure, board: &mut Switchboard) {
         let (status, phrase) = (failure.status.code(), failure.phrase.clone());
-        let (q850, remote) = (failure.q850, failure.remote);
+        let (q850, remote) = (failure.q850, failure.origin == Origin::Remote);
         self.fact(What::LegFailed { leg, status, phrase, q850, remote }, board);
     }
 
@@ -476,8 +511,7 @@ impl Call {
         let ringing: Vec<LegNumber> = self.ringing_legs().map(|leg| leg.number).collect();
         for number in ringing {
             let rang = self.leg(number).is_some_and(|leg| leg.rang);
-            let failure =
-                Failure::ours(StatusCode::TEMPORARILY_UNAVAILABLE, "no answer in time").after_ringing(rang);
+            let failure = Failure::no_answer().after_ringing(rang);
             self.note_failed(number, &failure, board);
             self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
             if let Stage::Ringing(ring) = &mut self.stage {
@@ -497,8 +531,7 @@ impl Call {
 
     /// All addresses are tried.
     fn ring_failed(&mut self, ring: Ring, board: &mut Switchboard) {
-        let nobody = || Failure::ours(StatusCode::TEMPORARILY_UNAVAILABLE, "no address to call");
-        let failure = ring.worst.unwrap_or_else(nobody);
+        let failure = ring.worst.unwrap_or_else(|| Failure::no_way("no address to call"));
         match ring.purpose {
             Purpose::Assignment { place, agent } => {
                 self.assignment_failed(place, agent, ring.since, Call::unanswered(&failure), board);
@@ -518,6 +551,14 @@ impl Call {
             self.cut_prompt(board);
         }
         self.go_to(to.unwrap_or(Goto::Next), board);
+    }
+}
+
+/// The longest that the address's trunk lets a call ring.
+fn answer_timeout(address: &Address, board: &Switchboard) -> Option<Duration> {
+    match address {
+        Address::Number { trunk, .. } => board.config.trunk(*trunk).map(|trunk| trunk.answer_timeout),
+        Address::Uri(_) => None,
     }
 }
 
@@ -550,7 +591,7 @@ impl Way {
     }
 
     fn by_trunk(user: &str, trunk: TrunkId, board: &Switchboard) -> Result<Way, Failure> {
-        let gone = || Failure::ours(StatusCode::SERVICE_UNAVAILABLE, "the trunk is not configured any more");
+        let gone = || Failure::no_way("the trunk is not configured any more");
         let settings = board.config.trunk(trunk).ok_or_else(gone)?;
         let first = settings.send_to.first().ok_or_else(gone)?;
         Ok(Way {
@@ -584,8 +625,8 @@ mod tests {
         let (place, agent) = (Place::for_tests(), AgentId::from(0));
         let purpose = Purpose::Assignment { place, agent };
         let mut ring = Ring::new(purpose, Vec::new(), RingOrder::All, Duration::from_secs(1), 0);
-        ring.note(Failure::ours(StatusCode::BUSY_HERE, "busy"));
-        ring.note(Failure::ours(StatusCode::SERVICE_UNAVAILABLE, "dead"));
+        ring.note(Failure::found(StatusCode::BUSY_HERE, "busy", Origin::Remote));
+        ring.note(Failure::no_way("dead"));
         assert!(ring.worst.unwrap().is_busy());
     }
 }

@@ -10,11 +10,12 @@ use tracing::info;
 use super::{
     Answered, CALLER, Call, Stage,
     arrive::text,
-    dial::{Failure, q850_cause},
+    dial::{Failure, Origin, q850_cause},
     leg::NoSound,
     talk::refusal,
 };
 use crate::{
+    config::TrunkId,
     journal::fact::{Cause, Fault, LegMedia, LegNumber, What},
     shard::Switchboard,
 };
@@ -128,11 +129,11 @@ impl Why {
     }
 
     /// No sound for the caller.
-    pub(super) fn no_sound(why: NoSound) -> Why {
-        match why {
+    pub(super) fn no_sound(why: NoSound) -> Box<Why> {
+        Box::new(match why {
             NoSound::NoPort => Why::overload(),
             NoSound::Refused(error) => Why::refused(&error),
-        }
+        })
     }
 
     fn refused(error: &NegotiationError) -> Why {
@@ -146,13 +147,11 @@ impl Why {
             failure if failure.is_busy() => (Cause::Busy, Fault::None),
             failure if failure.is_decline() => (Cause::Declined, Fault::None),
             failure if failure.is_no_answer() => (Cause::NoAnswer, Fault::None),
-            failure if !failure.remote && failure.phrase.starts_with("no ") => {
-                (Cause::Unreachable, Fault::Router)
-            }
+            failure if failure.origin == Origin::Ourselves => (Cause::Unreachable, Fault::Router),
             _ => (Cause::Unreachable, Fault::CalledSide),
         };
         let mut why = Why::new(cause, fault, failure.status_for_caller());
-        if failure.remote && why.reply.status == failure.status {
+        if failure.origin == Origin::Remote && why.reply.status == failure.status {
             why.reply.reason = Some(failure.phrase.into()).filter(|phrase: &Bytes| !phrase.is_empty());
         }
         if let Some(reason) = &failure.reason {
@@ -195,9 +194,7 @@ impl Call {
         for number in 1..self.legs.len() {
             self.hang_up_leg(number as LegNumber, StatusCode::REQUEST_TERMINATED, board);
         }
-        for index in 0..self.legs.len() {
-            self.legs[index].close_sound(board);
-        }
+        self.close_leg(CALLER, board);
         self.probe_at = None;
         self.stage = Stage::Ended(Ending { why, status, until, recorded: false });
         self.record_if_counted(board);
@@ -249,9 +246,25 @@ impl Call {
         self.close_leg(number, board);
     }
 
+    /// The leg counts as a call of its trunk from now on, until it is closed.
+    pub(super) fn occupy_trunk(
+        &mut self,
+        number: LegNumber,
+        trunk: Option<TrunkId>,
+        board: &mut Switchboard,
+    ) {
+        if let (Some(leg), Some(trunk)) = (self.leg_mut(number), trunk) {
+            leg.trunk = Some(trunk);
+            board.one_call_more(trunk);
+        }
+    }
+
     /// The dialog of a leg is over: no sound any more.
     pub(super) fn close_leg(&mut self, number: LegNumber, board: &mut Switchboard) {
         if let Some(leg) = self.leg_mut(number) {
+            if let Some(trunk) = leg.trunk.take() {
+                board.one_call_less(trunk);
+            }
             if let Some(sip) = leg.sip.take() {
                 board.forget(sip);
             }

@@ -201,17 +201,16 @@ impl Call {
 
     /// A prompt ran to its end.
     pub(super) fn played(&mut self, play: u32, board: &mut Switchboard) {
-        match &mut self.stage {
-            Stage::InFlow(Waits::Prompt { play: awaited }) if *awaited == play => {
-                self.fact(What::PromptEnded { cut: false }, board);
-                self.go_on(board);
-            }
-            Stage::InFlow(Waits::Menu(menu)) => {
-                if menu.played(play, board.now) {
-                    self.fact(What::PromptEnded { cut: false }, board);
-                }
-            }
-            _ => {}
+        let awaited = match &mut self.stage {
+            Stage::InFlow(Waits::Prompt { play: awaited }) => *awaited == play,
+            Stage::InFlow(Waits::Menu(menu)) => menu.played(play, board.now),
+            _ => false,
+        };
+        if awaited {
+            self.fact(What::PromptEnded { cut: false }, board);
+        }
+        if awaited && matches!(self.stage, Stage::InFlow(Waits::Prompt { .. })) {
+            self.go_on(board);
         }
     }
 

@@ -8,7 +8,7 @@ use media::{
 use sip_core::LegKey;
 
 use crate::{
-    config::AgentId,
+    config::{AgentId, TrunkId},
     journal::fact::{LegMedia, LegNumber},
     shard::{Output, Switchboard},
 };
@@ -23,6 +23,8 @@ pub(super) struct Leg {
     pub(super) sound: Option<Sound>,
     /// Who is called, if the leg is an assignment.
     pub(super) agent: Option<AgentId>,
+    /// The trunk on which the leg counts as a call, while its dialog lives.
+    pub(super) trunk: Option<TrunkId>,
     /// It has rung: a later failure is a person's decision or absence, not the network's.
     pub(super) rang: bool,
     /// The far end put us on hold.
@@ -54,8 +56,8 @@ pub(super) enum NoSound {
 
 impl Leg {
     pub(super) fn new(number: LegNumber, sip: Option<LegKey>) -> Leg {
-        let (sound, agent) = (None, None);
-        Leg { number, sip, sound, agent, rang: false, holds: false, answer_due_in_ack: false }
+        let (sound, agent, trunk) = (None, None, None);
+        Leg { number, sip, sound, agent, trunk, rang: false, holds: false, answer_due_in_ack: false }
     }
 
     /// Reserves a port and an engine leg, once.

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use media::Direction;
 use sip_core::{
     LegKey, Message, Reply, RequestKey, StatusCode,
     message::{Header, Method},
@@ -176,7 +177,8 @@ impl Leg {
     /// A re-INVITE without an offer asks for ours; the answer comes with the ACK (RFC 3261 §14.2).
     fn offer_in_answer(&mut self) -> Reply {
         self.answer_due_in_ack = true;
-        let body = self.sound.as_mut().map(|sound| sdp(sound.negotiation.offer()));
+        let body =
+            self.sound.as_mut().map(|sound| sdp(sound.negotiation.offer_like(Direction::SendRecv, &[])));
         Reply { body, ..Reply::new(StatusCode::OK) }
     }
 }

@@ -1,6 +1,7 @@
 //! `fernamt run`: from a configuration file to a running router, and back to nothing.
 
 use std::{
+    io::IsTerminal,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -69,7 +70,8 @@ fn start_log(config: &Config) {
     log::show_personal_data(config.log.personal_data);
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(config.log.level.name()));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 }
 
 fn serve(file: &Path, config: Arc<Config>, names: Names) -> Result<(), String> {
@@ -104,7 +106,8 @@ async fn node(file: PathBuf, config: Arc<Config>, names: Names) -> Result<(), St
     let (order, orders) = mpsc::channel(ORDERS);
     let room = capacity(&config);
     let signals = tokio::spawn(signals(file, names, order, Arc::clone(&config), room));
-    info!(node = config.node.name, sip = ?config.listen.sip, admin = ?config.listen.admin, "running");
+    let sip = config.listen.sip.iter().map(|listener| format!("{}:{}", listener.transport, listener.local));
+    info!(node = config.node.name, sip = sip.collect::<Vec<_>>().join(" "), admin = ?config.listen.admin, "running");
     let generation = config.generation;
     let journal = opened.journal;
     let thread = ShardThread {

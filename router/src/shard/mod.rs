@@ -247,7 +247,6 @@ impl Shard {
     fn admit(&mut self, leg: LegKey, peer: PeerId, flow: Flow, invite: &Message) {
         let Some(key) = self.calls.reserve() else { return self.refuse(leg, invite, peer, flow) };
         let trunk = TrunkId::from(usize::from(peer.0));
-        *self.board.calls_per_trunk.entry(trunk).or_default() += 1;
         let udp_only = self.board.config.trunk(trunk).is_some_and(|trunk| trunk.udp_only);
         self.board.sip.set_udp_only(leg, udp_only);
         let source = flow.remote.to_string();
@@ -284,9 +283,6 @@ impl Shard {
 
     fn put_back(&mut self, call: Box<Call>) {
         if call.is_over() {
-            if let Some(live) = self.board.calls_per_trunk.get_mut(&call.trunk()) {
-                *live = live.saturating_sub(1);
-            }
             self.calls.retire(&call);
         } else {
             self.calls.put(call);

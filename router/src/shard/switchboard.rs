@@ -48,7 +48,7 @@ pub struct Switchboard {
     pub(super) legs: HashMap<LegKey, (CallKey, LegNumber)>,
     /// Matches made in this turn whose callers are still to be told.
     pub(super) matches: VecDeque<Match>,
-    /// Live calls per trunk.
+    /// Calls per trunk, those that it brought and those that it was sent.
     pub(super) calls_per_trunk: HashMap<TrunkId, u32>,
     pub(super) random: StdRng,
     /// Calls admitted, and calls ended by cause and fault, since the process started.
@@ -147,7 +147,17 @@ impl Switchboard {
     pub(crate) fn is_trunk_full(&self, trunk: TrunkId) -> bool {
         let limit = self.config.trunk(trunk).and_then(|trunk| trunk.max_calls);
         let live = self.calls_per_trunk.get(&trunk).copied().unwrap_or(0);
-        limit.is_some_and(|limit| live > limit)
+        limit.is_some_and(|limit| live >= limit)
+    }
+
+    pub(crate) fn one_call_more(&mut self, trunk: TrunkId) {
+        *self.calls_per_trunk.entry(trunk).or_default() += 1;
+    }
+
+    pub(crate) fn one_call_less(&mut self, trunk: TrunkId) {
+        if let Some(live) = self.calls_per_trunk.get_mut(&trunk) {
+            *live = live.saturating_sub(1);
+        }
     }
 
     pub(crate) fn trunk_name(&self, trunk: TrunkId) -> String {

@@ -56,7 +56,7 @@ impl Endpoint {
     /// Why this INVITE is not taken, cheapest questions first; all of them answered without state.
     fn fault_of_invite(&mut self, arrival: &Arrival<'_>) -> Option<Reply> {
         let request = arrival.request;
-        if self.service != Service::Open {
+        if matches!(self.service, Service::Draining | Service::Overloaded) {
             self.counters.not_open += 1;
             return Some(self.not_open());
         }

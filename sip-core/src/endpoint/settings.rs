@@ -71,6 +71,7 @@ pub enum Service {
     Draining,
     /// Not at the moment: `503` without `Retry-After`.
     Overloaded,
-    /// Not while nothing can be written down: `503` without `Retry-After`.
+    /// Nothing can be written down at the moment: OPTIONS get `503` without `Retry-After`, so that whoever has another
+    /// way takes it; an INVITE that comes all the same is taken, for a call without a record beats no call.
     NoJournal,
 }
