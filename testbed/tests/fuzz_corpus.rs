@@ -4,6 +4,9 @@ use std::fs;
 use std::path::Path;
 
 // `pub` there is for the fuzzer's crate.
+#[path = "../fuzz/src/config.rs"]
+#[allow(unreachable_pub)]
+mod config;
 #[path = "../fuzz/src/message.rs"]
 #[allow(unreachable_pub)]
 mod message;
@@ -34,6 +37,11 @@ fn replay(name: &str, target: fn(&[u8])) {
         let outcome = std::panic::catch_unwind(|| target(&bytes));
         assert!(outcome.is_ok(), "{} breaks {name}", file.display());
     }
+}
+
+#[test]
+fn the_corpus_of_configurations_holds() {
+    replay("config", config::run);
 }
 
 #[test]
