@@ -183,11 +183,33 @@ fn long(name: &[u8]) -> Header {
             return Header::Other;
         }
         let known = NAMES[candidate as usize].as_bytes();
-        if name == known || name.eq_ignore_ascii_case(known) {
+        if name.len() == known.len() && same_name(name, known) {
             return KNOWN[candidate as usize];
         }
         at = (at + 1) % BUCKETS;
     }
+}
+
+/// Same length and, case aside, same letters. Nearly every name asked for is a known one, so a match must be cheap:
+/// whole words, the last overlapping the one before it.
+fn same_name(name: &[u8], known: &[u8]) -> bool {
+    if let (Some(last), Some(known_last)) = (name.last_chunk(), known.last_chunk()) {
+        let mut words = name.as_chunks().0.iter().zip(known.as_chunks().0);
+        return same_word(last, known_last) && words.all(|(word, known)| same_word(word, known));
+    }
+    match (name.first_chunk(), name.last_chunk(), known.first_chunk(), known.last_chunk()) {
+        (Some(&[a, b, c, d]), Some(&[e, f, g, h]), Some(&[i, j, k, l]), Some(&[m, n, o, p])) => {
+            same_word(&[a, b, c, d, e, f, g, h], &[i, j, k, l, m, n, o, p])
+        }
+        _ => name.eq_ignore_ascii_case(known),
+    }
+}
+
+/// Eight bytes at once. `known` has only letters and hyphens; where it has a letter, bit 0x40, the case bit may differ.
+fn same_word(name: &[u8; 8], known: &[u8; 8]) -> bool {
+    let (name, known) = (u64::from_ne_bytes(*name), u64::from_ne_bytes(*known));
+    let may_differ = (known & 0x4040_4040_4040_4040) >> 1;
+    (name ^ known) & !may_differ == 0
 }
 
 #[cfg(test)]
@@ -209,6 +231,15 @@ mod tests {
 
     #[test]
     fn a_name_that_only_looks_like_a_known_one_is_other() {
+        for (known, name) in KNOWN.iter().zip(NAMES) {
+            for at in 0..name.len() {
+                for bit in (0..8).filter(|&bit| bit != 5 || name.as_bytes()[at] == b'-') {
+                    let mut other = name.as_bytes().to_vec();
+                    other[at] ^= 1 << bit;
+                    assert_ne!(Header::named(&other), *known, "{name} with bit {bit} of byte {at} turned");
+                }
+            }
+        }
         for name in ["", "q", "Vi", "Vias", "Frxm", "Call_ID", "Content-Lengte", "NewFangledHeader", "1"] {
             assert_eq!(Header::named(name.as_bytes()), Header::Other, "{name}");
         }
