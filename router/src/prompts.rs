@@ -19,6 +19,14 @@ impl Prompts {
         Prompts { files, ringback: Arc::new(ringback()) }
     }
 
+    /// These, and those of `older` that are not among them: a call keeps its flow over a reload, and the prompts that
+    /// the flow names.
+    pub fn beside(&self, older: &Prompts) -> Prompts {
+        let mut files = older.files.clone();
+        files.extend(self.files.iter().map(|(id, prompt)| (*id, Arc::clone(prompt))));
+        Prompts { files, ringback: Arc::clone(&self.ringback) }
+    }
+
     /// A prompt of the configuration.
     pub fn get(&self, prompt: PromptId) -> Option<Arc<Prompt>> {
         self.files.get(&prompt).cloned()

@@ -1,6 +1,6 @@
 //! The laws of the house (design §1), as predicates over a world. Each returns what is broken, in words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use router::journal::fact::{AgentState, Fact, LeftQueue, What};
 
@@ -62,12 +62,23 @@ pub fn sums(facts: &[Fact]) -> Vec<String> {
     let mut broken = Vec::new();
     let mut calls = BTreeMap::<_, (u32, u32)>::new();
     let mut queues = BTreeMap::<&str, [u32; 4]>::new();
+    let mut inside = BTreeSet::new();
     for fact in facts {
         match (&fact.what, fact.call) {
             (What::Arrived { .. }, Some(call)) => calls.entry(call).or_default().0 += 1,
             (What::Ended { .. }, Some(call)) => calls.entry(call).or_default().1 += 1,
-            (What::Queued { queue, .. }, _) => queues.entry(queue).or_default()[0] += 1,
-            (What::Left { queue, how, .. }, _) => queues.entry(queue).or_default()[column(*how)] += 1,
+            (What::Queued { queue, .. }, Some(call)) => {
+                inside.insert((call, queue));
+                queues.entry(queue).or_default()[0] += 1;
+            }
+            (What::Left { queue, how, .. }, Some(call)) => {
+                let sums = queues.entry(queue).or_default();
+                sums[column(*how)] += 1;
+                // Turned away at the door: entered and left in one.
+                if !inside.remove(&(call, queue)) && matches!(how, LeftQueue::Full | LeftQueue::Closed) {
+                    sums[0] += 1;
+                }
+            }
             _ => {}
         }
     }

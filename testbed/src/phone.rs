@@ -180,6 +180,9 @@ impl Phone {
     }
 
     pub(crate) fn next_at(&self) -> Option<Instant> {
+        if self.dead {
+            return None;
+        }
         let rtp = self.sound.as_ref().and_then(|sound| sound.next_at);
         let deed = self.deeds.keys().next().map(|(at, _)| *at);
         [self.sip_timeout, rtp, deed].into_iter().flatten().min()

@@ -298,7 +298,7 @@ impl Shard {
     fn reload(&mut self, config: Arc<Config>, prompts: Arc<Prompts>) {
         let difference = config.difference(&self.board.config);
         self.board.config = config;
-        self.board.prompts = prompts;
+        self.board.prompts = Arc::new(prompts.beside(&self.board.prompts));
         self.board.sip.set_sources(self.board.config.sources());
         self.board.fact(None, What::ConfigLoaded { difference });
         self.take_on_agents(&BTreeMap::new());

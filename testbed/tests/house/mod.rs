@@ -1,0 +1,109 @@
+//! What the stories share: configurations, and the questions asked of a world.
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each story uses a part; the names say it")]
+
+use router::journal::fact::{Cause, Fault, LeftQueue, What};
+use testbed::{Behaviour, PhoneId, World};
+
+/// Node, listeners and trunks of every story: callers at 10.1.x.x, Teams at 10.2.0.1.
+pub const HOUSE: &str = r#"
+[node]
+name = "house"
+data_dir = "data"
+[listen]
+sip = ["udp:10.0.0.1:5060"]
+[media]
+address = "10.0.0.1"
+ports = "10000-10999"
+[trunk.carrier]
+accept_from = ["10.1.0.0/16"]
+[trunk.teams]
+accept_from = ["10.2.0.0/16"]
+send_to = ["udp:10.2.0.1:5060"]
+"#;
+
+/// Everything to Teams.
+pub const DIRECT: &str = r#"
+[[number]]
+match = "*"
+trunk = "carrier"
+flow = "through"
+[flow.through]
+steps = [{ dial = "{called}@teams" }]
+"#;
+
+/// A queue with music, no agents.
+pub const QUEUE: &str = r#"
+[[number]]
+match = "*"
+trunk = "carrier"
+flow = "straight"
+[flow.straight]
+steps = [{ queue = "support" }, { play = "prompts/closed.wav" }, "hangup"]
+[queue.support]
+music = "prompts/music.wav"
+ring_timeout = "20s"
+max_wait = "10m"
+"#;
+
+pub const ANNA: &str = "[agent.anna]\ncall = \"sip:anna@10.2.0.11:5060\"\nqueues = [\"support\"]\n";
+pub const BO: &str = "[agent.bo]\ncall = \"sip:bo@10.2.0.12:5060\"\nqueues = [\"support\"]\n";
+
+/// The house with these sections.
+pub fn house(sections: &[&str]) -> String {
+    format!("{HOUSE}{}", sections.concat())
+}
+
+/// A world of the house with these sections.
+pub fn world(seed: u64, sections: &[&str]) -> World {
+    World::new(seed, &house(sections))
+}
+
+pub fn anna(world: &mut World, behaviour: Behaviour) -> PhoneId {
+    world.phone_at("anna", "10.2.0.11:5060", behaviour)
+}
+
+pub fn bo(world: &mut World, behaviour: Behaviour) -> PhoneId {
+    world.phone_at("bo", "10.2.0.12:5060", behaviour)
+}
+
+pub fn teams(world: &mut World, behaviour: Behaviour) -> PhoneId {
+    world.phone_at("teams", "10.2.0.1:5060", behaviour)
+}
+
+/// Runs to silence, checks that nothing is left, and returns how the only call ended.
+pub fn the_end(world: &mut World) -> (Cause, Fault, Option<u16>) {
+    world.run_until_silent().assert_nothing_left();
+    let ends = ends(world);
+    assert_eq!(ends.len(), 1, "{ends:?}\n{}", world.ladder());
+    ends[0]
+}
+
+pub fn ends(world: &World) -> Vec<(Cause, Fault, Option<u16>)> {
+    let end = |what: &What| match what {
+        What::Ended { cause, fault, status, .. } => Some((*cause, *fault, *status)),
+        _ => None,
+    };
+    world.happened().filter_map(end).collect()
+}
+
+/// How callers left queues, in order.
+pub fn left(world: &World) -> Vec<LeftQueue> {
+    let how = |what: &What| match what {
+        What::Left { how, .. } => Some(*how),
+        _ => None,
+    };
+    world.happened().filter_map(how).collect()
+}
+
+/// Names of the agents that were assigned, in order.
+pub fn assigned(world: &World) -> Vec<String> {
+    let agent = |what: &What| match what {
+        What::Assigned { agent, .. } => Some(agent.clone()),
+        _ => None,
+    };
+    world.happened().filter_map(agent).collect()
+}
+
+pub fn count(world: &World, is: impl Fn(&What) -> bool) -> usize {
+    world.happened().filter(|what| is(what)).count()
+}

@@ -1,0 +1,399 @@
+//! Callers who wait, agents who answer or do not.
+
+mod house;
+
+use house::{ANNA, BO, QUEUE, anna, assigned, bo, ends, left, the_end, world};
+use router::journal::fact::{AgentState, Cause, Fault, LeftQueue, Unanswered, What, Wish};
+use sip_core::Service;
+use testbed::{
+    Behaviour, Link,
+    phone::PhoneState,
+    world::{MILLISECOND, SECOND},
+};
+
+#[test]
+fn a_free_agent_is_rung_at_once_and_both_hear_each_other() {
+    let mut world = world(1, &[QUEUE, ANNA]);
+    let caller = world.caller("caller");
+    let agent = anna(&mut world, Behaviour::Answers(2 * SECOND));
+    world.dials(caller, "+4930999");
+    world.run_for(SECOND);
+    assert_eq!(world.state(agent), PhoneState::Rung);
+    assert!(world.at(caller).heard.contains_key(&world.voice_of("music")));
+    world.run_for(4 * SECOND);
+    assert!(world.heard(caller, agent) && world.heard(agent, caller), "{}", world.ladder());
+    assert_eq!(world.agent_state("anna"), AgentState::Talking);
+    world.hangs_up_in(caller, SECOND);
+    assert_eq!(the_end(&mut world), (Cause::CallerHungUp, Fault::None, None));
+    assert_eq!((left(&world), world.agent_state("anna")), (vec![LeftQueue::Answered], AgentState::Idle));
+}
+
+#[test]
+fn the_music_stops_within_20_ms_of_the_agents_answer() {
+    let mut world = world(2, &[QUEUE, ANNA]);
+    let caller = world.caller("caller");
+    anna(&mut world, Behaviour::Answers(2 * SECOND));
+    world.dials(caller, "+4930999");
+    world.run_until(10 * SECOND, |world| world.happened().any(|what| matches!(what, What::Bridged { .. })));
+    world.run_for(5 * MILLISECOND); // what was on its way
+    let music = world.voice_of("music");
+    let heard = world.at(caller).heard[&music];
+    world.run_for(2 * SECOND);
+    assert!(world.at(caller).heard[&music] <= heard + 1);
+    world.hangs_up_in(caller, SECOND);
+    the_end(&mut world);
+}
+
+#[test]
+fn a_caller_waits_with_music_until_an_agent_logs_in() {
+    let manual =
+        "[agent.anna]\ncall = \"sip:anna@10.2.0.11:5060\"\nqueues = [\"support\"]\nlogin = \"manual\"\n";
+    let mut world = world(3, &[QUEUE, manual]);
+    let caller = world.caller("caller");
+    let agent = anna(&mut world, Behaviour::Answers(SECOND));
+    world.dials(caller, "+4930999");
+    world.run_for(30 * SECOND);
+    assert_eq!((world.waiting("support"), world.agent_state("anna")), (1, AgentState::LoggedOut));
+    world.agent_wish("anna", Wish::Ready);
+    world.run_for(SECOND / 2);
+    assert_eq!(world.state(agent), PhoneState::Rung);
+    world.run_for(2 * SECOND);
+    assert!(world.heard(agent, caller));
+    world.hangs_up_in(caller, SECOND);
+    assert_eq!(the_end(&mut world).0, Cause::CallerHungUp);
+}
+
+#[test]
+fn an_agent_who_does_not_answer_rests_and_the_caller_keeps_his_place() {
+    let mut world = world(4, &[QUEUE, BO]).link(Link::lossy(0.05));
+    let caller = world.caller("caller");
+    let agent = bo(&mut world, Behaviour::NeverAnswers);
+    world.dials(caller, "+4930999");
+    world.run_for(24 * SECOND); // ring_timeout is 20 s
+    assert_eq!(
+        (world.waiting("support"), world.agent_state("bo")),
+        (1, AgentState::NotReady),
+        "{}",
+        world.ladder()
+    );
+    world.behave(agent, Behaviour::Answers(SECOND));
+    world.run_for(40 * SECOND); // rest_no_answer is 30 s
+    assert_eq!(world.agent_state("bo"), AgentState::Talking, "{}", world.ladder());
+    world.hangs_up_in(caller, SECOND);
+    the_end(&mut world);
+    assert_eq!(
+        house::count(&world, |what| matches!(what, What::Queued { .. })),
+        1,
+        "one entry, however often offered"
+    );
+    assert_eq!(
+        house::count(&world, |what| matches!(what, What::Unanswered { why: Unanswered::NoAnswer, .. })),
+        1
+    );
+}
+
+#[test]
+fn a_busy_agent_is_passed_over_for_the_next_without_the_caller_noticing() {
+    let mut world = world(5, &[QUEUE, ANNA, BO]);
+    let caller = world.caller("caller");
+    anna(&mut world, Behaviour::Busy);
+    let second = bo(&mut world, Behaviour::Answers(SECOND));
+    world.dials(caller, "+4930999");
+    world.run_for(4 * SECOND);
+    assert!(world.heard(caller, second), "{}", world.ladder());
+    assert_eq!(assigned(&world), ["anna", "bo"]);
+    assert_eq!(world.agent_state("anna"), AgentState::NotReady);
+    world.hangs_up_in(caller, SECOND);
+    assert_eq!(the_end(&mut world), (Cause::CallerHungUp, Fault::None, None));
+}
+
+#[test]
+fn an_agent_whose_telephone_is_dead_is_passed_over() {
+    let mut world = world(6, &[QUEUE, ANNA, BO]);
+    let caller = world.caller("caller");
+    let second = bo(&mut world, Behaviour::Answers(SECOND));
+    world.dials(caller, "+4930999"); // nobody lives at anna's address
+    world.run_for(30 * SECOND);
+    assert!(world.heard(caller, second), "{}", world.ladder());
+    world.hangs_up_in(caller, SECOND);
+    the_end(&mut world);
+}
+
+#[test]
+fn the_caller_gives_up_while_he_waits() {
+    let mut world = world(7, &[QUEUE]);
+    let caller = world.caller("caller");
+    world.dials(caller, "+4930999");
+    world.hangs_up_in(caller, 12 * SECOND);
+    assert_eq!(the_end(&mut world), (Cause::Abandoned, Fault::None, None));
+    assert_eq!(left(&world), [LeftQueue::Abandoned]);
+}
+
+#[test]
+fn the_caller_gives_up_while_the_agent_rings_and_the_agent_is_free_for_the_next() {
+    let mut world = world(8, &[QUEUE, ANNA]);
+    let (first, second) = (world.caller("first"), world.caller("second"));
+    let agent = anna(&mut world, Behaviour::Answers(5 * SECOND));
+    world.dials(first, "+4930999");
+    world.run_for(SECOND);
+    world.dials(second, "+4930999");
+    world.hangs_up_in(first, SECOND);
+    world.run_for(9 * SECOND);
+    assert!(world.heard(second, agent) && !world.heard(first, agent), "{}", world.ladder());
+    world.hangs_up_in(second, SECOND);
+    world.run_until_silent().assert_nothing_left();
+    assert_eq!(left(&world), [LeftQueue::Abandoned, LeftQueue::Answered]);
+}
+
+/// Hang-up and answer meet at every distance; the agent is never stuck.
+#[test]
+fn the_caller_gives_up_in_the_same_millisecond_as_the_agent_answers() {
+    for late in 0..14 {
+        let mut world = world(200 + late, &[QUEUE, ANNA]);
+        let caller = world.caller("caller");
+        anna(&mut world, Behaviour::Answers(2 * SECOND));
+        world.dials(caller, "+4930999");
+        world.hangs_up_in(caller, 2 * SECOND + u32::try_from(late).unwrap() * MILLISECOND);
+        world.run_until_silent().assert_nothing_left();
+        assert_eq!(world.agent_state("anna"), AgentState::Idle, "{late} ms\n{}", world.ladder());
+    }
+}
+
+#[test]
+fn the_agent_leaves_and_the_caller_is_released_and_the_agent_wraps_up() {
+    let wrap_up = QUEUE.replace("max_wait", "wrap_up = \"15s\"\nmax_wait");
+    let mut world = world(9, &[&wrap_up, ANNA]);
+    let caller = world.caller("caller");
+    anna(&mut world, Behaviour::AnswersFor(SECOND, 4 * SECOND));
+    world.dials(caller, "+4930999");
+    world.run_for(8 * SECOND);
+    assert_eq!((world.state(caller), world.agent_state("anna")), (PhoneState::Ended, AgentState::WrapUp));
+    world.run_for(15 * SECOND);
+    assert_eq!(world.agent_state("anna"), AgentState::Idle);
+    assert_eq!(the_end(&mut world), (Cause::CalledHungUp, Fault::None, None));
+}
+
+#[test]
+fn two_callers_and_one_agent_are_served_in_the_order_of_arrival() {
+    let mut world = world(10, &[QUEUE, ANNA]);
+    let (first, second, third) = (world.caller("first"), world.caller("second"), world.caller("third"));
+    let agent = anna(&mut world, Behaviour::AnswersFor(SECOND, 5 * SECOND));
+    for caller in [first, second, third] {
+        world.dials(caller, "+4930999");
+        world.run_for(SECOND / 4);
+    }
+    world.run_for(10 * SECOND);
+    assert!(world.heard(first, agent) && world.heard(second, agent) && !world.heard(third, agent));
+    world.run_until_silent().assert_nothing_left();
+    assert!(world.heard(third, agent));
+    assert_eq!(world.at(agent).most_at_once, 1, "an agent has one call at a time");
+}
+
+#[test]
+fn the_agent_who_has_been_idle_longest_is_chosen() {
+    let mut world = world(11, &[QUEUE, ANNA, BO]);
+    anna(&mut world, Behaviour::AnswersFor(SECOND, 2 * SECOND));
+    bo(&mut world, Behaviour::AnswersFor(SECOND, 2 * SECOND));
+    for number in 0..4 {
+        let caller = world.caller(&format!("caller{number}"));
+        world.dials(caller, "+4930999");
+        world.run_for(10 * SECOND);
+    }
+    world.run_until_silent().assert_nothing_left();
+    assert_eq!(assigned(&world), ["anna", "bo", "anna", "bo"]);
+}
+
+#[test]
+fn the_queue_with_the_higher_priority_is_served_first() {
+    let two = "[[number]]\nmatch = \"1\"\ntrunk = \"carrier\"\nflow = \"low\"\n[[number]]\nmatch = \"2\"\ntrunk = \"carrier\"\nflow = \"high\"\n[flow.low]\nsteps = [{ queue = \"low\" }]\n[flow.high]\nsteps = [{ queue = \"high\" }]\n[queue.low]\n[queue.high]\npriority = 5\n[agent.anna]\ncall = \"sip:anna@10.2.0.11:5060\"\nqueues = [\"low\", \"high\"]\nlogin = \"manual\"\n";
+    let mut world = world(12, &[two]);
+    let (early, important) = (world.caller("early"), world.caller("important"));
+    let agent = anna(&mut world, Behaviour::AnswersFor(SECOND, 3 * SECOND));
+    world.dials(early, "1");
+    world.run_for(20 * SECOND);
+    world.dials(important, "2");
+    world.run_for(SECOND);
+    world.agent_wish("anna", Wish::Ready);
+    world.run_for(3 * SECOND);
+    assert!(world.heard(important, agent) && !world.heard(early, agent), "{}", world.ladder());
+    world.run_until_silent().assert_nothing_left();
+    assert!(world.heard(early, agent));
+}
+
+#[test]
+fn a_caller_who_has_waited_too_long_goes_on_to_the_next_step() {
+    let short = QUEUE.replace("10m", "15s");
+    let mut world = world(13, &[&short]);
+    let caller = world.caller("caller");
+    world.dials(caller, "+4930999");
+    world.run_for(17 * SECOND);
+    assert!(world.at(caller).heard.contains_key(&world.voice_of("closed")));
+    assert_eq!(the_end(&mut world), (Cause::FlowEnded, Fault::None, None));
+    assert_eq!(left(&world), [LeftQueue::TimedOut]);
+}
+
+#[test]
+fn one_caller_more_than_may_wait_goes_on_to_the_next_step_at_once() {
+    let small = QUEUE.replace("max_wait", "max_waiting = 1\nmax_wait");
+    let mut world = world(14, &[&small]);
+    let (first, second) = (world.caller("first"), world.caller("second"));
+    world.dials(first, "+4930999");
+    world.run_for(SECOND);
+    world.dials(second, "+4930999");
+    world.run_for(SECOND);
+    assert!(world.at(second).heard.contains_key(&world.voice_of("closed")));
+    world.hangs_up_in(first, SECOND);
+    world.run_until_silent().assert_nothing_left();
+    assert_eq!(left(&world), [LeftQueue::Full, LeftQueue::Abandoned]);
+}
+
+#[test]
+fn an_agents_second_address_rings_too_and_the_loser_stops() {
+    let two = "[agent.anna]\ncall = [\"sip:anna@10.2.0.11:5060\", \"sip:anna@10.2.0.21:5060\"]\nqueues = [\"support\"]\n";
+    let mut world = world(15, &[QUEUE, two]);
+    let caller = world.caller("caller");
+    let desk = anna(&mut world, Behaviour::NeverAnswers);
+    let mobile = world.phone_at("mobile", "10.2.0.21:5060", Behaviour::Answers(3 * SECOND));
+    world.dials(caller, "+4930999");
+    world.run_for(5 * SECOND);
+    assert!(world.heard(caller, mobile));
+    assert_eq!(world.state(desk), PhoneState::Failed(487));
+    world.hangs_up_in(caller, SECOND);
+    the_end(&mut world);
+    assert_eq!(assigned(&world), ["anna"], "all addresses are one assignment");
+}
+
+#[test]
+fn addresses_in_turn_ring_one_after_the_other() {
+    let two = "[agent.anna]\ncall = [\"sip:anna@10.2.0.11:5060\", \"sip:anna@10.2.0.21:5060\"]\nring = \"in-turn\"\nqueues = [\"support\"]\n";
+    let mut world = world(16, &[QUEUE, two]);
+    let caller = world.caller("caller");
+    let desk = anna(&mut world, Behaviour::NeverAnswers);
+    let mobile = world.phone_at("mobile", "10.2.0.21:5060", Behaviour::Answers(SECOND));
+    world.dials(caller, "+4930999");
+    world.run_for(5 * SECOND);
+    assert_eq!((world.state(desk), world.state(mobile)), (PhoneState::Rung, PhoneState::Idle));
+    world.run_for(8 * SECOND);
+    assert!(world.heard(caller, mobile), "{}", world.ladder());
+    world.hangs_up_in(caller, SECOND);
+    the_end(&mut world);
+}
+
+#[test]
+fn both_addresses_answer_in_the_same_millisecond_and_one_wins() {
+    let two = "[agent.anna]\ncall = [\"sip:anna@10.2.0.11:5060\", \"sip:anna@10.2.0.21:5060\"]\nqueues = [\"support\"]\n";
+    let mut world = world(17, &[QUEUE, two]);
+    let caller = world.caller("caller");
+    let desk = anna(&mut world, Behaviour::Answers(2 * SECOND));
+    let mobile = world.phone_at("mobile", "10.2.0.21:5060", Behaviour::Answers(2 * SECOND));
+    world.dials(caller, "+4930999");
+    world.run_for(5 * SECOND);
+    let talking = [desk, mobile].map(|phone| world.state(phone) == PhoneState::Talking);
+    assert!(talking[0] ^ talking[1], "{}", world.ladder());
+    world.hangs_up_in(caller, SECOND);
+    the_end(&mut world);
+}
+
+#[test]
+fn a_log_out_during_a_call_takes_effect_at_its_end() {
+    let mut world = world(18, &[QUEUE, ANNA]);
+    let caller = world.caller("caller");
+    anna(&mut world, Behaviour::Answers(SECOND));
+    world.dials(caller, "+4930999");
+    world.run_for(3 * SECOND);
+    world.agent_wish("anna", Wish::LoggedOut);
+    assert_eq!(world.agent_state("anna"), AgentState::Talking);
+    world.hangs_up_in(caller, SECOND);
+    the_end(&mut world);
+    assert_eq!(world.agent_state("anna"), AgentState::LoggedOut);
+}
+
+#[test]
+fn a_pause_while_rung_leaves_the_call_to_be_answered_and_nothing_after_it() {
+    let mut world = world(19, &[QUEUE, ANNA]);
+    let (first, second) = (world.caller("first"), world.caller("second"));
+    let agent = anna(&mut world, Behaviour::AnswersFor(2 * SECOND, 2 * SECOND));
+    world.dials(first, "+4930999");
+    world.run_for(SECOND);
+    world.agent_wish("anna", Wish::Paused);
+    world.dials(second, "+4930999");
+    world.run_for(20 * SECOND);
+    assert!(world.heard(first, agent) && !world.heard(second, agent));
+    assert_eq!((world.agent_state("anna"), world.waiting("support")), (AgentState::NotReady, 1));
+    world.hangs_up_in(second, SECOND);
+    world.run_until_silent().assert_nothing_left();
+}
+
+#[test]
+fn a_queue_that_a_reload_takes_away_sends_its_callers_on() {
+    let mut world = world(20, &[QUEUE]);
+    let caller = world.caller("caller");
+    world.dials(caller, "+4930999");
+    world.run_for(5 * SECOND);
+    world.reload(&house::house(&[house::DIRECT]));
+    world.run_for(SECOND);
+    assert!(world.at(caller).heard.contains_key(&world.voice_of("closed")), "{}", world.ladder());
+    assert_eq!(the_end(&mut world).0, Cause::FlowEnded);
+    assert_eq!(left(&world), [LeftQueue::Closed]);
+}
+
+#[test]
+fn a_reload_that_changes_nothing_about_an_agent_leaves_his_call_and_state_alone() {
+    let mut world = world(21, &[QUEUE, ANNA]);
+    let caller = world.caller("caller");
+    anna(&mut world, Behaviour::Answers(SECOND));
+    world.dials(caller, "+4930999");
+    world.run_for(3 * SECOND);
+    world.reload(&house::house(&[QUEUE, ANNA, BO]));
+    assert_eq!((world.agent_state("anna"), world.agent_state("bo")), (AgentState::Talking, AgentState::Idle));
+    world.hangs_up_in(caller, SECOND);
+    assert_eq!(the_end(&mut world), (Cause::CallerHungUp, Fault::None, None));
+}
+
+#[test]
+fn while_draining_new_calls_get_503_and_the_present_one_goes_on() {
+    let mut world = world(22, &[QUEUE, ANNA]);
+    let (first, late) = (world.caller("first"), world.caller("late"));
+    let agent = anna(&mut world, Behaviour::Answers(SECOND));
+    world.dials(first, "+4930999");
+    world.run_for(3 * SECOND);
+    world.service(Service::Draining);
+    world.dials(late, "+4930999");
+    world.run_for(5 * SECOND);
+    assert_eq!(world.state(late), PhoneState::Failed(503));
+    assert_eq!(world.state(first), PhoneState::Talking);
+    assert!(world.heard(first, agent));
+    world.hangs_up_in(first, SECOND);
+    assert_eq!(the_end(&mut world), (Cause::CallerHungUp, Fault::None, None));
+}
+
+#[test]
+fn a_shutdown_hangs_everybody_up_and_every_call_has_its_record() {
+    let mut world = world(23, &[QUEUE, ANNA]);
+    let (talks, waits) = (world.caller("talks"), world.caller("waits"));
+    anna(&mut world, Behaviour::Answers(SECOND));
+    world.dials(talks, "+4930999");
+    world.run_for(3 * SECOND);
+    world.dials(waits, "+4930999");
+    world.run_for(SECOND);
+    world.shut_down();
+    world.run_for(2 * SECOND);
+    assert_eq!((world.state(talks), world.state(waits)), (PhoneState::Ended, PhoneState::Ended));
+    world.run_until_silent().assert_nothing_left();
+    assert!(ends(&world).iter().all(|(cause, ..)| *cause == Cause::Shutdown));
+}
+
+#[test]
+fn one_call_more_than_the_limit_is_503_and_has_a_record_too() {
+    let limit = "[limits]\nmax_calls = 1\n";
+    let mut world = world(24, &[QUEUE, limit]);
+    let (first, second) = (world.caller("first"), world.caller("second"));
+    world.dials(first, "+4930999");
+    world.run_for(SECOND);
+    world.dials(second, "+4930999");
+    world.run_for(2 * SECOND);
+    assert_eq!(world.state(second), PhoneState::Failed(503));
+    world.hangs_up_in(first, SECOND);
+    world.run_until_silent().assert_nothing_left();
+    assert!(ends(&world).contains(&(Cause::Overload, Fault::Router, Some(503))));
+}
