@@ -1,0 +1,235 @@
+//! The callers' side: INVITE, ACK, hold, BYE.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use sip_core::{
+    Message,
+    message::{Header, Method},
+};
+
+use super::{
+    Load, Mode, PATIENCE, Report,
+    wire::{Out, Side, description},
+};
+
+pub(super) struct Caller {
+    mode: Mode,
+    router: SocketAddr,
+    local: SocketAddr,
+    number: String,
+    sound_port: u16,
+    hold: Duration,
+    waiting: usize,
+    all: u64,
+    calls: HashMap<u64, Call>,
+    /// When which call does something: hang up, or be given up.
+    due: BTreeSet<(Instant, u64)>,
+    /// Which call the router speaks to from this port, and when it was acknowledged.
+    speaks: HashMap<u16, (u64, Instant)>,
+    up: u64,
+    measured: bool,
+}
+
+struct Call {
+    dialled: Instant,
+    /// Request target and To value of the dialog, once answered.
+    dialog: Option<(Bytes, Bytes)>,
+    due: Instant,
+    leaving: bool,
+}
+
+impl Caller {
+    pub(super) fn new(load: &Load, sound_port: u16) -> Caller {
+        Caller {
+            mode: load.mode,
+            router: load.router,
+            local: load.caller,
+            number: load.number.clone(),
+            sound_port,
+            hold: Duration::from_millis(load.hold),
+            waiting: load.waiting,
+            all: load.calls,
+            calls: HashMap::new(),
+            due: BTreeSet::new(),
+            speaks: HashMap::new(),
+            up: 0,
+            measured: false,
+        }
+    }
+
+    /// In queue mode no more callers than asked for wait at once; `talking` are with an agent.
+    pub(super) fn may_dial(&self, talking: usize) -> bool {
+        self.mode != Mode::Queue || self.calls.len() < self.waiting + talking
+    }
+
+    pub(super) fn dial(&mut self, now: Instant, id: u64, out: &mut Out) {
+        let body = description(self.local.ip(), self.sound_port);
+        let (number, router, local) = (&self.number, self.router, self.local);
+        let invite = format!(
+            "INVITE sip:{number}@{router} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK-i{id};rport\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:+4989{id}@{local}>;tag=c{id}\r\nTo: <sip:{number}@{router}>\r\n\
+             Call-ID: {id}@bench\r\nCSeq: 1 INVITE\r\nContact: <sip:{local}>\r\nContent-Type: application/sdp\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        out.push_back((Side::Caller, router, invite.into()));
+        let due = now + PATIENCE + self.longest_wait();
+        self.calls.insert(id, Call { dialled: now, dialog: None, due, leaving: false });
+        self.due.insert((due, id));
+    }
+
+    /// Callers of a queue wait as long as it takes.
+    fn longest_wait(&self) -> Duration {
+        if self.mode == Mode::Queue { Duration::from_secs(600) } else { Duration::ZERO }
+    }
+
+    pub(super) fn hear(
+        &mut self,
+        now: Instant,
+        bytes: Bytes,
+        from: SocketAddr,
+        report: &mut Report,
+        out: &mut Out,
+    ) {
+        let Ok(message) = Message::parse(bytes) else { return };
+        let Some(id) = id_of(&message) else { return };
+        match (message.status().map(|status| status.code()), message.method()) {
+            (None, Method::Bye) => {
+                let mut ok =
+                    sip_core::message::respond_to(&message, from, sip_core::StatusCode::OK, None, None);
+                out.push_back((Side::Caller, from, ok.finish()));
+                self.over(id, None, report);
+            }
+            (None, _) | (Some(100..=199), _) => {}
+            (Some(200..=299), Method::Invite) => self.answered(now, id, &message, report, out),
+            (Some(200..=299), Method::Bye) => self.over(id, None, report),
+            (Some(status), Method::Invite) => {
+                self.acknowledge_refusal(id, &message, out);
+                self.over(id, Some(status), report);
+            }
+            _ => {}
+        }
+    }
+
+    fn answered(&mut self, now: Instant, id: u64, response: &Message, report: &mut Report, out: &mut Out) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let target = response.contact().map(|contact| contact.uri.without_headers()).unwrap_or_default();
+        let to = response.value(Header::To).map(|to| Bytes::copy_from_slice(&to)).unwrap_or_default();
+        let first = call.dialog.replace((target, to)).is_none();
+        let ack = self.in_dialog(id, "ACK", 1);
+        out.push_back((Side::Caller, self.router, ack));
+        if !first {
+            return report.note_repeat();
+        }
+        self.up += 1;
+        let call = &self.calls[&id];
+        report.note_setup(now - call.dialled);
+        if let Some(port) = audio_port(&response.body()) {
+            self.speaks.insert(port, (id, now));
+        }
+        match self.mode {
+            Mode::Direct => self.at(id, now + self.hold),
+            Mode::Announce => self.at(id, now + PATIENCE / 2),
+            Mode::Held | Mode::Queue => {}
+        }
+    }
+
+    /// The first packet of an announcement.
+    pub(super) fn sound(&mut self, now: Instant, from: SocketAddr, report: &mut Report) {
+        if let Some((id, acknowledged)) = self.speaks.remove(&from.port())
+            && self.mode == Mode::Announce
+        {
+            report.note_first_sound(now - acknowledged);
+            self.at(id, now);
+        }
+    }
+
+    pub(super) fn due(&mut self, now: Instant, report: &mut Report, out: &mut Out) {
+        while let Some(&(at, id)) = self.due.first().filter(|(at, _)| *at <= now) {
+            self.due.remove(&(at, id));
+            let Some(call) = self.calls.get_mut(&id) else { continue };
+            if call.leaving || call.dialog.is_none() {
+                self.over(id, Some(408), report);
+                continue;
+            }
+            call.leaving = true;
+            self.at(id, now + PATIENCE);
+            let bye = self.in_dialog(id, "BYE", 2);
+            out.push_back((Side::Caller, self.router, bye));
+        }
+    }
+
+    /// All calls have ended. Held calls are measured when all are up, and then hung up.
+    pub(super) fn is_done(&mut self, now: Instant, report: &mut Report, _out: &mut Out) -> bool {
+        if self.mode == Mode::Held && !self.measured && self.up == self.all {
+            self.measured = true;
+            report.note_held(self.up);
+            let ids: BTreeSet<u64> = self.due.iter().map(|(_, id)| *id).collect();
+            for id in ids {
+                self.at(id, now);
+            }
+        }
+        self.calls.is_empty()
+    }
+
+    fn at(&mut self, id: u64, at: Instant) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            self.due.remove(&(call.due, id));
+            call.due = at;
+            self.due.insert((at, id));
+        }
+    }
+
+    fn over(&mut self, id: u64, failed: Option<u16>, report: &mut Report) {
+        if let Some(call) = self.calls.remove(&id) {
+            self.due.remove(&(call.due, id));
+            report.note_end(failed);
+        }
+    }
+
+    fn in_dialog(&self, id: u64, method: &str, cseq: u32) -> Bytes {
+        let Some((target, to)) = self.calls.get(&id).and_then(|call| call.dialog.as_ref()) else {
+            return Bytes::new();
+        };
+        let (target, to) = (String::from_utf8_lossy(target), String::from_utf8_lossy(to));
+        request(method, &target, &to, id, cseq, self.local)
+    }
+
+    /// RFC 3261 §17.1.1.3: the branch of the INVITE, the To of the response.
+    fn acknowledge_refusal(&self, id: u64, response: &Message, out: &mut Out) {
+        let to = response
+            .value(Header::To)
+            .map(|to| String::from_utf8_lossy(&to).into_owned())
+            .unwrap_or_default();
+        let target = format!("sip:{}@{}", self.number, self.router);
+        let ack = request("ACK", &target, &to, id, 1, self.local);
+        let ack =
+            String::from_utf8_lossy(&ack).replace(&format!("z9hG4bK-ACK1{id}"), &format!("z9hG4bK-i{id}"));
+        out.push_back((Side::Caller, self.router, ack.into()));
+    }
+}
+
+fn request(method: &str, target: &str, to: &str, id: u64, cseq: u32, local: SocketAddr) -> Bytes {
+    format!(
+        "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK-{method}{cseq}{id};rport\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:+4989{id}@{local}>;tag=c{id}\r\nTo: {to}\r\nCall-ID: {id}@bench\r\n\
+         CSeq: {cseq} {method}\r\nContent-Length: 0\r\n\r\n"
+    )
+    .into()
+}
+
+fn id_of(message: &Message) -> Option<u64> {
+    let call_id = message.call_id().ok()?;
+    std::str::from_utf8(&call_id).ok()?.strip_suffix("@bench")?.parse().ok()
+}
+
+fn audio_port(description: &[u8]) -> Option<u16> {
+    let text = std::str::from_utf8(description).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("m=audio "))?;
+    line.split(' ').next()?.parse().ok()
+}

@@ -1,0 +1,118 @@
+//! A load generator for call routers: callers and called parties on two UDP sockets and one thread.
+//!
+//! It knows just enough SIP: templates out, our own parser in. It repeats nothing: on loopback a lost datagram is a
+//! finding, so it counts as a failed call.
+#![allow(clippy::disallowed_methods, reason = "a load generator lives by the clock")]
+
+mod called;
+mod caller;
+mod process;
+mod report;
+mod wire;
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+pub use process::{Process, calibrate, udp_drops};
+pub use report::Report;
+
+use called::Called;
+use caller::Caller;
+use wire::Wire;
+
+/// What kind of load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mode {
+    /// Calls at a rate, each held for `hold`.
+    Direct,
+    /// `calls` calls, all up at the same time; memory is read then.
+    Held,
+    /// The router speaks to a caller who sends nothing: ACK to first packet.
+    Announce,
+    /// Callers wait for agents, who hang up after a random talk of `hold` to three times that.
+    Queue,
+}
+
+/// The load.
+#[derive(Debug, Clone, clap::Parser)]
+pub struct Load {
+    /// What kind.
+    #[arg(long, value_enum, default_value = "direct")]
+    pub mode: Mode,
+    /// Process to measure.
+    #[arg(long)]
+    pub pid: u32,
+    /// Where the router takes SIP.
+    #[arg(long, default_value = "127.0.0.1:5060")]
+    pub router: SocketAddr,
+    /// Called number.
+    #[arg(long, default_value = "+49301234567")]
+    pub number: String,
+    /// Our caller's address.
+    #[arg(long, default_value = "127.0.0.1:5070")]
+    pub caller: SocketAddr,
+    /// Our called party's address: where the router's trunk or agents point.
+    #[arg(long, default_value = "127.0.0.1:5090")]
+    pub called: SocketAddr,
+    /// New calls a second.
+    #[arg(long, default_value_t = 500.0)]
+    pub rate: f64,
+    /// Calls in all.
+    #[arg(long, default_value_t = 10_000)]
+    pub calls: u64,
+    /// How long a call is held, in milliseconds; in queue mode the shortest talk.
+    #[arg(long, default_value_t = 0)]
+    pub hold: u64,
+    /// Callers waiting at once in queue mode: no new one comes while there are as many.
+    #[arg(long, default_value_t = 300)]
+    pub waiting: usize,
+    /// One JSON object instead of lines.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A call that has not ended after this long has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs the load to its end.
+///
+/// # Errors
+/// If a socket cannot be opened or the process is not there.
+pub fn run(load: &Load) -> std::io::Result<Report> {
+    let mut wire = Wire::open(load.caller, load.called)?;
+    let mut caller = Caller::new(load, wire.sound_port());
+    let mut called = Called::new(load);
+    let mut report = Report::begin(load)?;
+    let (start, gap) = (Instant::now(), Duration::from_secs_f64(1.0 / load.rate));
+    let (mut next, mut begun, mut out) = (start, 0, VecDeque::new());
+    loop {
+        let now = Instant::now();
+        while begun < load.calls && next <= now && caller.may_dial(called.waiting()) {
+            caller.dial(now, begun, &mut out);
+            begun += 1;
+            next = (next + gap).max(now.checked_sub(gap * 50).unwrap_or(start));
+        }
+        caller.due(now, &mut report, &mut out);
+        called.due(now, &mut out);
+        wire.send_all(&mut out);
+        let done = begun == load.calls && caller.is_done(now, &mut report, &mut out);
+        wire.send_all(&mut out);
+        if done {
+            return Ok(report.end(start.elapsed()));
+        }
+        let idle = next.saturating_duration_since(now).min(Duration::from_millis(1));
+        wire.wait(idle);
+        while let Some((bytes, from)) = wire.read_caller() {
+            caller.hear(Instant::now(), bytes, from, &mut report, &mut out);
+        }
+        while let Some((bytes, from)) = wire.read_called() {
+            called.hear(Instant::now(), bytes, from, &mut report, &mut out);
+        }
+        while let Some(from) = wire.read_sound() {
+            caller.sound(Instant::now(), from, &mut report);
+        }
+    }
+}
