@@ -8,7 +8,7 @@ use clap::Parser;
 fn main() -> ExitCode {
     let load = Load::parse();
     match measure(&load) {
-        Ok(failed) if failed == 0 => ExitCode::SUCCESS,
+        Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("{error}; is the router running, and are our addresses free?");

@@ -37,7 +37,7 @@ impl Process {
 }
 
 /// Kernel memory of all UDP sockets of the machine in kB.
-pub fn udp_kernel_kb() -> u64 {
+pub(super) fn udp_kernel_kb() -> u64 {
     let text = fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with("UDP:")).unwrap_or_default();
     number_after(line, "mem") * 4
