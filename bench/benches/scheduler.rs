@@ -62,11 +62,14 @@ impl Floor for Scheduler {
 /// The obvious way: one lock, sorted sets.
 struct Locked(Mutex<Sorted>);
 
+/// Where one caller waits with which key, and the agent his letter names.
+type Waiting = (Option<(u32, u64)>, Option<u32>);
+
 struct Sorted {
     waiting: Vec<BTreeSet<(u64, u32)>>,
     idle: Vec<BTreeSet<(u64, u32)>>,
     /// Per caller: where he waits and his letter.
-    callers: Vec<(Option<(u32, u64)>, Option<u32>)>,
+    callers: Vec<Waiting>,
     /// Per agent: since when he is idle, and his queues.
     agents: Vec<(Option<u64>, Vec<u32>)>,
 }

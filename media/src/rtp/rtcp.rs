@@ -10,7 +10,7 @@ const GOODBYE: u8 = 203;
 const CNAME: u8 = 1;
 /// Seconds from 1900 to 1970 (§4).
 const NTP_UNIX: u64 = 2_208_988_800;
-/// Bytes of the largest compound packet [`write`] makes: SR with one block, SDES, BYE.
+/// Bytes of the largest compound packet [`write()`] makes: SR with one block, SDES, BYE.
 pub const LARGEST: usize = 52 + 28 + 8;
 
 /// Why a datagram was not RTCP (A.2). Always the peer's fault.

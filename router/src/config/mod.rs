@@ -1,6 +1,6 @@
 //! The configuration: one TOML file, read, resolved and checked before anything starts (design §9).
 //!
-//! [`load`] gives a [`Config`] in which every name is an id that exists, every time is a `Duration`, every prompt is in
+//! [`load()`] gives a [`Config`] in which every name is an id that exists, every time is a `Duration`, every prompt is in
 //! memory; or every [`Problem`] at once, each with its place and cure. Sections stand in a file each: as written
 //! (`…Toml`, whose doc comments are the reference page) and as resolved.
 
