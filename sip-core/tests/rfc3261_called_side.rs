@@ -270,6 +270,8 @@ fn a_full_endpoint_says_503_without_state_and_keeps_what_it_has() {
     assert_eq!((statuses(&sent), header(&sent[0], "Retry-After")), (vec![503], String::new()));
     assert!(desk.act(|e, now| e.invite(now, invite(&["udp:10.0.0.2"]))).0.is_none());
     assert_eq!(desk.endpoint.counters().full, 1);
+    let asked = desk.hear(&raw_invite("o", "").replace("INVITE", "OPTIONS").replace("c1@", "c3@"));
+    assert_eq!(statuses(&asked), [503], "OPTIONS say what an INVITE would hear");
     assert_eq!(desk.names(), ["invite"]);
 }
 
@@ -448,4 +450,22 @@ fn an_rfc_2543_caller_without_cookie_is_known_again_and_may_acknowledge_a_refusa
     desk.hear(&old.replace("INVITE", "ACK").replace("To: <sip:desk@near.test>", &format!("To: {to}")));
     assert!(desk.pass(Duration::from_secs(20)).is_empty());
     assert_eq!(desk.names(), Vec::<String>::new());
+}
+
+#[test]
+fn a_flood_inside_a_dialog_makes_no_more_transactions_than_allowed() {
+    let mut settings = settings("10.0.0.1:5060", 7);
+    settings.max_transactions = 20;
+    let mut desk = Desk::with(settings);
+    desk.hear(&raw_invite("a", ""));
+    let Some(Event::Invite { leg, .. }) = desk.events.pop() else { panic!("no INVITE") };
+    let (_, ok) = desk.act(|e, now| e.respond(now, leg, reply(200)));
+    let tag = tag_of(&ok[0]);
+    for n in 11..200 {
+        let method = ["INVITE", "INFO", "OPTIONS"][n as usize % 3];
+        desk.hear(&raw_inside(method, n, &format!("f{n}"), &tag, ""));
+    }
+    assert!(desk.endpoint.live_transactions() <= 20, "{}", desk.endpoint.live_transactions());
+    assert_eq!(statuses(&desk.hear(&raw_inside("BYE", 300, "b", &tag, ""))), [200], "an end is always taken");
+    desk.assert_nothing_left();
 }

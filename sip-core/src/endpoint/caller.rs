@@ -20,7 +20,7 @@ const FIRST_CSEQ: u32 = 1;
 impl Endpoint {
     /// Makes a call. `None` when a limit is reached; whatever goes wrong later comes as [`Event::Failed`].
     pub fn invite(&mut self, now: Instant, invite: Invite) -> Option<LegKey> {
-        if self.legs.is_full() || self.is_busy() {
+        if self.is_full() {
             return None;
         }
         let leg = self.legs.next_key();

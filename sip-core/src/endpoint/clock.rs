@@ -75,14 +75,7 @@ impl Clock {
         self.deadlines.pop(now)
     }
 
-    pub(super) fn next(&self) -> Option<(Instant, &'static str)> {
-        let (at, due) = self.deadlines.next()?;
-        let name = match due {
-            Due::Client(_) => "client transaction",
-            Due::Server(_) | Due::Absorbed(_) => "server transaction",
-            Due::Leg(_) => "leg",
-            Due::Seek(_) => "next hop",
-        };
-        Some((at, name))
+    pub(super) fn next(&self) -> Option<(Instant, Due)> {
+        self.deadlines.next()
     }
 }

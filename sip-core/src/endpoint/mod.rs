@@ -179,7 +179,24 @@ impl Endpoint {
         self.counters.live_transactions = self.live_transactions() as u64;
         self.counters.live_legs = self.live_legs() as u64;
         self.counters.live_pending = self.seeks.len() as u64;
-        Output::Timeout(self.clock.next())
+        Output::Timeout(self.clock.next().map(|(at, due)| (at, self.why(due))))
+    }
+
+    /// Which timer a deadline is; a stale one only wakes.
+    fn why(&self, due: Due) -> &'static str {
+        let timer = match due {
+            Due::Client(client) => self.clients.get(client).and_then(ClientTx::poll_timeout),
+            Due::Server(server) => self.servers.get(server).and_then(ServerTx::poll_timeout),
+            Due::Leg(leg) => self.legs.get(leg).and_then(Leg::poll_timeout),
+            Due::Absorbed(_) => return "L or J",
+            Due::Seek(_) => return "next hop",
+        };
+        timer.map_or("stale", |(_, name)| name)
+    }
+
+    /// No room for a new call.
+    fn is_full(&self) -> bool {
+        self.legs.is_full() || self.is_busy()
     }
 
     /// No transaction more for new work; what ends something is always taken.

@@ -40,6 +40,7 @@ impl Endpoint {
         }
         match self.service {
             _ if inside => Reply::new(StatusCode::OK),
+            Service::Open if self.is_full() => Reply::new(StatusCode::SERVICE_UNAVAILABLE),
             Service::Open => Reply { headers: vec![self.accept()], ..Reply::new(StatusCode::OK) },
             _ => self.not_open(),
         }
@@ -60,7 +61,7 @@ impl Endpoint {
             self.counters.not_open += 1;
             return Some(self.not_open());
         }
-        if self.legs.is_full() || self.is_busy() {
+        if self.is_full() {
             self.counters.full += 1;
             return Some(Reply::new(StatusCode::SERVICE_UNAVAILABLE));
         }

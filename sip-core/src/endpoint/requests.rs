@@ -43,7 +43,7 @@ impl Endpoint {
                 self.refuse_invite(now, arrival, leg, Reply::new(StatusCode::SERVER_INTERNAL_ERROR));
             }
             _ if order == Order::Late => self.refuse(arrival, Reply::new(StatusCode::SERVER_INTERNAL_ERROR)),
-            Method::Bye => self.bye(now, arrival, leg),
+            Method::Bye if !(over && self.is_busy()) => self.bye(now, arrival, leg),
             _ if over => self.refuse(arrival, Reply::new(StatusCode::CALL_DOES_NOT_EXIST)),
             Method::Invite => self.reinvite_received(now, arrival, leg),
             Method::Info => self.info(now, arrival, leg),
@@ -75,6 +75,9 @@ impl Endpoint {
         {
             return self.refuse_invite(now, arrival, leg, reply);
         }
+        if self.is_busy() {
+            return self.refuse(arrival, Reply::new(StatusCode::SERVICE_UNAVAILABLE));
+        }
         if ours.is_some() {
             // Theirs came during our pause: it wins, and our caller withdraws the offer.
             self.reinvited(leg, None, StatusCode::REQUEST_PENDING);
@@ -99,9 +102,11 @@ impl Endpoint {
     /// changed here since.
     fn refuse_invite(&mut self, now: Instant, arrival: &Arrival<'_>, leg: u64, reply: Reply) {
         let Some(tag) = self.legs.get(leg).map(|state| state.tag) else { return };
-        match self.open_invite(arrival, leg) {
-            Some(server) => drop(self.reply(now, server, &reply, tag.as_bytes(), false)),
-            None => self.refuse(arrival, reply),
+        if self.is_busy() {
+            return self.refuse(arrival, reply);
+        }
+        if let Some(server) = self.open_invite(arrival, leg) {
+            self.reply(now, server, &reply, tag.as_bytes(), false);
         }
     }
 

@@ -65,7 +65,7 @@ pub(super) struct Arrival<'a> {
 }
 
 impl ServerTx {
-    fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+    pub(super) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let machine = match &self.machine {
             Machine::Invite(machine) => machine.poll_timeout(),
             Machine::Other(machine) => machine.poll_timeout(),
