@@ -545,3 +545,99 @@ fn an_event_is_never_told_of_a_leg_that_was_hung_up() {
     assert!(sent.is_empty());
     assert!(!desk.events.iter().any(|e| matches!(e, Event::Probed { .. })));
 }
+
+#[test]
+fn hanging_up_ends_the_search_for_further_targets() {
+    let (mut desk, leg, _) = inviting(&[FAR, "udp:10.0.0.3:5060"]);
+    hang_up(&mut desk, leg);
+    desk.input(Input::Unreachable { remote: addr("10.0.0.2:5060") });
+    desk.pass(40 * SECOND);
+    assert_eq!(desk.endpoint.counters().invites_sent, 1);
+    desk.assert_nothing_left();
+}
+
+#[test]
+fn a_connection_nobody_waits_for_any_more_is_asked_for_again_by_the_next_call() {
+    let mut desk = Desk::new();
+    let call = |desk: &mut Desk| desk.act(|e, now| e.invite(now, invite(&["tcp:10.0.0.2:5060"]))).0.unwrap();
+    let first = call(&mut desk);
+    hang_up(&mut desk, first);
+    call(&mut desk);
+    let opens = desk.others.iter().filter(|output| matches!(output, Output::Open { .. })).count();
+    assert_eq!(opens, 2);
+}
+
+#[test]
+fn on_a_stream_a_cancelled_call_is_gone_with_its_487() {
+    let mut desk = Desk::new();
+    let (leg, _) = desk.act(|e, now| e.invite(now, invite(&["tcp:10.0.0.2:5060"])));
+    let Some(Output::Open { id, .. }) = desk.others.pop() else { panic!("no connection") };
+    let sent = desk.input(Input::Opened { id, flow: tcp(1) });
+    desk.flow = tcp(1);
+    desk.hear(&raw_response(&sent[0], 180, "bo", ""));
+    assert_eq!(lines(&hang_up(&mut desk, leg.unwrap())), ["CANCEL"]);
+    assert_eq!(lines(&desk.hear(&raw_response(&sent[0], 487, "bo", ""))), ["ACK"]);
+    assert_eq!((desk.endpoint.live_legs(), desk.endpoint.live_transactions()), (0, 0));
+}
+
+#[test]
+fn a_deadline_says_which_timer_it_is() {
+    let (mut desk, _, sent) = inviting(&[FAR]);
+    let why = |desk: &mut Desk| match desk.endpoint.poll_output() {
+        Output::Timeout(next) => next.map(|(_, why)| why),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(why(&mut desk), Some("A"));
+    desk.hear(&raw_response(&sent, 486, "bo", ""));
+    assert_eq!(why(&mut desk), Some("D"));
+}
+
+#[test]
+fn a_damaged_2xx_does_not_lose_the_call_its_repeat_is_taken() {
+    let (mut desk, leg, sent) = inviting(&[FAR]);
+    let ok = raw_response(&sent, 200, "bo", "");
+    for damaged in [
+        ok.replace("To: <", "To: "),
+        ok.replace("From: \"Anna", "From: \"An\"na"),
+        ok.replace(";tag=", ";tag=x"),
+    ] {
+        assert!(desk.hear(&damaged).is_empty());
+    }
+    assert_eq!(desk.names(), Vec::<String>::new());
+    desk.hear(&ok);
+    assert_eq!(desk.names(), ["answered"]);
+    hang_up(&mut desk, leg);
+    desk.assert_nothing_left();
+}
+
+#[test]
+fn a_reinvite_whose_end_a_bye_has_swallowed_does_not_wait_for_ever() {
+    for by_us in [true, false] {
+        for trying_first in [true, false] {
+            let (mut desk, leg, ack) = talking("");
+            let (_, sent) = desk.act(|e, now| e.reinvite(now, leg, sdp()));
+            if trying_first {
+                desk.hear(&raw_response(&sent[0], 100, "", ""));
+            }
+            match by_us {
+                true => drop(hang_up(&mut desk, leg)),
+                false => drop(desk.hear(&from_far(&ack, "BYE", 1, "b"))),
+            }
+            if !trying_first {
+                desk.hear(&raw_response(&sent[0], 100, "", ""));
+            }
+            desk.assert_nothing_left();
+        }
+    }
+}
+
+#[test]
+fn a_second_reinvite_ends_with_491_and_does_not_disturb_the_first() {
+    let (mut desk, leg, ack) = talking("");
+    let (_, sent) = desk.act(|e, now| e.reinvite(now, leg, sdp()));
+    assert!(desk.act(|e, now| e.reinvite(now, leg, sdp())).1.is_empty());
+    assert_eq!(desk.names(), ["reinvited 491"]);
+    assert_eq!(statuses(&desk.hear(&from_far(&ack, "INVITE", 1, "g"))), [491], "ours is still under way");
+    desk.hear(&raw_response(&sent[0], 200, "", ""));
+    assert_eq!(desk.names(), ["reinvited 200"]);
+}

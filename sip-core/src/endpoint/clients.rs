@@ -71,7 +71,7 @@ pub(super) struct Departure {
 }
 
 impl ClientTx {
-    fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+    pub(super) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let machine = match &self.machine {
             Machine::Invite(machine) => machine.poll_timeout(),
             Machine::Other(machine) => machine.poll_timeout(),
@@ -158,7 +158,8 @@ impl Endpoint {
     /// A response has come. `client` is what its branch names; for a CANCEL that is the INVITE it cancels.
     pub(super) fn response(&mut self, now: Instant, client: u64, response: &Message) {
         let Some(status) = response.status() else { return };
-        let Some(client) = self.addressee(client, response) else {
+        let Some(client) = self.addressee(client, response).filter(|client| self.is_sound(*client, response))
+        else {
             self.counters.stray_responses += 1;
             return;
         };
@@ -187,6 +188,17 @@ impl Endpoint {
             (Method::Bye, Purpose::Bye) | (Method::Options, Purpose::Probe) => Some(client),
             _ => None,
         }
+    }
+
+    /// Whether a dialog can be made of a response. One that is damaged must not end the transaction: what would be
+    /// known of the call then could neither be acknowledged nor hung up. A repeat or timer B helps.
+    fn is_sound(&self, client: u64, response: &Message) -> bool {
+        let Some(tx) = self.clients.get(client) else { return false };
+        let (Ok(from), Ok(_), Ok(_)) = (response.from(), response.to(), response.call_id()) else {
+            return false;
+        };
+        let our_tag = self.legs.get(tx.leg).filter(|_| tx.purpose == Purpose::Invite).map(|leg| leg.tag);
+        our_tag.is_none_or(|tag| from.tag().is_some_and(|from| from.eq_ignore_ascii_case(tag.as_bytes())))
     }
 
     fn act(&mut self, now: Instant, client: u64, actions: &mut Vec<Action>, response: Option<&Message>) {
@@ -239,6 +251,14 @@ impl Endpoint {
             open.cancel = cancel;
         }
         self.rearm_client(client);
+    }
+
+    /// Nobody waits for the final response of this INVITE any more, and after a BYE none may come: 64 * T1 are enough.
+    pub(super) fn expire_invite(&mut self, now: Instant, client: u64) {
+        if let Some(Machine::Invite(machine)) = self.clients.get_mut(client).map(|tx| &mut tx.machine) {
+            machine.handle_cancelled(now);
+            self.rearm_client(client);
+        }
     }
 
     /// Nothing came from this address in time: the INVITE goes on alone and is cancelled when it shows life.

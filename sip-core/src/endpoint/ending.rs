@@ -80,8 +80,11 @@ impl Endpoint {
         state.outgoing = None;
         state.unacked = None;
         state.ending = None;
-        if let Some(OursState::Answered { client, cseq }) = state.ours.take().map(|ours| ours.state) {
-            self.send_ack(now, leg, (leg, client, cseq), None);
+        let Some(ours) = state.ours.take() else { return };
+        match (ours.state, ours.client) {
+            (OursState::Answered { client, cseq }, _) => self.send_ack(now, leg, (leg, client, cseq), None),
+            (OursState::Sent, Some(client)) => self.expire_invite(now, client),
+            _ => {}
         }
     }
 

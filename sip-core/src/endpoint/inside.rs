@@ -54,10 +54,12 @@ impl Endpoint {
         let give_up_at = now + self.settings.timers.give_up();
         let Some(state) = self.legs.get_mut(leg).filter(|state| state.told) else { return };
         if state.stage != Stage::Confirmed || state.ours.is_some() {
-            return self.reinvited(leg, None, StatusCode::REQUEST_PENDING);
+            // Not `reinvited`: the first one, if there is one, goes on.
+            let (response, status) = (None, StatusCode::REQUEST_PENDING);
+            return self.tell(leg, Event::Reinvited { leg: LegKey(leg), response, status });
         }
         let busy = state.is_invite_pending();
-        state.ours = Some(Box::new(Ours { body, state: OursState::Sent, give_up_at }));
+        state.ours = Some(Box::new(Ours { body, state: OursState::Sent, client: None, give_up_at }));
         match busy {
             true => self.pause_reinvite(now, leg),
             false => self.send_reinvite(now, leg),
@@ -120,7 +122,11 @@ impl Endpoint {
         let (Some(status), Some(tx)) = (response.status(), self.clients.get(client)) else { return };
         let leg = tx.leg;
         match status {
-            _ if status.is_provisional() => {}
+            _ if status.is_provisional() => {
+                if self.legs.get(leg).is_none_or(|state| state.stage == Stage::Over) {
+                    self.expire_invite(now, client);
+                }
+            }
             _ if status.is_success() => self.reinvite_accepted(now, leg, client, response),
             StatusCode::REQUEST_PENDING => self.pause_reinvite(now, leg),
             _ => self.reinvited(leg, Some(response), status),
@@ -263,7 +269,10 @@ impl Endpoint {
         };
         let branch = self.next_branch();
         let Some(request) = self.write_draft(leg, &draft, &flow, &branch) else { return };
-        self.depart(now, Departure { leg, purpose, flow, request, first_response_at: None });
+        let client = self.depart(now, Departure { leg, purpose, flow, request, first_response_at: None });
+        if let (Purpose::Reinvite, Some(state)) = (purpose, self.legs.get_mut(leg)) {
+            state.ours.iter_mut().for_each(|ours| ours.client = client);
+        }
     }
 
     fn send_ack_on(&mut self, leg: u64, draft: &Draft, (client, keeper): (u64, u64), flow: Flow) {

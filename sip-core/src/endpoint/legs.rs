@@ -104,6 +104,8 @@ pub(super) struct Theirs {
 pub(super) struct Ours {
     pub(super) body: Option<Body>,
     pub(super) state: OursState,
+    /// The transaction of the last try.
+    pub(super) client: Option<u64>,
     /// No further try after this.
     pub(super) give_up_at: Instant,
 }
