@@ -87,11 +87,13 @@ pub fn run(load: &Load) -> std::io::Result<Report> {
     let mut called = Called::new(load);
     let mut report = Report::begin(load)?;
     let (start, gap) = (Instant::now(), Duration::from_secs_f64(1.0 / load.rate));
+    // Another run within 32 s must not look like a repetition of this one.
+    let first = u64::from(std::process::id()) * 1_000_000;
     let (mut next, mut begun, mut out) = (start, 0, VecDeque::new());
     loop {
         let now = Instant::now();
         while begun < load.calls && next <= now && caller.may_dial(called.waiting()) {
-            caller.dial(now, begun, &mut out);
+            caller.dial(now, first + begun, &mut out);
             begun += 1;
             next = (next + gap).max(now.checked_sub(gap * 50).unwrap_or(start));
         }
