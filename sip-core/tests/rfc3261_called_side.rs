@@ -211,6 +211,14 @@ fn a_body_beyond_the_limit_gets_413() {
 }
 
 #[test]
+fn a_message_beyond_the_limit_gets_513() {
+    let mut desk = Desk::new();
+    let sent = desk.hear(&raw_invite("a", &format!("X-Long: {}\n", "x".repeat(33_000))));
+    assert_eq!(statuses(&sent), [513]);
+    assert_eq!((desk.endpoint.counters().parse_errors["too_long"], desk.endpoint.live_legs()), (1, 0));
+}
+
+#[test]
 fn a_second_copy_of_an_invite_over_another_path_gets_482_even_after_the_answer() {
     let (mut desk, leg) = invited();
     assert_eq!(statuses(&desk.hear(&raw_invite("other", ""))), [482]);

@@ -66,3 +66,44 @@ fn requests_in_a_call_that_came_by_a_stream_go_back_on_it() {
     assert_eq!(flow, came);
     assert!(header(&bye, "Via").starts_with("SIP/2.0/TCP 10.0.0.1:5060;"));
 }
+
+#[test]
+fn a_bye_that_goes_down_with_its_connection_is_sent_once_more_over_a_new_one() {
+    let mut desk = Desk::new();
+    let came = Flow::stream(Transport::Tcp, addr("10.0.0.1:5060"), addr("10.0.0.2:34567"), 4);
+    desk.flow = came;
+    desk.hear(&raw_invite("a", "").replace("/UDP", "/TCP").replace("5060>", "5060;transport=tcp>"));
+    let Some(Event::Invite { leg, .. }) = desk.events.pop() else { panic!("no INVITE") };
+    let (_, sent) = desk.act(|e, now| e.respond(now, leg, reply(200)));
+    desk.hear(&raw_inside("ACK", 10, "ack", &tag_of(&sent[0]), ""));
+    let how = sip_core::HangUp::new(sip_core::StatusCode::OK);
+    assert_eq!(lines(&desk.act(|e, now| e.hang_up(now, leg, how)).1), ["BYE"]);
+    for (connection, again) in [(5, true), (6, false)] {
+        let lost = Flow { connection: connection - 1, ..came };
+        let lost = if connection == 5 { came } else { Flow { remote: addr("10.0.0.2:5060"), ..lost } };
+        assert!(desk.input(Input::Closed { flow: lost }).is_empty());
+        let open = desk.others.pop();
+        assert_eq!(open.is_some(), again);
+        let Some(Output::Open { id, remote, .. }) = open else { continue };
+        let flow = Flow { remote, connection, ..came };
+        assert_eq!(lines(&desk.input(Input::Opened { id, flow })), ["BYE"]);
+    }
+    desk.assert_nothing_left();
+}
+
+#[test]
+fn a_2xx_whose_connection_is_gone_is_repeated_over_a_new_one() {
+    let mut desk = Desk::new();
+    let came = Flow::stream(Transport::Tcp, addr("10.0.0.1:5060"), addr("10.0.0.2:34567"), 4);
+    desk.flow = came;
+    desk.hear(&raw_invite("a", "").replace("/UDP", "/TCP"));
+    let Some(Event::Invite { leg, .. }) = desk.events.pop() else { panic!("no INVITE") };
+    desk.act(|e, now| e.respond(now, leg, reply(200)));
+    desk.input(Input::Closed { flow: came });
+    assert!(desk.pass(SECOND).is_empty());
+    let Some(Output::Open { id, remote, .. }) = desk.others.pop() else { panic!("no connection") };
+    assert_eq!(remote, addr("10.0.0.2:5060"));
+    let flow = Flow { remote, connection: 5, ..came };
+    assert_eq!(statuses(&desk.input(Input::Opened { id, flow })), [200]);
+    assert_eq!(desk.pass(SECOND).len(), 1, "and goes on there");
+}

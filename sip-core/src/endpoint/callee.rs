@@ -38,14 +38,14 @@ impl Endpoint {
     fn respond_accept(&mut self, now: Instant, leg: u64, theirs: Theirs, reply: &Reply) {
         let Some(tag) = self.legs.get(leg).map(|state| state.tag) else { return };
         let Some(request) = self.open_request(theirs.server).map(|open| open.request.clone()) else { return };
-        let flow = self.reply_flow(theirs.server);
+        let way = self.reply_way(theirs.server);
         let Some(bytes) = self.reply(now, theirs.server, reply, tag.as_bytes(), true) else { return };
         let cseq = request.cseq().map_or(0, |cseq| cseq.number);
         let timers = self.settings.timers;
         let Some(state) = self.legs.get_mut(leg) else { return };
         state.theirs = None;
         state.unacked = Some(Box::new(Unacked::new(now, bytes, cseq, timers)));
-        state.unacked_flow = flow;
+        state.unacked_way = way;
         if state.stage == Stage::Invited {
             state.stage = Stage::Confirmed;
         } else {
@@ -124,10 +124,10 @@ impl Endpoint {
 
     fn unacked_due(&mut self, now: Instant, leg: u64) {
         let Some(state) = self.legs.get_mut(leg) else { return };
-        match (state.unacked.as_mut().and_then(|unacked| unacked.handle_timeout(now)), state.unacked_flow) {
-            (Some(Overdue::Resend(bytes)), Some(flow)) => {
+        match (state.unacked.as_mut().and_then(|unacked| unacked.handle_timeout(now)), state.unacked_way) {
+            (Some(Overdue::Resend(bytes)), Some((flow, named))) => {
                 self.counters.resent += 1;
-                self.send(flow, bytes);
+                self.send_response(now, flow, Some(named), bytes);
             }
             (Some(Overdue::GiveUp), _) => {
                 state.unacked = None;

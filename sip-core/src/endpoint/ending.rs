@@ -129,8 +129,18 @@ impl Endpoint {
             }
             Purpose::Reinvite => self.reinvited(leg, None, StatusCode::SERVICE_UNAVAILABLE),
             Purpose::Probe => self.probed(leg, false),
+            Purpose::Bye if cause == FailCause::Closed => self.repeat_bye(now, leg),
             Purpose::Abandoned | Purpose::Bye | Purpose::Cancel => {}
         }
+    }
+
+    /// A BYE that went down with its connection is sent once more over a new one: the far end must not be left
+    /// in a call that is over.
+    fn repeat_bye(&mut self, now: Instant, leg: u64) {
+        let Some(state) = self.legs.get_mut(leg).filter(|state| !state.bye_again) else { return };
+        state.bye_again = true;
+        let Some(cseq) = state.dialog.as_mut().map(|dialog| dialog.next_seq()) else { return };
+        self.send_draft(now, leg, Draft { kind: DraftKind::Bye, cseq, headers: Vec::new(), body: None });
     }
 
     /// The leg is over and nothing more will be sent for it.

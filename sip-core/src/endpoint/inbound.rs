@@ -2,7 +2,7 @@
 
 use super::servers::{Arrival, Known};
 use super::{Endpoint, Reply, write};
-use crate::message::{Message, Method, StatusCode, Via};
+use crate::message::{Limits, Message, Method, StatusCode, Via};
 use crate::transaction::{RequestParts, TransactionKey};
 use crate::transport::{Flow, PeerId, response_flow};
 use bytes::Bytes;
@@ -20,7 +20,8 @@ impl Endpoint {
             self.counters.keep_alives += 1;
             return;
         }
-        match Message::parse(bytes.clone()) {
+        let limits = Limits { max_bytes: self.settings.max_message, ..Limits::DEFAULT };
+        match Message::parse_with(bytes.clone(), &limits) {
             Ok(message) if message.is_request() => self.request(now, flow, peer, &message),
             Ok(message) => self.response_received(now, &message),
             Err(fault) => {

@@ -41,8 +41,8 @@ pub(super) struct Leg {
     pub(super) theirs: Option<Theirs>,
     /// Our 2xx that waits for its ACK.
     pub(super) unacked: Option<Box<Unacked>>,
-    /// The way that 2xx goes.
-    pub(super) unacked_flow: Option<Flow>,
+    /// The way that 2xx goes, and where to connect to if it is gone.
+    pub(super) unacked_way: Option<(Flow, SocketAddr)>,
     /// Our re-INVITE.
     pub(super) ours: Option<Box<Ours>>,
     /// ACKs of 2xx, to be sent again with each repeat.
@@ -60,6 +60,8 @@ pub(super) struct Leg {
     /// A probe is under way.
     pub(super) probing: bool,
     pub(super) udp_only: bool,
+    /// A BYE was lost with its connection and has been sent once more.
+    pub(super) bye_again: bool,
     /// When an Over leg may go, so that repeats of a 2xx still find their ACK.
     pub(super) linger_until: Option<Instant>,
     pub(super) alarm: Alarm,
@@ -139,7 +141,7 @@ impl Leg {
             outgoing: None,
             theirs: None,
             unacked: None,
-            unacked_flow: None,
+            unacked_way: None,
             ours: None,
             acks: Vec::new(),
             ending: None,
@@ -149,6 +151,7 @@ impl Leg {
             open_clients: 0,
             probing: false,
             udp_only: false,
+            bye_again: false,
             linger_until: None,
             alarm: Alarm::default(),
         }

@@ -128,9 +128,10 @@ impl Endpoint {
         Some(server)
     }
 
-    /// Where the responses of this request go.
-    pub(super) fn reply_flow(&self, server: u64) -> Option<Flow> {
-        self.servers.get(server).map(|tx| tx.flow)
+    /// Where the responses of this request go, and where to connect to if that way is gone.
+    pub(super) fn reply_way(&self, server: u64) -> Option<(Flow, SocketAddr)> {
+        let tx = self.servers.get(server)?;
+        Some((tx.flow, tx.open.as_ref()?.named))
     }
 
     /// What is kept of a request until its final response.

@@ -24,7 +24,9 @@ pub struct Settings {
     pub max_legs: usize,
     /// Name look-ups and connections that may be under way at one time; one more fails at once. Default 10_000.
     pub max_pending: usize,
-    /// Body bytes a request may bring; more is answered `413`. Default 65_536.
+    /// Bytes of a whole message; a longer request is answered `513`. Default 32_768.
+    pub max_message: usize,
+    /// Body bytes a request may bring; more is answered `413`. Default 16_384.
     pub max_body: usize,
     /// Early dialogs one INVITE may fork into before further ones are no longer told apart. Default 12.
     pub max_forks: usize,
@@ -50,7 +52,8 @@ impl Settings {
             max_transactions: 200_000,
             max_legs: 50_000,
             max_pending: 10_000,
-            max_body: 65_536,
+            max_message: 32_768,
+            max_body: 16_384,
             max_forks: 12,
             accept: vec!["application/sdp".to_owned()],
             large_request: 1_300,
