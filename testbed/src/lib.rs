@@ -1,9 +1,12 @@
-//! Whole calls in virtual time: the production machines, minus their drivers, on a seeded network.
+//! Whole calls in virtual time: the production machines, minus their drivers, on a seeded network. Beside it
+//! [`demo`]: the same telephones on real sockets.
 #![forbid(unsafe_code)]
 
 pub mod check;
+pub mod demo;
 pub mod net;
 pub mod phone;
+mod tone;
 pub mod world;
 
 pub use net::Link;

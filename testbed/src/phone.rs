@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -17,7 +18,7 @@ use sip_core::{
     StatusCode, Target, Transport,
 };
 
-use crate::net::Datagram;
+use crate::{net::Datagram, tone::Tone};
 
 /// A telephone of the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,6 +96,9 @@ pub struct Phone {
     legs: Vec<LegKey>,
     sound: Option<Sound>,
     voice: u8,
+    tone: Option<Arc<Tone>>,
+    codecs: Vec<Codec>,
+    sound_port: u16,
     dead: bool,
     muted: bool,
     pub(crate) out: VecDeque<Datagram>,
@@ -113,6 +117,7 @@ struct Sound {
     next_at: Option<Instant>,
     event: Option<Event4733>,
     last_heard: Option<u16>,
+    ear: VecDeque<i16>,
 }
 
 struct Event4733 {
@@ -150,6 +155,9 @@ impl Phone {
             legs: Vec::new(),
             sound: None,
             voice,
+            tone: None,
+            codecs: vec![Codec::Pcma, Codec::Pcmu],
+            sound_port: 40_000,
             dead: false,
             muted: false,
             out: VecDeque::new(),
@@ -167,6 +175,29 @@ impl Phone {
     /// The byte that its packets carry.
     pub fn voice(&self) -> u8 {
         self.voice
+    }
+
+    /// From the next call on it speaks this tone instead of its byte, and keeps what it hears.
+    pub(crate) fn set_tone(&mut self, tone: Tone) {
+        self.tone = Some(Arc::new(tone));
+    }
+
+    /// The codecs that it offers and takes, best first.
+    pub(crate) fn set_codecs(&mut self, codecs: &[Codec]) {
+        self.codecs = codecs.to_vec();
+    }
+
+    /// Where it takes sound, beside its address.
+    pub(crate) fn set_sound_port(&mut self, port: u16) {
+        self.sound_port = port;
+    }
+
+    /// The last `ms` milliseconds that it heard in this call, a second at most; `None` until there are as many. Only
+    /// a telephone with a tone listens.
+    pub(crate) fn listened(&self, ms: usize) -> Option<Vec<i16>> {
+        let ear = &self.sound.as_ref()?.ear;
+        let skipped = ear.len().checked_sub(ms * 8)?;
+        Some(ear.range(skipped..).copied().collect())
     }
 
     /// Nothing of SIP is left.
@@ -254,7 +285,7 @@ impl Phone {
     }
 
     fn dial(&mut self, now: Instant, called: &str, offer: bool) {
-        let mut sound = Sound::new(self.sound_address());
+        let mut sound = Sound::new(self.sound_address(), &self.codecs);
         let body = offer.then(|| sdp(sound.negotiation.offer()));
         self.sound = Some(sound);
         self.state = PhoneState::Calling;
@@ -297,7 +328,7 @@ impl Phone {
     }
 
     fn rung(&mut self, now: Instant, leg: LegKey, offer: &[u8]) {
-        let mut sound = Sound::new(self.sound_address());
+        let mut sound = Sound::new(self.sound_address(), &self.codecs);
         let answer = if offer.is_empty() { None } else { sound.negotiation.answer(offer).ok() };
         if let Some((_, stream)) = &answer {
             sound.stream = Some(stream.clone());
@@ -420,8 +451,8 @@ impl Phone {
         self.most_at_once = self.most_at_once.max(self.legs.len());
     }
 
-    fn sound_address(&self) -> SocketAddr {
-        SocketAddr::new(self.address.ip(), 40_000)
+    pub(crate) fn sound_address(&self) -> SocketAddr {
+        SocketAddr::new(self.address.ip(), self.sound_port)
     }
 
     fn press(&mut self, key: char) {
@@ -439,7 +470,7 @@ impl Phone {
         let sends =
             matches!(stream.direction, media::sdp::Direction::SendRecv | media::sdp::Direction::SendOnly);
         let (Some(remote), true, false) = (stream.remote, sends, self.muted) else { return };
-        let bytes = sound.packet(&stream, self.voice);
+        let bytes = sound.packet(&stream, self.voice, self.tone.as_deref());
         self.out.push_back(Datagram { from: sound.local, to: remote, bytes });
     }
 
@@ -450,12 +481,15 @@ impl Phone {
         }
         sound.last_heard = Some(u16::from_be_bytes([packet[2], packet[3]]));
         *self.heard.entry(packet[12]).or_default() += 1;
+        if self.tone.is_some() {
+            sound.listen(packet);
+        }
     }
 }
 
 impl Sound {
-    fn new(local: SocketAddr) -> Sound {
-        let policy = Policy { codecs: vec![Codec::Pcma, Codec::Pcmu], ..Policy::default() };
+    fn new(local: SocketAddr, codecs: &[Codec]) -> Sound {
+        let policy = Policy { codecs: codecs.to_vec(), ..Policy::default() };
         Sound {
             negotiation: Negotiation::new(policy, local, 7),
             stream: None,
@@ -465,10 +499,26 @@ impl Sound {
             next_at: None,
             event: None,
             last_heard: None,
+            ear: VecDeque::new(),
         }
     }
 
-    fn packet(&mut self, stream: &Stream, voice: u8) -> Bytes {
+    /// Takes in a packet of the agreed codec; any other sound is not for us.
+    fn listen(&mut self, packet: &[u8]) {
+        const KEPT: usize = 8_000;
+        let Some(stream) =
+            self.stream.as_ref().filter(|stream| stream.receive_payload_type == packet[1] & 0x7f)
+        else {
+            return;
+        };
+        let payload = &packet[12..];
+        let mut samples = vec![0; payload.len()];
+        stream.codec.decode(payload, &mut samples);
+        self.ear.extend(samples);
+        self.ear.drain(..self.ear.len().saturating_sub(KEPT));
+    }
+
+    fn packet(&mut self, stream: &Stream, voice: u8, tone: Option<&Tone>) -> Bytes {
         self.sequence = self.sequence.wrapping_add(1);
         self.timestamp = self.timestamp.wrapping_add(160);
         let (sequence, timestamp) = (self.sequence, self.timestamp);
@@ -487,7 +537,10 @@ impl Sound {
             }
             _ => {
                 let mut packet = header(stream.send_payload_type, sequence, timestamp);
-                packet.put_bytes(voice, 160);
+                match tone {
+                    Some(tone) => packet.put_slice(&tone.frame(stream.codec, timestamp)),
+                    None => packet.put_bytes(voice, 160),
+                }
                 packet.freeze()
             }
         }
