@@ -51,7 +51,9 @@ fn fill(
 ) -> Result<(), PromptError> {
     input.clear();
     for sample in samples.by_ref().take(count) {
-        input.push(sample?);
+        // A float beyond full scale is clipped here, not behind: sums of huge ones overflow in the transform, whose
+        // inverse then refuses its input by a panic.
+        input.push(sample?.clamp(-1.0, 1.0));
     }
     input.resize(count, 0.0);
     Ok(())
