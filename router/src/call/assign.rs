@@ -5,7 +5,6 @@
 
 use std::time::{Duration, Instant};
 
-use scheduler::Withdrawn;
 use tracing::info;
 
 use super::{
@@ -90,7 +89,13 @@ impl Call {
     /// The scheduler laid a letter in our ticket: rings the agent it names.
     pub(super) fn assigned(&mut self, board: &mut Switchboard) {
         let Some(agent) = board.take_letter(self.key) else { return };
-        let Stage::Waiting(place) = self.stage else { return board.spare_agent(agent) };
+        match self.stage {
+            Stage::Waiting(place) => self.ring_agent(place, agent, board),
+            _ => board.spare_agent(agent),
+        }
+    }
+
+    fn ring_agent(&mut self, place: Place, agent: AgentId, board: &mut Switchboard) {
         let (queue, name) = (board.queue_name(place.queue), board.agent_name(agent));
         name_in_span(&self.span, &queue, &name);
         info!(parent: &self.span, "assigned");
@@ -135,9 +140,16 @@ impl Call {
 
     /// `max_wait` is over: on to what follows the queue.
     pub(super) fn waited_too_long(&mut self, board: &mut Switchboard) {
-        let Stage::Waiting(place) = self.stage else { return };
-        if self.withdraw(board) {
-            self.leave_queue(place, LeftQueue::TimedOut, board);
+        if let Stage::Waiting(place) = self.stage {
+            self.give_up_waiting(place, LeftQueue::TimedOut, board);
+        }
+    }
+
+    /// Leaves the queue, unless an agent was chosen in this very turn: then he is rung.
+    fn give_up_waiting(&mut self, place: Place, how: LeftQueue, board: &mut Switchboard) {
+        match board.withdraw_caller(self.key) {
+            Some(agent) => self.ring_agent(place, agent, board),
+            None => self.leave_queue(place, how, board),
         }
     }
 
@@ -157,16 +169,9 @@ impl Call {
         self.fact(left, board);
     }
 
-    /// Takes the caller out of the scheduler. False if an agent was faster: his letter is on its way and decides.
-    fn withdraw(&mut self, board: &mut Switchboard) -> bool {
-        matches!(board.withdraw_caller(self.key), Withdrawn::Gone)
-    }
-
     /// The caller goes while he waits: an agent who was faster is free again.
     pub(super) fn abandon_wait(&mut self, place: Place, how: LeftQueue, board: &mut Switchboard) {
-        if let Withdrawn::Assigned(_) = board.withdraw_caller(self.key)
-            && let Some(agent) = board.take_letter(self.key)
-        {
+        if let Some(agent) = board.withdraw_caller(self.key) {
             board.spare_agent(agent);
         }
         self.note_left(place, how, board);
@@ -176,9 +181,8 @@ impl Call {
     pub(super) fn reloaded(&mut self, board: &mut Switchboard) {
         if let Stage::Waiting(place) = self.stage
             && board.config.queue(place.queue).is_none()
-            && self.withdraw(board)
         {
-            self.leave_queue(place, LeftQueue::Closed, board);
+            self.give_up_waiting(place, LeftQueue::Closed, board);
         }
     }
 

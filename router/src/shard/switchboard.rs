@@ -196,8 +196,13 @@ impl Switchboard {
         self.matches.extend(made);
     }
 
-    pub(crate) fn withdraw_caller(&mut self, call: CallKey) -> Withdrawn {
-        self.scheduler.withdraw(Caller(call.slot()))
+    /// The caller waits no longer. An agent who was faster is the answer: the letter is read with it, and he is the
+    /// caller's now, to be rung or spared.
+    pub(crate) fn withdraw_caller(&mut self, call: CallKey) -> Option<AgentId> {
+        match self.scheduler.withdraw(Caller(call.slot())) {
+            Withdrawn::Assigned(agent) => Some(AgentId::from(agent.0 as usize)),
+            Withdrawn::Gone => None,
+        }
     }
 
     pub(crate) fn take_letter(&mut self, call: CallKey) -> Option<AgentId> {
