@@ -186,6 +186,7 @@ impl Call {
         if matches!(self.stage, Stage::Ended(_)) {
             return;
         }
+        self.note_cut_prompt(board);
         let until = board.now + COUNT_TIMEOUT;
         let placeholder = Stage::InFlow(super::Waits::Ack);
         let stage = std::mem::replace(&mut self.stage, placeholder);

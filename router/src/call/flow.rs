@@ -210,6 +210,7 @@ impl Call {
             self.fact(What::PromptEnded { cut: false }, board);
         }
         if awaited && matches!(self.stage, Stage::InFlow(Waits::Prompt { .. })) {
+            self.stage = Stage::InFlow(Waits::Ack); // nothing plays any more
             self.go_on(board);
         }
     }
@@ -229,6 +230,7 @@ impl Call {
         if let Stage::InFlow(Waits::Menu(menu)) = &mut self.stage {
             let verdict = menu.pressed(key);
             let valid = matches!(verdict, Verdict::Go(_));
+            self.note_cut_prompt(board);
             self.cut_prompt(board);
             self.fact(What::Chose { key: key.to_string(), valid }, board);
             self.follow(verdict, board);
@@ -255,6 +257,18 @@ impl Call {
                     menu.begin(play, board.now);
                 }
             }
+        }
+    }
+
+    /// A prompt of the flow is about to be cut, by a key or by the end of the call: that is on record.
+    pub(super) fn note_cut_prompt(&mut self, board: &mut Switchboard) {
+        let cut = match &mut self.stage {
+            Stage::InFlow(Waits::Prompt { .. }) => true,
+            Stage::InFlow(Waits::Menu(menu)) => menu.cut(),
+            _ => false,
+        };
+        if cut {
+            self.fact(What::PromptEnded { cut }, board);
         }
     }
 

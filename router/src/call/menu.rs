@@ -67,6 +67,11 @@ impl Menu {
         ours
     }
 
+    /// The prompt is cut: true if it was playing.
+    pub(super) fn cut(&mut self) -> bool {
+        self.play.take().is_some()
+    }
+
     /// When the time for a key is over.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.until
