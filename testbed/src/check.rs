@@ -2,12 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use router::journal::fact::{AgentState, Fact, LeftQueue, What};
+use router::{
+    agents::Desk,
+    call::Call,
+    config::AgentId,
+    journal::fact::{AgentState, Fact, LeftQueue, What},
+    record::Records,
+};
 
 use crate::world::World;
 
-/// After every turn: an agent is busy if and only if a live call has him, nobody has two calls, and no free agent
-/// stands beside a caller whom he may serve.
+/// After every turn: an agent is busy if and only if a live call has him, nobody has two calls, no free agent stands
+/// beside a caller whom he may serve, and the scheduler has as waiting and as idle who is.
 pub fn after_turn(world: &World) -> Vec<String> {
     let mut broken = Vec::new();
     let mut engaged = BTreeMap::<_, u32>::new();
@@ -25,6 +31,19 @@ pub fn after_turn(world: &World) -> Vec<String> {
     }
     for (id, queue) in world.config().queues() {
         let (waiting, idle) = (world.shard().waiting(id), world.shard().idle(id));
+        let is_idle = |(agent, desk): &(AgentId, &Desk)| {
+            let serves = world.config().agent(*agent).is_some_and(|agent| agent.queues.contains(&id));
+            serves && desk.state == AgentState::Idle
+        };
+        let desks = world.shard().agents().iter().filter(is_idle).count();
+        if desks != idle as usize {
+            broken.push(format!("queue {}: {desks} desks are idle, the scheduler knows {idle}", queue.name));
+        }
+        let waits = |call: &&Call| call.queue() == Some(id) && call.agent().is_none();
+        let calls = world.shard().calls().filter(waits).count();
+        if calls != waiting as usize {
+            broken.push(format!("queue {}: {waiting} are posted and {calls} calls wait", queue.name));
+        }
         if waiting > 0 && idle > 0 {
             broken.push(format!("queue {}: {waiting} wait and {idle} agents are idle", queue.name));
         }
@@ -43,6 +62,7 @@ pub fn left_over(world: &World) -> Vec<String> {
     };
     expect_none("calls", shard.calls().count());
     expect_none("legs", shard.live_legs());
+    expect_none("known legs", shard.known_legs());
     expect_none("transactions", shard.live_transactions());
     expect_none("ports", world.ports_in_use());
     expect_none("media legs", world.engine().counters().legs as usize);
@@ -55,6 +75,45 @@ pub fn left_over(world: &World) -> Vec<String> {
         expect_none(&format!("dialogs at {}", phone.name), usize::from(!phone.is_silent()));
     }
     left
+}
+
+/// One record per arrival with nothing after its end, and lengths that add up to the whole time.
+pub fn records(facts: &[Fact]) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut live = Records::default();
+    let mut over = BTreeSet::new();
+    for fact in facts {
+        if let Some(call) = fact.call.filter(|call| over.contains(call)) {
+            broken.push(format!("call {call} is over, and then {:?}", fact.what));
+        }
+        let Some(record) = live.apply(fact) else { continue };
+        over.insert(record.call);
+        let whole = record.ended_at.unwrap_or(0) / 1_000 - record.arrived_at / 1_000;
+        if i64::try_from(record.total_ms()) != Ok(whole) {
+            broken.push(format!("call {} took {whole} ms, its record says {record:?}", record.call));
+        }
+        if record.legs.iter().any(|leg| leg.ended_at.is_none()) {
+            broken.push(format!("a leg of call {} has no end: {:?}", record.call, record.legs));
+        }
+    }
+    broken.extend(live.iter().map(|record| format!("call {} has no end", record.call)));
+    broken.extend(prompts(facts));
+    broken
+}
+
+/// Each prompt that began has ended or was cut.
+fn prompts(facts: &[Fact]) -> Vec<String> {
+    let mut playing = BTreeMap::<_, i32>::new();
+    for fact in facts {
+        let Some(call) = fact.call else { continue };
+        match fact.what {
+            What::PromptStarted { .. } => *playing.entry(call).or_default() += 1,
+            What::PromptEnded { .. } => *playing.entry(call).or_default() -= 1,
+            _ => {}
+        }
+    }
+    playing.retain(|_, count| *count != 0);
+    playing.iter().map(|(call, count)| format!("call {call}: {count} prompts began without an end")).collect()
 }
 
 /// One end per arrival, one leave per queue entry, and per queue: entered = answered + abandoned + left otherwise.

@@ -2,7 +2,7 @@
 //! handful of RTP packets whose payload names the speaker.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -52,6 +52,8 @@ pub(crate) enum Deed {
     HangUp,
     Press(char),
     Hold(bool),
+    Move(SocketAddr),
+    Offer(Bytes),
     Die,
     Mute(bool),
 }
@@ -87,6 +89,12 @@ pub struct Phone {
     pub state: PhoneState,
     /// RTP packets heard, by the byte they carried: [`World`](crate::World) gives every speaker one.
     pub heard: BTreeMap<u8, u64>,
+    /// Digits heard (RFC 4733), in order.
+    pub digits: String,
+    /// What its ear says of the stream of its last call.
+    pub line: Line,
+    /// SIP messages it got, by method or status: `"BYE"`, `"487"`.
+    pub got: BTreeMap<String, u32>,
     /// Calls it answered.
     pub answered: u64,
     /// Largest number of calls that it was in at the same time.
@@ -98,7 +106,7 @@ pub struct Phone {
     voice: u8,
     tone: Option<Arc<Tone>>,
     codecs: Vec<Codec>,
-    sound_port: u16,
+    sound_at: SocketAddr,
     dead: bool,
     muted: bool,
     pub(crate) out: VecDeque<Datagram>,
@@ -106,6 +114,34 @@ pub struct Phone {
     planned: u64,
     sip_timeout: Option<Instant>,
     rtp_gap: Duration,
+}
+
+/// What came over the line in one call, as RTP's own numbers tell it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Line {
+    /// Different SSRCs.
+    pub sources: BTreeSet<u32>,
+    /// Packets whose number was not the one after the packet before.
+    pub jumps: u32,
+    /// Packets whose timestamp was not later than that of the packet before.
+    pub backwards: u32,
+    /// Longest time between two packets.
+    pub longest_gap: Duration,
+    last: Option<(Instant, u16, u32)>,
+}
+
+impl Line {
+    fn hear(&mut self, now: Instant, packet: &[u8]) {
+        let word =
+            |at: usize| u32::from_be_bytes([packet[at], packet[at + 1], packet[at + 2], packet[at + 3]]);
+        let (sequence, timestamp) = (u16::from_be_bytes([packet[2], packet[3]]), word(4));
+        self.sources.insert(word(8));
+        if let Some((at, before, earlier)) = self.last.replace((now, sequence, timestamp)) {
+            self.jumps += u32::from(sequence != before.wrapping_add(1));
+            self.backwards += u32::from(timestamp.wrapping_sub(earlier).cast_signed() < 0);
+            self.longest_gap = self.longest_gap.max(now - at);
+        }
+    }
 }
 
 struct Sound {
@@ -116,7 +152,7 @@ struct Sound {
     timestamp: u32,
     next_at: Option<Instant>,
     event: Option<Event4733>,
-    last_heard: Option<u16>,
+    last_digit: Option<u32>,
     ear: VecDeque<i16>,
 }
 
@@ -128,6 +164,9 @@ struct Event4733 {
 
 /// RTP packets per digit: 100 ms of event at 20 ms, and the end three times (RFC 4733 §2.5.1.4).
 const EVENT_PACKETS: u8 = 8;
+
+/// Keys in the order of their event numbers (RFC 4733 §3.2).
+const DIGITS: &str = "0123456789*#ABCD";
 
 impl Phone {
     pub(crate) fn new(
@@ -148,6 +187,9 @@ impl Phone {
             behaviour: Behaviour::Answers(Duration::from_secs(2)),
             state: PhoneState::Idle,
             heard: BTreeMap::new(),
+            digits: String::new(),
+            line: Line::default(),
+            got: BTreeMap::new(),
             answered: 0,
             most_at_once: 0,
             sip,
@@ -157,7 +199,7 @@ impl Phone {
             voice,
             tone: None,
             codecs: vec![Codec::Pcma, Codec::Pcmu],
-            sound_port: 40_000,
+            sound_at: SocketAddr::new(address.ip(), 40_000),
             dead: false,
             muted: false,
             out: VecDeque::new(),
@@ -170,6 +212,16 @@ impl Phone {
 
     pub(crate) fn set_rtp_gap(&mut self, gap: Duration) {
         self.rtp_gap = gap;
+    }
+
+    /// How many messages it got with this method or status.
+    pub fn got(&self, what: &str) -> u32 {
+        self.got.get(what).copied().unwrap_or(0)
+    }
+
+    /// It takes what is sent there.
+    pub(crate) fn is_at(&self, address: SocketAddr) -> bool {
+        address == self.address || address == self.sound_at
     }
 
     /// The byte that its packets carry.
@@ -189,7 +241,12 @@ impl Phone {
 
     /// Where it takes sound, beside its address.
     pub(crate) fn set_sound_port(&mut self, port: u16) {
-        self.sound_port = port;
+        self.sound_at.set_port(port);
+    }
+
+    /// Where it takes sound, if that is somewhere else.
+    pub(crate) fn set_sound_address(&mut self, address: SocketAddr) {
+        self.sound_at = address;
     }
 
     /// The last `ms` milliseconds that it heard in this call, a second at most; `None` until there are as many. Only
@@ -242,6 +299,7 @@ impl Phone {
             return;
         }
         if datagram.to == self.address {
+            *self.got.entry(kind_of(&datagram.start_line())).or_default() += 1;
             let flow = sip_core::Flow {
                 transport: Transport::Udp,
                 local: self.address,
@@ -251,7 +309,7 @@ impl Phone {
             self.sip.handle_input(now, Input::Received { flow, bytes: datagram.bytes });
             self.drain(now);
         } else {
-            self.hear(&datagram.bytes);
+            self.hear(now, &datagram.bytes);
         }
     }
 
@@ -279,13 +337,16 @@ impl Phone {
             Deed::HangUp => self.hang_up(now),
             Deed::Press(key) => self.press(key),
             Deed::Hold(held) => self.hold(now, held),
+            Deed::Move(address) => self.move_sound(now, address),
+            Deed::Offer(bytes) => self.reinvite(now, sdp(bytes)),
             Deed::Die => self.dead = true,
             Deed::Mute(muted) => self.muted = muted,
         }
     }
 
     fn dial(&mut self, now: Instant, called: &str, offer: bool) {
-        let mut sound = Sound::new(self.sound_address(), &self.codecs);
+        let mut sound = Sound::new(self.sound_at, &self.codecs);
+        self.line = Line::default();
         let body = offer.then(|| sdp(sound.negotiation.offer()));
         self.sound = Some(sound);
         self.state = PhoneState::Calling;
@@ -328,7 +389,8 @@ impl Phone {
     }
 
     fn rung(&mut self, now: Instant, leg: LegKey, offer: &[u8]) {
-        let mut sound = Sound::new(self.sound_address(), &self.codecs);
+        let mut sound = Sound::new(self.sound_at, &self.codecs);
+        self.line = Line::default();
         let answer = if offer.is_empty() { None } else { sound.negotiation.answer(offer).ok() };
         if let Some((_, stream)) = &answer {
             sound.stream = Some(stream.clone());
@@ -423,10 +485,25 @@ impl Phone {
     }
 
     fn hold(&mut self, now: Instant, held: bool) {
-        let (Some(sound), Some(leg)) = (&mut self.sound, self.legs.last()) else { return };
+        let Some(sound) = &mut self.sound else { return };
         let direction = if held { media::sdp::Direction::SendOnly } else { media::sdp::Direction::SendRecv };
         let offer = sound.negotiation.offer_like(direction, &[Codec::Pcma]);
-        self.sip.reinvite(now, *leg, Some(sdp(offer)));
+        self.reinvite(now, sdp(offer));
+    }
+
+    fn move_sound(&mut self, now: Instant, address: SocketAddr) {
+        self.sound_at = address;
+        let Some(sound) = &mut self.sound else { return };
+        sound.local = address;
+        sound.negotiation.set_local(address);
+        let offer = sound.negotiation.offer_like(media::sdp::Direction::SendRecv, &[]);
+        self.reinvite(now, sdp(offer));
+    }
+
+    fn reinvite(&mut self, now: Instant, offer: Body) {
+        if let Some(leg) = self.legs.last().filter(|_| self.state == PhoneState::Talking) {
+            self.sip.reinvite(now, *leg, Some(offer));
+        }
     }
 
     fn hang_up(&mut self, now: Instant) {
@@ -452,11 +529,11 @@ impl Phone {
     }
 
     pub(crate) fn sound_address(&self) -> SocketAddr {
-        SocketAddr::new(self.address.ip(), self.sound_port)
+        self.sound_at
     }
 
     fn press(&mut self, key: char) {
-        let code = "0123456789*#ABCD".find(key).and_then(|at| u8::try_from(at).ok());
+        let code = DIGITS.find(key).and_then(|at| u8::try_from(at).ok());
         if let (Some(sound), Some(code)) = (&mut self.sound, code) {
             sound.event = Some(Event4733 { code, packets_left: EVENT_PACKETS, timestamp: sound.timestamp });
         }
@@ -474,17 +551,33 @@ impl Phone {
         self.out.push_back(Datagram { from: sound.local, to: remote, bytes });
     }
 
-    fn hear(&mut self, packet: &[u8]) {
+    fn hear(&mut self, now: Instant, packet: &[u8]) {
         let (Some(sound), true) = (&mut self.sound, packet.len() > 12) else { return };
         if packet[1] & 0x7f >= 64 && packet[1] & 0x7f < 96 {
             return; // RTCP on the same port (RFC 5761 §4)
         }
-        sound.last_heard = Some(u16::from_be_bytes([packet[2], packet[3]]));
-        *self.heard.entry(packet[12]).or_default() += 1;
-        if self.tone.is_some() {
-            sound.listen(packet);
+        self.line.hear(now, packet);
+        let events = sound.stream.as_ref().and_then(|stream| stream.receive_event);
+        if events != Some(packet[1] & 0x7f) {
+            *self.heard.entry(packet[12]).or_default() += 1;
+            if self.tone.is_some() {
+                sound.listen(packet);
+            }
+        } else if packet[13] & 0x80 != 0 {
+            // The end comes three times; its timestamp is the event's name (RFC 4733 §2.5.1.4).
+            let name = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
+            if sound.last_digit.replace(name) != Some(name) {
+                self.digits.extend(DIGITS.chars().nth(usize::from(packet[12])));
+            }
         }
     }
+}
+
+/// The method of a request, the status of a response.
+fn kind_of(start_line: &str) -> String {
+    let mut words = start_line.split(' ');
+    let first = words.next().unwrap_or_default();
+    if first == "SIP/2.0" { words.next().unwrap_or_default() } else { first }.to_owned()
 }
 
 impl Sound {
@@ -498,7 +591,7 @@ impl Sound {
             timestamp: 160,
             next_at: None,
             event: None,
-            last_heard: None,
+            last_digit: None,
             ear: VecDeque::new(),
         }
     }
@@ -554,6 +647,13 @@ fn header(payload_type: u8, sequence: u16, timestamp: u32) -> BytesMut {
     packet.put_u32(timestamp);
     packet.put_u32(0xfe12_4a57);
     packet
+}
+
+/// One packet of PCMA in which this speaker is heard.
+pub(crate) fn sound_of(voice: u8) -> Bytes {
+    let mut packet = header(8, 1, 160);
+    packet.put_bytes(voice, 160);
+    packet.freeze()
 }
 
 fn sdp(description: Bytes) -> Body {

@@ -16,17 +16,26 @@ use router::{
     config::{self, Config, Names, Surroundings},
     journal::fact::{AgentState, Fact, Micros, What, Wish},
     prompts::Prompts,
+    record::{Record, Records},
     shard::{Input, Output, Parts, Shard},
     sums::Sums,
 };
 use scheduler::{Capacity, Scheduler};
-use sip_core::{Endpoint, Flow, Service, Settings, Transport};
+use sip_core::{Endpoint, Flow, Message, Service, Settings, Transport};
 
 use crate::{
     check,
     net::{Datagram, Link, Net},
-    phone::{Behaviour, Deed, Phone, PhoneId, PhoneState},
+    phone::{Behaviour, Deed, Phone, PhoneId, PhoneState, sound_of},
 };
+
+type Answers = Box<dyn FnMut(&Message) -> Vec<(Duration, Bytes)>>;
+
+/// A peer that no telephone would be: for each message it says what it sends, and when.
+struct Script {
+    address: SocketAddr,
+    answers: Answers,
+}
 
 /// One second, for stories.
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -61,6 +70,7 @@ pub struct World {
     legs_by_port: HashMap<u16, MediaLegKey>,
     ports_by_leg: HashMap<MediaLegKey, u16>,
     phones: Vec<Phone>,
+    scripts: Vec<Script>,
     rtp_gap: Duration,
     facts: Vec<Fact>,
     ladder: VecDeque<String>,
@@ -115,6 +125,7 @@ impl World {
             legs_by_port: HashMap::new(),
             ports_by_leg: HashMap::new(),
             phones: Vec::new(),
+            scripts: Vec::new(),
             rtp_gap: Duration::from_millis(20),
             facts: Vec::new(),
             ladder: VecDeque::new(),
@@ -163,6 +174,16 @@ impl World {
         self.phone(name, address.parse().expect("an address"), behaviour)
     }
 
+    /// A peer at an address of the configuration that answers each message with these datagrams, after these delays.
+    pub fn script_at(
+        &mut self,
+        address: &str,
+        answers: impl FnMut(&Message) -> Vec<(Duration, Bytes)> + 'static,
+    ) {
+        let address = address.parse().expect("an address");
+        self.scripts.push(Script { address, answers: Box::new(answers) });
+    }
+
     fn phone(&mut self, name: &str, address: SocketAddr, behaviour: Behaviour) -> PhoneId {
         let voice = 0x20 + u8::try_from(self.phones.len() % 0x40).unwrap_or(0);
         let mut phone = Phone::new(name, address, self.router, voice, self.random.random());
@@ -175,6 +196,16 @@ impl World {
     /// The telephone.
     pub fn at(&self, phone: PhoneId) -> &Phone {
         &self.phones[phone.0]
+    }
+
+    /// From now on the telephone speaks these codecs only, best first.
+    pub fn speaks(&mut self, phone: PhoneId, codecs: &[Codec]) {
+        self.phones[phone.0].set_codecs(codecs);
+    }
+
+    /// From now on its sound comes and goes at this address, whatever its SIP address is.
+    pub fn sounds_at(&mut self, phone: PhoneId, address: &str) {
+        self.phones[phone.0].set_sound_address(address.parse().expect("an address"));
     }
 
     /// From now on the telephone reacts like this.
@@ -207,6 +238,16 @@ impl World {
         self.plan(phone, after, Deed::Hold(held));
     }
 
+    /// Moves its sound to another address by a re-INVITE after this long.
+    pub fn moves_in(&mut self, phone: PhoneId, address: &str, after: Duration) {
+        self.plan(phone, after, Deed::Move(address.parse().expect("an address")));
+    }
+
+    /// Sends a re-INVITE with this body after this long, whatever it says.
+    pub fn offers_in(&mut self, phone: PhoneId, body: &str, after: Duration) {
+        self.plan(phone, after, Deed::Offer(Bytes::copy_from_slice(body.as_bytes())));
+    }
+
     /// Falls silent for ever after this long: power cut.
     pub fn dies_in(&mut self, phone: PhoneId, after: Duration) {
         self.plan(phone, after, Deed::Die);
@@ -227,6 +268,12 @@ impl World {
         let from = from.parse().expect("an address");
         let datagram = Datagram { from, to: self.router, bytes: Bytes::copy_from_slice(bytes) };
         self.net.send(self.now, datagram);
+    }
+
+    /// Sends an RTP packet of this speaker from wherever to the router's `port`.
+    pub fn inject_sound(&mut self, from: &str, port: u16, voice: u8) {
+        let (from, to) = (from.parse().expect("an address"), SocketAddr::new(self.media, port));
+        self.net.send(self.now, Datagram { from, to, bytes: sound_of(voice) });
     }
 
     /// The operator or the agent changes an agent's state.
@@ -293,6 +340,7 @@ impl World {
     /// Nothing outlived its end, and the sums add up (design §1).
     pub fn assert_nothing_left(&self) {
         let mut left = check::sums(&self.facts);
+        left.extend(check::records(&self.facts));
         left.extend(check::left_over(self));
         assert!(left.is_empty(), "seed {}: {left:#?}\n{}", self.seed, self.ladder());
     }
@@ -305,6 +353,12 @@ impl World {
     /// What happened, without dates.
     pub fn happened(&self) -> impl Iterator<Item = &What> {
         self.facts.iter().map(|fact| &fact.what)
+    }
+
+    /// The records of all calls that are over, in the order of their ends.
+    pub fn records(&self) -> Vec<Record> {
+        let mut live = Records::default();
+        self.facts.iter().filter_map(|fact| live.apply(fact)).collect()
     }
 
     /// An agent's state.
@@ -367,6 +421,13 @@ impl World {
         &self.phones
     }
 
+    /// The router's ports that carry sound now.
+    pub fn ports(&self) -> Vec<u16> {
+        let mut ports: Vec<u16> = self.ports_by_leg.values().copied().collect();
+        ports.sort_unstable();
+        ports
+    }
+
     /// Ports that are neither free nor in hand.
     pub fn ports_in_use(&self) -> usize {
         self.legs_by_port.len()
@@ -418,10 +479,21 @@ impl World {
         if datagram.to.ip() == self.media {
             return self.deliver_media(datagram);
         }
-        let found = self.phones.iter().position(|phone| phone.address.ip() == datagram.to.ip());
-        if let Some(index) = found {
-            self.phones[index].handle_datagram(self.now, datagram);
-            self.post(index);
+        let found = self.phones.iter().position(|phone| phone.is_at(datagram.to));
+        match found {
+            Some(index) => {
+                self.phones[index].handle_datagram(self.now, datagram);
+                self.post(index);
+            }
+            None => self.follow_script(&datagram),
+        }
+    }
+
+    fn follow_script(&mut self, datagram: &Datagram) {
+        let found = self.scripts.iter_mut().find(|script| script.address == datagram.to);
+        let (Some(script), Ok(message)) = (found, Message::parse(datagram.bytes.clone())) else { return };
+        for (after, bytes) in (script.answers)(&message) {
+            self.net.send(self.now + after, Datagram { from: datagram.to, to: datagram.from, bytes });
         }
     }
 
@@ -431,7 +503,8 @@ impl World {
         let len = datagram.bytes.len().min(1500);
         packet[..len].copy_from_slice(&datagram.bytes[..len]);
         if let Some(forward) = self.engine.handle_packet(self.now, leg, datagram.from, &mut packet, len) {
-            self.send_media(forward.leg, forward.to, Bytes::copy_from_slice(&packet[..forward.len]));
+            let part = &packet[forward.start..forward.start + forward.len];
+            self.send_media(forward.leg, forward.to, Bytes::copy_from_slice(part));
         }
         self.drain_engine();
     }

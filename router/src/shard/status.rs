@@ -37,6 +37,11 @@ impl Shard {
         self.board.sip.live_legs()
     }
 
+    /// Dialogs that are known to belong to a call.
+    pub fn known_legs(&self) -> usize {
+        self.board.legs.len()
+    }
+
     /// SIP transactions, lingering ones included.
     pub fn live_transactions(&self) -> usize {
         self.board.sip.live_transactions()

@@ -31,6 +31,21 @@ flow = "through"
 steps = [{ dial = "{called}@teams" }]
 "#;
 
+/// One number with a welcome, a menu (1: the queue, 2: closed) and the queue.
+pub const MENU: &str = r#"
+[[number]]
+match = "+4930123"
+trunk = "carrier"
+flow = "menu"
+[flow.menu]
+steps = [
+  { play = "prompts/welcome.wav" },
+  { menu = { prompt = "prompts/menu.wav", timeout = "5s", tries = 2, keys = { 1 = "queue.support", 2 = "flow.closed" }, otherwise = "queue.support" } },
+]
+[flow.closed]
+steps = [{ play = "prompts/closed.wav" }, "hangup"]
+"#;
+
 /// A queue with music, no agents.
 pub const QUEUE: &str = r#"
 [[number]]
@@ -106,4 +121,20 @@ pub fn assigned(world: &World) -> Vec<String> {
 
 pub fn count(world: &World, is: impl Fn(&What) -> bool) -> usize {
     world.happened().filter(|what| is(what)).count()
+}
+
+/// A far end at Teams' address that is written by hand.
+pub mod callee {
+    use std::net::SocketAddr;
+
+    pub const ADDRESS: &str = "10.2.0.1:5060";
+
+    /// Sound at `address`, A-law with telephone-event.
+    pub fn sdp(address: SocketAddr) -> String {
+        let (ip, port) = (address.ip(), address.port());
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 8 101\r\n\
+             a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+        )
+    }
 }
