@@ -159,8 +159,9 @@ impl Endpoint {
         if state.is_finished() {
             let Some(mut state) = self.legs.remove(leg) else { return };
             self.clock.clear(&mut state.alarm);
-            if let Some(hop) = state.hop {
-                self.roads.release(hop.remote.ip());
+            let hop = state.hop.map(|hop| hop.remote.ip());
+            for ip in hop.into_iter().chain(state.came_from) {
+                self.roads.release(ip);
             }
             return;
         }

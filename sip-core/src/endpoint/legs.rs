@@ -8,7 +8,7 @@ use crate::token::Token;
 use crate::transport::{Flow, Target, Transport};
 use bytes::Bytes;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 /// Where a leg stands.
@@ -51,6 +51,9 @@ pub(super) struct Leg {
     pub(super) ending: Option<Box<HangUp>>,
     /// The way the dialog began.
     pub(super) flow: Option<Flow>,
+    /// Whence their INVITE came: what belongs to the dialog may come from there until it is over, even if the rule
+    /// that let the INVITE in is gone by then.
+    pub(super) came_from: Option<IpAddr>,
     /// Where requests in the dialog go, once known.
     pub(super) hop: Option<Hop>,
     /// The search for that, or for a way to the next target.
@@ -146,6 +149,7 @@ impl Leg {
             acks: Vec::new(),
             ending: None,
             flow: None,
+            came_from: None,
             hop: None,
             seek: None,
             open_clients: 0,

@@ -141,7 +141,10 @@ impl Endpoint {
         let mut state = Leg::new(Stage::Invited, tag);
         state.dialog = Some(Box::new(dialog));
         state.flow = arrival.request.via().ok().map(|via| response_flow(arrival.flow, &via));
+        let source = arrival.flow.remote.ip();
+        state.came_from = Some(source);
         let Some(leg) = self.legs.insert(state) else { return };
+        self.roads.hold(source);
         let Some(server) = self.open_invite(&arrival, leg) else { return self.finish(leg) };
         self.reply_trying(now, server);
         if let Some(state) = self.legs.get_mut(leg) {

@@ -8,8 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 /// What is known of the ways messages take.
 #[derive(Default)]
 pub(super) struct Roads {
-    /// Addresses that transactions and legs of ours send to: answers and requests in dialogs may come from there
-    /// even if no source rule names them.
+    /// Addresses that transactions and legs of ours send to, and whence calls came that still live: answers and
+    /// requests in dialogs may come from there even if no source rule names them (any more).
     chosen: HashMap<IpAddr, u32>,
     /// Client transactions that have heard nothing yet, by where they wait.
     waiting: BTreeSet<(SocketAddr, Transport, u32, u64)>,
@@ -19,7 +19,7 @@ pub(super) struct Roads {
 }
 
 impl Roads {
-    /// Something of ours sends to this address from now on.
+    /// From now on something of ours sends to this address, or a call that came from it lives.
     pub(super) fn hold(&mut self, ip: IpAddr) {
         *self.chosen.entry(ip.to_canonical()).or_insert(0) += 1;
     }
@@ -34,7 +34,7 @@ impl Roads {
         }
     }
 
-    /// Whether something of ours sends there.
+    /// Whether something of ours sends there or came from there.
     pub(super) fn is_chosen(&self, ip: IpAddr) -> bool {
         self.chosen.contains_key(&ip.to_canonical())
     }
