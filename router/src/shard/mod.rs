@@ -146,7 +146,7 @@ impl Shard {
         let calls = Calls::new(parts.owner, capacity);
         let mut shard = Shard { board, calls, sip_timeout: None };
         shard.board.sip.set_sources(shard.board.config.sources());
-        shard.take_on_agents(&parts.wishes);
+        shard.take_on_agents(None, &parts.wishes);
         shard
     }
 
@@ -297,22 +297,23 @@ impl Shard {
 
     fn reload(&mut self, config: Arc<Config>, prompts: Arc<Prompts>) {
         let difference = config.difference(&self.board.config);
-        self.board.config = config;
+        let before = std::mem::replace(&mut self.board.config, config);
         self.board.prompts = Arc::new(prompts.beside(&self.board.prompts));
         self.board.sip.set_sources(self.board.config.sources());
         self.board.fact(None, What::ConfigLoaded { difference });
-        self.take_on_agents(&BTreeMap::new());
+        self.take_on_agents(Some(&before), &BTreeMap::new());
         for key in self.calls.keys() {
             self.tell(key, CallInput::Reloaded);
         }
     }
 
-    /// New agents start with their wish of the last run, or as their `login` says; those that left the configuration
-    /// are logged out. Memberships follow the configuration.
-    fn take_on_agents(&mut self, wishes: &BTreeMap<String, Wish>) {
+    /// Agents who were not in the configuration `before` start with their wish of the last run, or as their `login`
+    /// says; those who left it are logged out. Memberships follow the configuration.
+    fn take_on_agents(&mut self, before: Option<&Config>, wishes: &BTreeMap<String, Wish>) {
         let config = Arc::clone(&self.board.config);
         self.board.names.learn(&config);
-        let known: Vec<AgentId> = self.board.agents.iter().map(|(agent, _)| agent).collect();
+        let known: Vec<AgentId> =
+            before.into_iter().flat_map(Config::agents).map(|(agent, _)| agent).collect();
         for agent in known.iter().copied().filter(|agent| config.agent(*agent).is_none()) {
             self.board.agent_wish(agent, Wish::LoggedOut, "removed from the configuration");
             self.board.agent_serves(agent, &[]);
