@@ -2,28 +2,13 @@
 
 mod house;
 
-use house::{ANNA, anna, the_end, world};
+use house::{ANNA, MENU, QUEUE, anna, the_end, world};
 use router::journal::fact::{Cause, Fault, What};
 use testbed::{Behaviour, World, phone::PhoneState, world::SECOND};
 
-const MENU: &str = r#"
-[[number]]
-match = "*"
-trunk = "carrier"
-flow = "support"
-[flow.support]
-steps = [
-  { play = "prompts/welcome.wav" },
-  { menu = { prompt = "prompts/menu.wav", timeout = "5s", tries = 2, keys = { 1 = "queue.support", 2 = "flow.closed" }, otherwise = "queue.support" } },
-]
-[flow.closed]
-steps = [{ play = "prompts/closed.wav" }, "hangup"]
-[queue.support]
-"#;
-
 /// Prompts of the world last two seconds: welcome is over at 2 s, the menu's prompt at 4 s.
 fn caller_presses(seed: u64, keys: &[(char, u32)]) -> (World, testbed::PhoneId, testbed::PhoneId) {
-    let mut world = world(seed, &[MENU, ANNA]);
+    let mut world = world(seed, &[MENU, QUEUE, ANNA]);
     let caller = world.caller("caller");
     let agent = anna(&mut world, Behaviour::Answers(SECOND));
     world.dials(caller, "+4930123");
@@ -103,26 +88,11 @@ fn the_caller_gives_up_in_the_welcome_and_in_the_menu() {
 }
 
 #[test]
-fn an_early_prompt_is_heard_before_any_answer() {
-    let early = "[[number]]\nmatch = \"*\"\ntrunk = \"carrier\"\nflow = \"f\"\n[flow.f]\nsteps = [{ play = { prompt = \"prompts/welcome.wav\", early = true } }, { reject = 480 }]\n";
-    let mut world = world(9, &[early]);
-    let caller = world.caller("caller");
-    world.dials(caller, "+4930123");
-    world.run_for(SECOND);
-    assert_eq!(world.state(caller), PhoneState::Ringing);
-    assert!(
-        world.at(caller).heard.is_empty() || world.at(caller).heard.contains_key(&world.voice_of("welcome"))
-    );
-    assert_eq!(the_end(&mut world), (Cause::Rejected, Fault::None, Some(480)));
-    assert_eq!(world.state(caller), PhoneState::Failed(480));
-}
-
-#[test]
 fn outside_opening_hours_the_closed_prompt_answers() {
     // The world begins on a Wednesday at 08:00 UTC, 09:00 in Berlin.
     let hours = "[hours.office]\nzone = \"Europe/Berlin\"\nmon-fri = \"10:00-17:00\"\nclosed_prompt = \"prompts/closed.wav\"\n";
-    let closed = MENU.replace("flow = \"support\"", "flow = \"support\"\nhours = \"office\"");
-    let mut world = world(10, &[&closed, hours]);
+    let closed = MENU.replace("flow = \"menu\"", "flow = \"menu\"\nhours = \"office\"");
+    let mut world = world(10, &[&closed, QUEUE, hours]);
     let caller = world.caller("caller");
     world.dials(caller, "+4930123");
     world.run_for(5 * SECOND);

@@ -4,7 +4,6 @@ mod house;
 
 use house::{ANNA, BO, QUEUE, anna, assigned, bo, ends, left, the_end, world};
 use router::journal::fact::{AgentState, Cause, Fault, LeftQueue, Unanswered, What, Wish};
-use sip_core::Service;
 use testbed::{
     Behaviour, Link,
     phone::PhoneState,
@@ -322,65 +321,6 @@ fn a_pause_while_rung_leaves_the_call_to_be_answered_and_nothing_after_it() {
     assert_eq!((world.agent_state("anna"), world.waiting("support")), (AgentState::NotReady, 1));
     world.hangs_up_in(second, SECOND);
     world.run_until_silent().assert_nothing_left();
-}
-
-#[test]
-fn a_queue_that_a_reload_takes_away_sends_its_callers_on() {
-    let mut world = world(20, &[QUEUE]);
-    let caller = world.caller("caller");
-    world.dials(caller, "+4930999");
-    world.run_for(5 * SECOND);
-    world.reload(&house::house(&[house::DIRECT]));
-    world.run_for(SECOND);
-    assert!(world.at(caller).heard.contains_key(&world.voice_of("closed")), "{}", world.ladder());
-    assert_eq!(the_end(&mut world).0, Cause::FlowEnded);
-    assert_eq!(left(&world), [LeftQueue::Closed]);
-}
-
-#[test]
-fn a_reload_that_changes_nothing_about_an_agent_leaves_his_call_and_state_alone() {
-    let mut world = world(21, &[QUEUE, ANNA]);
-    let caller = world.caller("caller");
-    anna(&mut world, Behaviour::Answers(SECOND));
-    world.dials(caller, "+4930999");
-    world.run_for(3 * SECOND);
-    world.reload(&house::house(&[QUEUE, ANNA, BO]));
-    assert_eq!((world.agent_state("anna"), world.agent_state("bo")), (AgentState::Talking, AgentState::Idle));
-    world.hangs_up_in(caller, SECOND);
-    assert_eq!(the_end(&mut world), (Cause::CallerHungUp, Fault::None, None));
-}
-
-#[test]
-fn while_draining_new_calls_get_503_and_the_present_one_goes_on() {
-    let mut world = world(22, &[QUEUE, ANNA]);
-    let (first, late) = (world.caller("first"), world.caller("late"));
-    let agent = anna(&mut world, Behaviour::Answers(SECOND));
-    world.dials(first, "+4930999");
-    world.run_for(3 * SECOND);
-    world.service(Service::Draining);
-    world.dials(late, "+4930999");
-    world.run_for(5 * SECOND);
-    assert_eq!(world.state(late), PhoneState::Failed(503));
-    assert_eq!(world.state(first), PhoneState::Talking);
-    assert!(world.heard(first, agent));
-    world.hangs_up_in(first, SECOND);
-    assert_eq!(the_end(&mut world), (Cause::CallerHungUp, Fault::None, None));
-}
-
-#[test]
-fn a_shutdown_hangs_everybody_up_and_every_call_has_its_record() {
-    let mut world = world(23, &[QUEUE, ANNA]);
-    let (talks, waits) = (world.caller("talks"), world.caller("waits"));
-    anna(&mut world, Behaviour::Answers(SECOND));
-    world.dials(talks, "+4930999");
-    world.run_for(3 * SECOND);
-    world.dials(waits, "+4930999");
-    world.run_for(SECOND);
-    world.shut_down();
-    world.run_for(2 * SECOND);
-    assert_eq!((world.state(talks), world.state(waits)), (PhoneState::Ended, PhoneState::Ended));
-    world.run_until_silent().assert_nothing_left();
-    assert!(ends(&world).iter().all(|(cause, ..)| *cause == Cause::Shutdown));
 }
 
 #[test]
