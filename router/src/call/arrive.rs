@@ -61,7 +61,7 @@ impl Call {
             carried: carried(invite),
             max_forwards: invite.max_forwards().ok().flatten().unwrap_or(70),
             position: Position::default(),
-            stage: Stage::InFlow(Waits::Ack),
+            stage: Stage::InFlow(Waits::Nothing),
             plays: 0,
             last_failure: None,
             probe_at: None,

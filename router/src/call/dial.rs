@@ -422,7 +422,7 @@ impl Call {
             return self.leg_failed(number, failure, board);
         }
         self.hang_up_losers(number, board);
-        let stage = std::mem::replace(&mut self.stage, Stage::InFlow(super::Waits::Ack));
+        let stage = std::mem::replace(&mut self.stage, Stage::InFlow(super::Waits::Nothing));
         let Stage::Ringing(ring) = stage else {
             self.stage = stage;
             return self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
@@ -522,7 +522,7 @@ impl Call {
     }
 
     fn next_in_turn(&mut self, board: &mut Switchboard) {
-        let stage = std::mem::replace(&mut self.stage, Stage::InFlow(super::Waits::Ack));
+        let stage = std::mem::replace(&mut self.stage, Stage::InFlow(super::Waits::Nothing));
         match stage {
             Stage::Ringing(ring) => self.ring(ring, board),
             other => self.stage = other,

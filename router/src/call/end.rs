@@ -188,7 +188,7 @@ impl Call {
         }
         self.note_cut_prompt(board);
         let until = board.now + COUNT_TIMEOUT;
-        let placeholder = Stage::InFlow(super::Waits::Ack);
+        let placeholder = Stage::InFlow(super::Waits::Nothing);
         let stage = std::mem::replace(&mut self.stage, placeholder);
         self.leave_stage(stage, &mut why, board);
         let status = self.dismiss_caller(&why, board);

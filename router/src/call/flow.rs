@@ -102,6 +102,7 @@ impl Call {
 
     /// Leaves the present step for `to`, or for where closed hours lead if their prompt was the step.
     pub(super) fn go_to(&mut self, to: Goto, board: &mut Switchboard) {
+        self.stage = Stage::InFlow(Waits::Nothing); // what the step owed to others is settled, and settled once
         let to = match self.position.detour {
             Some(Detour::Closed { then, .. }) => then,
             _ => to,
@@ -210,7 +211,6 @@ impl Call {
             self.fact(What::PromptEnded { cut: false }, board);
         }
         if awaited && matches!(self.stage, Stage::InFlow(Waits::Prompt { .. })) {
-            self.stage = Stage::InFlow(Waits::Ack); // nothing plays any more
             self.go_on(board);
         }
     }

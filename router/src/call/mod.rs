@@ -100,6 +100,8 @@ enum Stage {
 
 /// What a step of the flow waits for.
 enum Waits {
+    /// Nothing: one step is done, the next has not begun.
+    Nothing,
     /// The caller's ACK.
     Ack,
     /// The end of a prompt.
