@@ -6,7 +6,7 @@ use router::{
     agents::Desk,
     call::Call,
     config::AgentId,
-    journal::fact::{AgentState, Fact, LeftQueue, What},
+    journal::fact::{AgentState, Fact, LeftQueue, What, Wish},
     record::Records,
 };
 
@@ -69,8 +69,20 @@ pub fn left_over(world: &World) -> Vec<String> {
     for (id, queue) in world.config().queues() {
         expect_none(&format!("callers in {}", queue.name), shard.waiting(id) as usize);
     }
-    let busy = |state| matches!(state, AgentState::Ringing | AgentState::Talking | AgentState::WrapUp);
-    expect_none("busy agents", shard.agents().iter().filter(|(_, desk)| busy(desk.state)).count());
+    let as_wished = |desk: &Desk| match desk.wish {
+        Wish::Ready => desk.state == AgentState::Idle,
+        Wish::Paused => desk.state == AgentState::NotReady,
+        Wish::LoggedOut => desk.state == AgentState::LoggedOut,
+    };
+    expect_none(
+        "agents not as they wish",
+        shard.agents().iter().filter(|(_, desk)| !as_wished(desk)).count(),
+    );
+    let invites = shard.numbers().sip.invites;
+    let told = invites.admitted + invites.challenged + invites.refused + invites.dropped;
+    let arrived = world.happened().filter(|what| matches!(what, What::Arrived { .. })).count();
+    expect_none("INVITEs of unknown fate", invites.read.abs_diff(told) as usize);
+    expect_none("admitted INVITEs without a call", invites.admitted.abs_diff(arrived as u64) as usize);
     for phone in world.phones() {
         expect_none(&format!("dialogs at {}", phone.name), usize::from(!phone.is_silent()));
     }

@@ -232,6 +232,19 @@ fn a_caller_who_has_waited_too_long_goes_on_to_the_next_step() {
 }
 
 #[test]
+fn a_caller_who_has_waited_too_long_where_nothing_follows_is_hung_up_and_left_the_queue_once() {
+    let last = QUEUE.replace("10m", "15s").replace(", { play = \"prompts/closed.wav\" }, \"hangup\"]", "]");
+    let mut world = world(25, &[&last, ANNA]);
+    let caller = world.caller("caller");
+    anna(&mut world, Behaviour::Busy);
+    world.dials(caller, "+4930999");
+    world.run_for(17 * SECOND);
+    assert_eq!(world.state(caller), PhoneState::Ended);
+    assert_eq!(the_end(&mut world), (Cause::FlowEnded, Fault::None, None));
+    assert_eq!(left(&world), [LeftQueue::TimedOut]);
+}
+
+#[test]
 fn one_caller_more_than_may_wait_goes_on_to_the_next_step_at_once() {
     let small = QUEUE.replace("max_wait", "max_waiting = 1\nmax_wait");
     let mut world = world(14, &[&small]);
