@@ -107,6 +107,7 @@ pub struct Phone {
     tone: Option<Arc<Tone>>,
     codecs: Vec<Codec>,
     sound_at: SocketAddr,
+    headers: Vec<(Bytes, Bytes)>,
     dead: bool,
     muted: bool,
     pub(crate) out: VecDeque<Datagram>,
@@ -200,6 +201,7 @@ impl Phone {
             tone: None,
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             sound_at: SocketAddr::new(address.ip(), 40_000),
+            headers: Vec::new(),
             dead: false,
             muted: false,
             out: VecDeque::new(),
@@ -242,6 +244,12 @@ impl Phone {
     /// Where it takes sound, beside its address.
     pub(crate) fn set_sound_port(&mut self, port: u16) {
         self.sound_at.set_port(port);
+    }
+
+    /// Writes this header field into its INVITEs.
+    pub(crate) fn add_header(&mut self, name: &str, value: &str) {
+        let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+        self.headers.push((bytes(name), bytes(value)));
     }
 
     /// Where it takes sound, if that is somewhere else.
@@ -357,7 +365,7 @@ impl Phone {
                 uri: format!("sip:{called}@{}", self.router).into(),
                 from: format!("<sip:{}@{}>", self.name, self.address).into(),
                 to: format!("<sip:{called}@{}>", self.router).into(),
-                headers: Vec::new(),
+                headers: self.headers.clone(),
                 body,
                 udp_only: true,
                 max_forwards: 70,

@@ -203,6 +203,11 @@ impl World {
         self.phones[phone.0].set_codecs(codecs);
     }
 
+    /// From now on its INVITEs have this header field too.
+    pub fn writes(&mut self, phone: PhoneId, name: &str, value: &str) {
+        self.phones[phone.0].add_header(name, value);
+    }
+
     /// From now on its sound comes and goes at this address, whatever its SIP address is.
     pub fn sounds_at(&mut self, phone: PhoneId, address: &str) {
         self.phones[phone.0].set_sound_address(address.parse().expect("an address"));

@@ -4,8 +4,12 @@ mod house;
 
 use std::time::Duration;
 
-use house::{DIRECT, teams, the_end, world};
+use house::{DIRECT, callee, teams, the_end, world};
 use router::journal::fact::{Cause, Fault, What};
+use sip_core::{
+    Message, StatusCode,
+    message::{Header, Method, respond_to},
+};
 use testbed::{
     Behaviour,
     phone::PhoneState,
@@ -349,4 +353,79 @@ fn garbage_from_a_known_source_is_counted_and_harms_nobody() {
     assert!(world.heard(caller, callee));
     world.hangs_up_in(caller, SECOND);
     assert_eq!(the_end(&mut world).0, Cause::CallerHungUp);
+}
+
+#[test]
+fn what_an_invite_says_about_the_call_reaches_the_far_end_and_what_it_says_about_the_hop_does_not() {
+    let mut world = world(27, &[DIRECT]);
+    let caller = world.caller("caller");
+    let said = [
+        ("Diversion", "<sip:+4930111@carrier.example>;reason=unconditional"),
+        ("X-Campaign", "  spring  ;  42 \u{e9}"),
+        ("User-to-User", "56a390f3;encoding=hex"),
+    ];
+    said.iter().for_each(|(name, value)| world.writes(caller, name, value));
+    world.writes(caller, "P-Asserted-Identity", "<sip:+4930222@carrier.example>");
+    let (seen, noted) = std::sync::mpsc::channel();
+    world.script_at(callee::ADDRESS, move |message| {
+        if message.is_request() && message.method() == Method::Invite {
+            seen.send(message.clone()).unwrap();
+        }
+        vec![]
+    });
+    world.dials(caller, "+4930123");
+    world.run_for(SECOND);
+    let invite: Message = noted.recv().unwrap();
+    let value = |name: &str| {
+        let field = invite.fields().find(|field| field.name.eq_ignore_ascii_case(name.as_bytes()))?;
+        Some(String::from_utf8_lossy(field.value).trim().to_owned())
+    };
+    for (name, expected) in said {
+        assert_eq!(value(name).as_deref(), Some(expected.trim()), "{name}");
+    }
+    assert_eq!(value("Max-Forwards").as_deref(), Some("69"));
+    assert_eq!(invite.fields().filter(|field| field.header == Header::Via).count(), 1, "we are not a proxy");
+    world.hangs_up_in(caller, SECOND);
+    the_end(&mut world);
+    assert_eq!(world.records()[0].from, "+4930222", "as the carrier asserts it (RFC 3325)");
+}
+
+#[test]
+fn why_the_network_behind_the_far_end_refused_is_told_to_the_caller_and_on_record() {
+    let mut world = world(28, &[DIRECT]);
+    let caller = world.caller("caller");
+    let router = testbed::world::ROUTER.parse().unwrap();
+    world.script_at(callee::ADDRESS, move |message| {
+        if message.method() != Method::Invite {
+            return vec![];
+        }
+        let status = StatusCode::new(503).unwrap();
+        let mut response = respond_to(message, router, status, Some(b"Circuits busy"), Some(b"pstn"));
+        response.named(b"Reason", b"Q.850;cause=34;text=\"no circuit\"");
+        vec![(Duration::ZERO, response.finish())]
+    });
+    let (seen, noted) = std::sync::mpsc::channel();
+    world.lose_if(move |datagram| {
+        if datagram.start_line().starts_with("SIP/2.0 500") {
+            seen.send(Message::parse(datagram.bytes.clone()).unwrap()).unwrap();
+        }
+        false
+    });
+    world.dials(caller, "+4930123");
+    assert_eq!(the_end(&mut world), (Cause::Unreachable, Fault::CalledSide, Some(500)));
+    let told: Message = noted.recv().unwrap();
+    assert_eq!(told.value(Header::Reason).as_deref(), Some(&b"Q.850;cause=34;text=\"no circuit\""[..]));
+    let record = &world.records()[0];
+    assert_eq!((record.q850, record.legs[1].status, record.legs[1].q850), (Some(34), Some(503), Some(34)));
+    assert_eq!(record.legs[1].phrase.as_deref(), Some("Circuits busy"));
+}
+
+#[test]
+fn a_redirection_by_the_far_end_is_not_followed_and_not_passed_on() {
+    let mut world = world(29, &[DIRECT]);
+    let caller = world.caller("caller");
+    teams(&mut world, Behaviour::Refuses(302, MILLISECOND));
+    world.dials(caller, "+4930123");
+    assert_eq!(the_end(&mut world).2, Some(480));
+    assert_eq!(world.state(caller), PhoneState::Failed(480));
 }

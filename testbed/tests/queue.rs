@@ -92,6 +92,42 @@ fn an_agent_who_does_not_answer_rests_and_the_caller_keeps_his_place() {
 }
 
 #[test]
+fn whoever_was_offered_in_vain_is_still_before_those_who_came_after_him() {
+    let mut world = world(26, &[QUEUE, ANNA, &(BO.to_owned() + "login = \"manual\"\n")]);
+    let (first, second) = (world.caller("first"), world.caller("second"));
+    anna(&mut world, Behaviour::NeverAnswers);
+    let agent = bo(&mut world, Behaviour::Answers(SECOND));
+    world.dials(first, "+4930999");
+    world.run_for(SECOND);
+    world.dials(second, "+4930999");
+    world.run_for(21 * SECOND); // anna's ring_timeout is over, she rests
+    assert_eq!((world.waiting("support"), world.agent_state("anna")), (2, AgentState::NotReady));
+    world.agent_wish("bo", Wish::Ready);
+    world.run_for(3 * SECOND);
+    assert!(world.heard(first, agent) && !world.heard(second, agent), "{}", world.ladder());
+    world.hangs_up_in(second, SECOND);
+    world.hangs_up_in(first, SECOND);
+    world.run_until_silent().assert_nothing_left();
+}
+
+#[test]
+fn an_agent_whose_caller_gave_up_is_still_the_one_who_has_been_idle_longest() {
+    let mut world = world(27, &[QUEUE, ANNA, BO]);
+    let (first, second) = (world.caller("first"), world.caller("second"));
+    let agent = anna(&mut world, Behaviour::Answers(5 * SECOND));
+    bo(&mut world, Behaviour::Answers(SECOND));
+    world.dials(first, "+4930999");
+    world.hangs_up_in(first, 2 * SECOND);
+    world.run_for(3 * SECOND);
+    world.dials(second, "+4930999");
+    world.run_for(7 * SECOND);
+    assert!(world.heard(second, agent), "{}", world.ladder());
+    world.hangs_up_in(second, SECOND);
+    world.run_until_silent().assert_nothing_left();
+    assert_eq!(assigned(&world), ["anna", "anna"]);
+}
+
+#[test]
 fn a_busy_agent_is_passed_over_for_the_next_without_the_caller_noticing() {
     let mut world = world(5, &[QUEUE, ANNA, BO]);
     let caller = world.caller("caller");
@@ -167,7 +203,9 @@ fn the_agent_leaves_and_the_caller_is_released_and_the_agent_wraps_up() {
     world.dials(caller, "+4930999");
     world.run_for(8 * SECOND);
     assert_eq!((world.state(caller), world.agent_state("anna")), (PhoneState::Ended, AgentState::WrapUp));
-    world.run_for(15 * SECOND);
+    world.run_for(11 * SECOND);
+    assert_eq!(world.agent_state("anna"), AgentState::WrapUp, "his 15 s are over at 20 s");
+    world.run_for(2 * SECOND);
     assert_eq!(world.agent_state("anna"), AgentState::Idle);
     assert_eq!(the_end(&mut world), (Cause::CalledHungUp, Fault::None, None));
 }
