@@ -425,6 +425,31 @@ fn a_bye_that_overtakes_the_ack_ends_the_call() {
     assert!(world.happened().all(|what| !matches!(what, router::journal::fact::What::Acknowledged)));
 }
 
+/// RFC 3261 §15: the called side of a dialog sends no BYE before the ACK has come.
+#[test]
+fn our_own_hang_up_waits_for_the_callers_ack() {
+    let mut world = world(15, &[DIRECT]);
+    let caller = world.caller("caller");
+    teams(&mut world, Behaviour::AnswersFor(SECOND, 50 * MILLISECOND));
+    let (to, mut lost) = (router(), false);
+    world.lose_if(move |datagram| {
+        let hit = !lost && datagram.to == to && datagram.start_line().starts_with("ACK");
+        lost |= hit;
+        hit
+    });
+    world.dials(caller, "+4930123");
+    world.run_for(SECOND + 400 * MILLISECOND); // the 200 comes again half a second after the first
+    assert_eq!((world.state(caller), world.at(caller).got("BYE")), (PhoneState::Talking, 0));
+    world.run_for(SECOND / 2);
+    assert_eq!(
+        (world.state(caller), world.at(caller).got("BYE")),
+        (PhoneState::Ended, 1),
+        "{}",
+        world.ladder()
+    );
+    assert_eq!(the_end(&mut world), (Cause::CalledHungUp, Fault::None, None));
+}
+
 #[test]
 fn everybody_hangs_up_in_the_same_millisecond_with_other_callers_waiting() {
     let mut world = world(14, &[QUEUE, ANNA]);
