@@ -39,7 +39,7 @@ impl Playing {
         let began = *self.began.get_or_insert(match self.from {
             PlayFrom::Start => beat,
             // The common player turns through its frames since beat 0; `beat` is in its frame `beat / 20`.
-            PlayFrom::Shared => beat - beat % (len * PERIOD) + beat % PERIOD,
+            PlayFrom::Shared => beat - beat % (len * PERIOD),
         });
         let index = beat.saturating_sub(began) / PERIOD;
         if index >= len && !self.repeat {

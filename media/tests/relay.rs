@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use common::*;
 use media::rtp::Fields;
-use media::{Codec, Command, Direction, Engine, Event, PlayFrom, Settings, Stream};
+use media::{Codec, Command, Digit, Direction, Engine, Event, PlayFrom, Settings, Stream};
 
 const CUSTOMER: u32 = 0xaaaa;
 const AGENT: u32 = 0xbbbb;
@@ -505,4 +505,108 @@ fn legs_can_be_opened_again_and_again_without_leaving_anything() {
     }
     let counters = *stage.engine.counters();
     assert_eq!((counters.legs, counters.playing, counters.stale), (0, 0, 0));
+}
+
+#[test]
+fn a_switch_after_disorder_goes_on_above_the_highest_number_and_the_newest_time() {
+    let mut stage = Stage::bridged();
+    for n in [10, 12, 11] {
+        stage.hear(A, sound(CUSTOMER, n), b"x");
+    }
+    stage.command(Command::Unbridge { leg: A }).play(B, 1, &prompt(1), false);
+    let sent = stage.take_sent(B);
+    assert_eq!(steps(&[sent[1].clone(), sent[3].clone()]), [(1, 160)]);
+}
+
+#[test]
+fn noise_that_comes_late_moves_no_numbers() {
+    let mut stage = Stage::bridged();
+    let noise = |n| Fields { payload_type: 13, ..sound(CUSTOMER, n) };
+    stage.hear(A, sound(CUSTOMER, 1), b"x");
+    stage.hear(A, sound(CUSTOMER, 3), b"x");
+    stage.hear(A, noise(2), &[60]);
+    stage.hear(A, sound(CUSTOMER, 4), b"x");
+    stage.hear(A, noise(6), &[60]);
+    assert!(!stage.hear(A, sound(CUSTOMER, 5), b"x"), "its number was given to the noise's successor");
+    stage.hear(A, sound(CUSTOMER, 7), b"x");
+    assert_eq!(steps(&stage.take_sent(B)), [(2, 320), (1, 160), (2, 480)]);
+}
+
+#[test]
+fn a_source_of_another_bridge_lends_its_clock_to_nobody() {
+    let mut stage = Stage::bridged();
+    stage.hear(A, sound(CUSTOMER, 1), b"x");
+    stage.hear(A, sound(AGENT, 1), b"x");
+    stage.open(C).connect(C, stream(C)).command(Command::Bridge { a: C, b: B });
+    let far_off = |n| Fields { timestamp: 1 << 30, ..sound(CUSTOMER, n) };
+    stage.hear(C, Fields { timestamp: 5, ..sound(AGENT, 1) }, b"z"); // run 1 of C
+    stage.hear(C, far_off(1), b"z"); // run 2 of C
+    let sent = stage.take_sent(B);
+    assert_eq!(steps(&sent), vec![(1, 160); 3]);
+}
+
+fn hear_all(stage: &mut Stage, numbers: &[u32]) {
+    for n in numbers {
+        stage.hear(A, sound(CUSTOMER, *n), b"x");
+    }
+}
+
+#[test]
+fn loss_is_remembered_over_hold_a_new_source_and_a_restart() {
+    let mut stage = Stage::bridged();
+    let lost = |stage: &Stage| stage.engine.stats(A).unwrap().lost;
+    hear_all(&mut stage, &[1, 3]);
+    stage.connect(A, Stream { direction: Direction::Inactive, ..stream(A) }).connect(A, stream(A));
+    assert_eq!(lost(&stage), 1);
+    hear_all(&mut stage, &[1, 4]);
+    hear_all(&mut stage, &[20_000, 20_001]);
+    assert_eq!(lost(&stage), 3);
+    stage.hear(A, sound(CUSTOMER, 20_003), b"x");
+    (0..3).for_each(|source| assert!(stage.hear(A, sound(AGENT + source, 1), b"x")));
+    assert_eq!(lost(&stage), 4);
+}
+
+#[test]
+fn a_source_that_starts_its_clock_afresh_is_no_jitter() {
+    let mut stage = Stage::bridged();
+    for n in [1, 2, 3, 30_000, 30_001, 30_002] {
+        stage.hear(A, sound(CUSTOMER, n), b"x");
+        stage.run(FRAME);
+    }
+    assert_eq!(stage.engine.stats(A).unwrap().jitter_us, 0);
+}
+
+#[test]
+fn a_reinvite_in_the_middle_of_a_silence_does_not_begin_it_anew() {
+    let mut stage = Stage::new();
+    stage.open(A).connect(A, stream(A)).run(30_000 * MS).connect(A, stream(A)).run(30_000 * MS);
+    assert_eq!(stage.take_events(), [Event::Silent { leg: A, since: stage.start }]);
+}
+
+#[test]
+fn a_peer_that_takes_its_address_back_gets_nothing() {
+    let mut stage = Stage::bridged();
+    stage.hear(B, sound(AGENT, 1), b"y");
+    stage.connect(B, Stream { remote: None, remote_holds: true, ..stream(B) });
+    assert!(!stage.hear(A, sound(CUSTOMER, 1), b"x"));
+}
+
+#[test]
+fn a_leg_closed_in_the_middle_of_a_digit_leaves_no_beat_behind() {
+    let mut stage = Stage::new();
+    stage.open(A).connect(A, stream(A));
+    stage.command(Command::SendDigit { leg: A, digit: Digit::from_char('1').unwrap(), duration_ms: 100 });
+    assert!(stage.timeout.unwrap() <= stage.now + FRAME);
+    stage.command(Command::Close { leg: A });
+    assert!(stage.timeout.is_none_or(|at| at > stage.now + FRAME), "nobody beats");
+}
+
+#[test]
+fn a_leg_that_joins_a_ring_that_lags_behind_is_not_served_twice() {
+    let mut stage = Stage::new();
+    stage.open(A).connect(A, stream(A)).open(B).connect(B, stream(B));
+    stage.play(A, 1, &prompt(9), true);
+    stage.now += 13 * MS; // the ring has not been turned since
+    stage.play(B, 1, &prompt(9), true).run(15 * MS);
+    assert_eq!(stage.take_sent(B).len(), 1);
 }

@@ -227,3 +227,93 @@ fn the_last_word_comes_before_the_end() {
     assert!(matches!(stage.engine.poll_output(), media::Output::Transmit { .. }));
     assert!(matches!(stage.engine.poll_output(), media::Output::Event(Event::Closed { .. })));
 }
+
+#[test]
+fn rtcp_of_a_peer_behind_nat_goes_beside_its_sound_until_its_own_is_heard() {
+    let mut stage = Stage::new();
+    let (nat, nat_rtcp) =
+        (SocketAddr::from(([198, 51, 100, 7], 31_000)), SocketAddr::from(([198, 51, 100, 7], 777)));
+    stage.open(A).connect(A, stream(A));
+    for n in 0..5 {
+        stage.hear_from(A, nat, sound(CUSTOMER, n), b"x");
+    }
+    stage.run(8_000 * MS);
+    assert_eq!(stage.reports.last().unwrap().1, SocketAddr::new(nat.ip(), 31_001));
+    let now = stage.now;
+    stage.engine.handle_rtcp(now, A, nat_rtcp, &from_peer(None, None));
+    stage.run(8_000 * MS);
+    assert_eq!(stage.reports.last().unwrap().1, nat_rtcp);
+}
+
+#[test]
+fn a_peer_that_gives_up_mux_gets_a_socket_of_its_own_for_rtcp() {
+    let mut stage = Stage::new();
+    stage.open(A).connect(A, Stream { rtcp_mux: true, ..stream(A) }).hear(A, sound(CUSTOMER, 1), b"x");
+    stage.connect(A, stream(A)).hear(A, sound(CUSTOMER, 2), b"x");
+    assert!(stage.take_events().contains(&Event::RtcpWanted { leg: A }));
+}
+
+#[test]
+fn a_report_that_tells_no_time_does_not_wipe_out_the_round_trip() {
+    let mut stage = Stage::new();
+    stage.open(A).connect(A, Stream { rtcp_mux: true, ..stream(A) }).play(A, 1, &prompt(9), true);
+    stage.run(8_000 * MS);
+    let sent = rtcp::read(&reports(&mut stage)[0], 0).unwrap().sender.unwrap();
+    let block = ReportBlock { ssrc: ours(A), last_report: rtcp::middle(sent.ntp), ..ReportBlock::default() };
+    for block in [block, ReportBlock { last_report: 0, ..block }] {
+        stage.hear_bytes(A, peer(A), &from_peer(None, Some(block)));
+    }
+    assert!(stage.engine.stats(A).unwrap().round_trip_us.is_some());
+}
+
+#[test]
+fn after_a_report_silence_is_told_again() {
+    let mut stage = Stage::new();
+    stage.open(A).connect(A, Stream { rtcp_mux: true, ..stream(A) });
+    for _ in 0..2 {
+        stage.run(60_000 * MS);
+        assert!(matches!(stage.take_events()[..], [Event::Silent { .. }]));
+        stage.hear_bytes(A, peer(A), &from_peer(None, None));
+    }
+}
+
+#[test]
+fn a_leg_that_only_passes_sound_on_reports_it_too() {
+    let mut stage = Stage::bridged();
+    stage.connect(B, Stream { rtcp_mux: true, ..stream(B) });
+    (0..9).for_each(|n| second(&mut stage, n));
+    let of_b = stage.reports.iter().find(|(leg, ..)| *leg == B).expect("a report within nine seconds");
+    assert_eq!(of_b.2[1], 200, "a sender report");
+}
+
+#[test]
+fn who_stops_speaking_is_a_sender_for_one_report_more() {
+    let mut stage = Stage::new();
+    stage.open(A).connect(A, Stream { rtcp_mux: true, ..stream(A) }).play(A, 1, &prompt(1), false);
+    stage.run(60_000 * MS);
+    let kinds: Vec<_> = reports(&mut stage).iter().map(|report| report[1]).collect();
+    assert_eq!(kinds[..4], [200, 200, 201, 201], "§6.4");
+}
+
+#[test]
+fn the_first_report_comes_after_half_an_interval() {
+    let mut total = std::time::Duration::ZERO;
+    let mut stage = Stage::new();
+    for n in 0..50 {
+        let leg = media::MediaLegKey(0x100 + n);
+        stage.open(leg).connect(leg, Stream { rtcp_mux: true, ..stream(leg) }).play(
+            leg,
+            1,
+            &prompt(1),
+            false,
+        );
+        let begun = stage.now;
+        while stage.reports.is_empty() {
+            stage.run(50 * MS);
+        }
+        total += stage.now - begun;
+        stage.command(Command::Close { leg });
+        stage.reports.clear();
+    }
+    assert!((2_200..2_800).contains(&(total / 50).as_millis()), "§6.2: {total:?}");
+}

@@ -97,6 +97,16 @@ fn an_old_packet_that_was_overtaken_is_no_new_key() {
 }
 
 #[test]
+fn packets_of_one_key_out_of_order_do_not_shorten_it() {
+    let mut stage = Stage::bridged();
+    event_packet(&mut stage, 1, 1_000, 6, false, 160);
+    event_packet(&mut stage, 3, 1_000, 6, false, 480);
+    event_packet(&mut stage, 2, 1_000, 6, false, 320);
+    stage.run(150 * MS);
+    assert_eq!(digits(&mut stage), [('6', 60)]);
+}
+
+#[test]
 fn a_key_held_for_ten_seconds_is_one_key_in_two_segments() {
     let mut stage = Stage::bridged();
     event_packet(&mut stage, 1, 1_000, 4, false, 160);

@@ -150,7 +150,6 @@ impl Engine {
             self.unbridge(leg);
             let leg = self.legs.get_mut(leg)?;
             leg.bridge = Some(Side::to(partner));
-            leg.outgoing.forget_speaker();
         }
         self.counters.bridges += 1;
         Some(())

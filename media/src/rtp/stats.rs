@@ -99,6 +99,16 @@ mod tests {
     }
 
     #[test]
+    fn the_estimate_is_that_of_the_integer_formula_in_a8() {
+        // J += |D| - ((J + 8) >> 4) with |D| = 80 four times: 80, 155, 225, 291. Without rounding 292 (A.8).
+        let mut jitter = Jitter::default();
+        for (n, late) in [0, 80, 0, 80, 0].into_iter().enumerate() {
+            jitter.arrive(1_000 + n as u32 * 160 + late, n as u32 * 160);
+        }
+        assert_eq!(jitter.scaled, 291);
+    }
+
+    #[test]
     fn ticks_wrap_after_six_days_without_harm() {
         let week = Duration::from_secs(7 * 24 * 3_600);
         assert_eq!(ticks(week), (7u64 * 24 * 3_600 * 8_000) as u32);

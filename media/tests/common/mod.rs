@@ -63,7 +63,7 @@ impl Stage {
     }
 
     pub fn open(&mut self, leg: MediaLegKey) -> &mut Stage {
-        let (ssrc, sequence) = (ours(leg), 65_500 + leg.0 as u16);
+        let (ssrc, sequence) = (ours(leg), 65_500u16.wrapping_add(leg.0 as u16));
         self.command(Command::Open { leg, ssrc, sequence, timestamp: u32::MAX - 500, cname: leg.0 })
     }
 
