@@ -6,7 +6,8 @@ use std::fmt;
 
 /// Counts since the start; `live_*` are levels, zero when nothing is left.
 ///
-/// `invites_read` = admitted + challenged + refused + dropped.
+/// `invites_read` = admitted + challenged + refused + dropped: the first is counted on arrival, the others where the
+/// INVITE's fate is decided, so the sum proves that none was forgotten.
 #[derive(Clone, Debug, Default)]
 pub struct Counters {
     /// Datagrams and framed messages taken in, keep-alives included.
@@ -21,7 +22,8 @@ pub struct Counters {
     pub unknown_source: u64,
     /// Messages that could not be read, by class of fault.
     pub parse_errors: BTreeMap<&'static str, u64>,
-    /// Initial INVITEs seen, repeats of a known one not counted.
+    /// Initial INVITEs seen. A repeat of one that was admitted does not count; a repeat of one that was refused or
+    /// dropped without state counts again, and so does its fate.
     pub invites_read: u64,
     /// Those that became a leg and an [`Event::Invite`](super::Event::Invite).
     pub invites_admitted: u64,

@@ -34,6 +34,11 @@ impl Endpoint {
     /// Nobody's address: no transaction, no answer, no parsing.
     fn drop_unknown(&mut self, bytes: &[u8]) {
         self.counters.unknown_source += 1;
+        self.drop_unparsed(bytes);
+    }
+
+    /// Without parsing whatever begins like an INVITE counts as an initial one.
+    fn drop_unparsed(&mut self, bytes: &[u8]) {
         if bytes.starts_with(b"INVITE ") {
             self.counters.invites_read += 1;
             self.counters.invites_dropped += 1;
@@ -49,9 +54,11 @@ impl Endpoint {
         status: Option<StatusCode>,
         why: String,
     ) {
-        let salvaged =
-            status.filter(|_| peer.is_some()).and_then(|status| Some((status, Message::salvage(bytes)?)));
-        let Some((status, request)) = salvaged else { return };
+        let salvaged = status
+            .filter(|_| peer.is_some())
+            .and_then(|status| Some((status, Message::salvage(bytes.clone())?)));
+        let Some((status, request)) = salvaged else { return self.drop_unparsed(&bytes) };
+        self.note_read(&request);
         let reply = Reply { reason: Some(phrase(&why)), ..Reply::new(status) };
         self.refuse_outside(flow, &request, reply);
     }
@@ -71,12 +78,16 @@ impl Endpoint {
     fn request(&mut self, now: Instant, flow: Flow, peer: Option<PeerId>, request: &Message) {
         if let Err(refusal) = request.validate_request() {
             *self.counters.parse_errors.entry("refused").or_insert(0) += 1;
+            self.note_read(request);
             match refusal.status().filter(|_| peer.is_some()) {
                 Some(status) => {
                     let reason = Some(phrase(refusal.phrase()));
                     self.refuse_outside(flow, request, Reply { reason, ..Reply::new(status) });
                 }
-                None => tracing::debug!(why = refusal.phrase(), "a request was dropped"),
+                None => {
+                    self.counters.invites_dropped += u64::from(is_initial_invite(request));
+                    tracing::debug!(why = refusal.phrase(), "a request was dropped");
+                }
             }
             return;
         }
@@ -113,7 +124,10 @@ impl Endpoint {
                 match (inside, peer) {
                     (true, None) if self.leg_of(request).is_none() => self.counters.unknown_source += 1,
                     (true, _) => self.request_inside(now, &arrival),
-                    (false, Some(peer)) => self.request_outside(now, arrival, peer),
+                    (false, Some(peer)) => {
+                        self.note_read(request);
+                        self.request_outside(now, arrival, peer);
+                    }
                     (false, None) => self.drop_unknown(request.bytes()),
                 }
             }
@@ -191,13 +205,15 @@ impl Endpoint {
         self.answer(arrival, reply, None);
     }
 
-    /// The same for a request that may be an initial INVITE, which is then counted.
+    /// Counts an initial INVITE before anybody knows what will become of it: that is counted where it is decided, so
+    /// that the sum of those counts can be checked against this one.
+    fn note_read(&mut self, request: &Message) {
+        self.counters.invites_read += u64::from(is_initial_invite(request));
+    }
+
+    /// The same for a request that may be an initial INVITE, which is then counted as refused.
     pub(super) fn refuse_outside(&mut self, flow: Flow, request: &Message, reply: Reply) {
-        let tagged = request.to().is_ok_and(|to| to.tag().is_some());
-        if request.method() == Method::Invite && !tagged {
-            self.counters.invites_read += 1;
-            self.counters.invites_refused += 1;
-        }
+        self.counters.invites_refused += u64::from(is_initial_invite(request));
         self.answer_on(flow, request, reply, None);
     }
 
@@ -216,6 +232,10 @@ impl Endpoint {
         self.counters.responses_out.add(reply.status);
         self.send(response_flow(flow, &via), bytes);
     }
+}
+
+fn is_initial_invite(request: &Message) -> bool {
+    request.method() == Method::Invite && !request.to().is_ok_and(|to| to.tag().is_some())
 }
 
 /// The top Via of a request whose Via parameters may be broken.

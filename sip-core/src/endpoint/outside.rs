@@ -51,7 +51,11 @@ impl Endpoint {
             return self.refuse_outside(arrival.flow, arrival.request, reply);
         }
         let merged = self.merge_hash(arrival.request);
-        self.admit(now, Arrival { merged, ..arrival }, peer);
+        let arrival = Arrival { merged, ..arrival };
+        if self.admit(now, &arrival, peer).is_none() {
+            let reply = Reply::new(StatusCode::SERVER_INTERNAL_ERROR);
+            self.refuse_outside(arrival.flow, arrival.request, reply);
+        }
     }
 
     /// Why this INVITE is not taken, cheapest questions first; all of them answered without state.
@@ -133,26 +137,29 @@ impl Endpoint {
         hash.max(1)
     }
 
-    /// A new call: `100` leaves in this turn, then its owner hears of it.
-    fn admit(&mut self, now: Instant, arrival: Arrival<'_>, peer: PeerId) {
+    /// A new call: `100` leaves in this turn, then its owner hears of it. `None`: there is no room after all.
+    fn admit(&mut self, now: Instant, arrival: &Arrival<'_>, peer: PeerId) -> Option<()> {
         let leg = self.legs.next_key();
         let tag = self.mint.token(Kind::Tag, leg);
-        let Ok(dialog) = Dialog::of_request(arrival.request, tag.as_bytes()) else { return };
+        let dialog = Dialog::of_request(arrival.request, tag.as_bytes()).ok()?;
         let mut state = Leg::new(Stage::Invited, tag);
         state.dialog = Some(Box::new(dialog));
         state.flow = arrival.request.via().ok().map(|via| response_flow(arrival.flow, &via));
         let source = arrival.flow.remote.ip();
         state.came_from = Some(source);
-        let Some(leg) = self.legs.insert(state) else { return };
+        let leg = self.legs.insert(state)?;
         self.roads.hold(source);
-        let Some(server) = self.open_invite(&arrival, leg) else { return self.finish(leg) };
+        let Some(server) = self.open_invite(arrival, leg) else {
+            self.finish(leg);
+            return None;
+        };
         self.reply_trying(now, server);
         if let Some(state) = self.legs.get_mut(leg) {
             state.theirs = Some(Theirs { server, remind_at: None });
         }
-        self.counters.invites_read += 1;
         self.counters.invites_admitted += 1;
         let (flow, request) = (arrival.flow, arrival.request.clone());
         self.tell(leg, Event::Invite { leg: LegKey(leg), peer, flow, request });
+        Some(())
     }
 }

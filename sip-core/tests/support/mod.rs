@@ -6,7 +6,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use sip_core::message::Message;
 use sip_core::{
-    Body, Endpoint, Event, Flow, Input, Invite, Listener, Output, PeerId, Reply, Settings, Sources,
+    Body, Counters, Endpoint, Event, Flow, Input, Invite, Listener, Output, PeerId, Reply, Settings, Sources,
     StatusCode, Target, Transport,
 };
 use std::collections::BTreeMap;
@@ -164,7 +164,17 @@ impl Desk {
         self.pass(200 * SECOND);
         let left = (self.endpoint.live_transactions(), self.endpoint.live_legs(), self.deadline());
         assert_eq!(left, (0, 0, None));
+        let counters = self.endpoint.counters();
+        assert_eq!(counters.invites_read, invite_fates(counters), "an INVITE of unknown fate");
     }
+}
+
+/// Initial INVITEs whose fate was counted: as many as were read.
+pub fn invite_fates(counters: &Counters) -> u64 {
+    counters.invites_admitted
+        + counters.invites_challenged
+        + counters.invites_refused
+        + counters.invites_dropped
 }
 
 pub fn statuses(messages: &[Message]) -> Vec<u16> {
@@ -342,6 +352,8 @@ impl Pair {
         for end in &mut self.ends {
             let left = (end.live_transactions(), end.live_legs(), end.counters().live_pending);
             assert_eq!(left, (0, 0, 0), "{what}");
+            let counters = end.counters();
+            assert_eq!(counters.invites_read, invite_fates(counters), "{what}: an INVITE of unknown fate");
         }
         assert_eq!(self.next(), None, "{what}: something still wants to be woken");
     }
