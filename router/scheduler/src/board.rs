@@ -240,31 +240,21 @@ mod tests {
 #[cfg(all(test, fernamt_loom))]
 mod models {
     use loom::sync::Arc;
-    use loom::thread;
 
     use super::*;
-
-    fn model(switches: usize, scene: impl Fn() + Sync + Send + 'static) {
-        let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = Some(switches);
-        builder.check(scene);
-    }
+    use crate::scene::explore;
 
     /// Rule 5.
     #[test]
     fn a_key_set_while_a_minimum_is_raised_is_found() {
-        model(3, || {
+        explore(4, |start| {
             let board = Arc::new(Board::new(4));
             board.set(0, Some(1));
-            let finder = {
-                let board = board.clone();
-                thread::spawn(move || {
-                    board.set(0, None);
-                    board.first()
-                })
+            let find = |board: &Board| {
+                board.set(0, None);
+                board.first()
             };
-            board.set(1, Some(2));
-            finder.join().unwrap();
+            start.both(&board, find, |board| board.set(1, Some(2)));
             assert_eq!(board.first(), Some(Entry { key: 2, slot: 1 }));
         });
     }
@@ -272,36 +262,28 @@ mod models {
     /// Rule 5, one level up, where the group is found empty.
     #[test]
     fn a_key_set_in_a_group_just_found_empty_is_found() {
-        model(3, || {
+        explore(4, |start| {
             let board = Arc::new(Board::new(4));
             board.set(0, Some(1));
             board.set(0, None);
-            let finder = {
-                let board = board.clone();
-                thread::spawn(move || board.first())
-            };
-            board.set(3, Some(2));
-            finder.join().unwrap();
+            start.both(&board, Board::first, |board| board.set(3, Some(2)));
             assert_eq!(board.first(), Some(Entry { key: 2, slot: 3 }));
         });
     }
 
     #[test]
     fn two_finders_and_a_poster_agree_in_the_end() {
-        model(2, || {
+        explore(2, |start| {
             let board = Arc::new(Board::new(2));
             board.set(0, Some(1));
             board.set(0, None);
-            let finders = [(); 2].map(|()| {
-                let board = board.clone();
-                thread::spawn(move || board.first())
-            });
-            board.set(1, Some(2));
-            assert_eq!(board.first(), Some(Entry { key: 2, slot: 1 }));
-            for finder in finders {
-                finder.join().unwrap();
-            }
-            assert_eq!((board.first(), board.len()), (Some(Entry { key: 2, slot: 1 }), 1));
+            let set_and_find = |board: &Board| {
+                board.set(1, Some(2));
+                board.first()
+            };
+            let (_, _, found) = start.three(&board, Board::first, Board::first, set_and_find);
+            assert_eq!(found, Some(Entry { key: 2, slot: 1 }));
+            assert_eq!((board.first(), board.len()), (found, 1));
         });
     }
 }

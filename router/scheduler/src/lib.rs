@@ -45,6 +45,9 @@ mod found;
 mod matcher;
 #[cfg(all(test, fernamt_loom))]
 mod models;
+#[cfg(fernamt_loom)]
+#[doc(hidden)]
+pub mod scene;
 mod sync;
 mod ticket;
 mod word;

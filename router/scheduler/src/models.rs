@@ -2,9 +2,9 @@
 //! look. From outside that takes a third thread; here the second look is called by itself, so that two will do.
 
 use loom::sync::Arc;
-use loom::thread;
 
 use crate::matcher::Look;
+use crate::scene::explore;
 use crate::{Agent, Caller, Capacity, Matches, Queue, Scheduler, Withdrawn};
 
 const FIRST: Caller = Caller(0);
@@ -13,27 +13,12 @@ const AGENT: Agent = Agent(0);
 const Q0: Queue = Queue(0);
 const Q1: Queue = Queue(1);
 
-fn model(switches: usize, scene: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(switches);
-    builder.max_branches = 10_000;
-    builder.check(scene);
-}
-
 /// One agent, resting, who serves all queues; the first caller waits in the first.
 fn floor(queues: u32) -> Arc<Scheduler> {
     let scheduler = Scheduler::new(Capacity { callers: 2, agents: 1, queues });
     assert!(scheduler.set_memberships(AGENT, &(0..queues).map(Queue).collect::<Vec<_>>()).is_empty());
     assert!(scheduler.post(FIRST, Q0, 1).is_empty());
     Arc::new(scheduler)
-}
-
-fn beside<T: 'static>(
-    floor: &Arc<Scheduler>,
-    act: impl FnOnce(&Scheduler) -> T + 'static,
-) -> thread::JoinHandle<T> {
-    let floor = floor.clone();
-    thread::spawn(move || act(&floor))
 }
 
 /// [`Scheduler::ready`] of an agent who met nobody.
@@ -48,13 +33,12 @@ fn second_look(scheduler: &Scheduler) -> Matches {
 /// Rule 3: the agent put back after the first caller's hang-up must look again, and find the second.
 #[test]
 fn when_the_head_gives_up_in_mid_match_the_next_caller_is_taken() {
-    model(3, || {
+    explore(3, |start| {
         let floor = floor(1);
         assert!(floor.post(SECOND, Q0, 2).is_empty());
-        let head = beside(&floor, |f| f.withdraw(FIRST));
-        let told = second_look(&floor);
+        let (head, told) = start.both(&floor, |f| f.withdraw(FIRST), second_look);
         let next = floor.take_letter(SECOND);
-        match head.join().unwrap() {
+        match head {
             Withdrawn::Gone => assert_eq!(next, Some(AGENT)),
             Withdrawn::Assigned(_) => assert_eq!((next, floor.position(SECOND)), (None, Some(1))),
         }
@@ -66,11 +50,10 @@ fn when_the_head_gives_up_in_mid_match_the_next_caller_is_taken() {
 /// not set him free again.
 #[test]
 fn a_claim_undone_by_another_is_not_undone_twice() {
-    model(2, || {
+    explore(2, |start| {
         let floor = floor(1);
-        let callers = beside(&floor, |f| (f.withdraw(FIRST), f.post(SECOND, Q0, 2)));
-        let found = second_look(&floor);
-        let (withdrawn, told) = callers.join().unwrap();
+        let callers = |f: &Scheduler| (f.withdraw(FIRST), f.post(SECOND, Q0, 2));
+        let ((withdrawn, told), found) = start.both(&floor, callers, second_look);
         assert_eq!(told.len() + found.len(), 1);
         match withdrawn {
             Withdrawn::Gone => assert_eq!(floor.take_letter(SECOND), Some(AGENT)),
@@ -83,11 +66,10 @@ fn a_claim_undone_by_another_is_not_undone_twice() {
 /// A put-back agent is offered in each of his queues, not only in the one where the match failed.
 #[test]
 fn a_put_back_agent_is_seen_from_his_other_queue() {
-    model(2, || {
+    explore(2, |start| {
         let floor = floor(2);
-        let callers = beside(&floor, |f| (f.withdraw(FIRST), f.post(SECOND, Q1, 2)));
-        let found = second_look(&floor);
-        let (withdrawn, told) = callers.join().unwrap();
+        let callers = |f: &Scheduler| (f.withdraw(FIRST), f.post(SECOND, Q1, 2));
+        let ((withdrawn, told), found) = start.both(&floor, callers, second_look);
         assert_eq!(told.len() + found.len(), 1);
         match withdrawn {
             Withdrawn::Gone => assert_eq!(floor.take_letter(SECOND), Some(AGENT)),
@@ -100,11 +82,10 @@ fn a_put_back_agent_is_seen_from_his_other_queue() {
 /// Rule 6: the letter is read before the finder has confirmed the agent; a helper must not take the claim for dead.
 #[test]
 fn a_letter_read_early_keeps_its_agent() {
-    model(3, || {
+    explore(3, |start| {
         let floor = floor(1);
-        let owner = beside(&floor, |f| (f.take_letter(FIRST), f.post(SECOND, Q0, 2)));
-        let found = second_look(&floor);
-        let (letter, told) = owner.join().unwrap();
+        let owner = |f: &Scheduler| (f.take_letter(FIRST), f.post(SECOND, Q0, 2));
+        let ((letter, told), found) = start.both(&floor, owner, second_look);
         let letter = letter.or_else(|| floor.take_letter(FIRST));
         assert_eq!((letter, floor.take_letter(SECOND)), (Some(AGENT), None));
         assert_eq!((told.len() + found.len(), floor.waiting(Q0), floor.idle(Q0)), (1, 1, 0));
@@ -114,18 +95,19 @@ fn a_letter_read_early_keeps_its_agent() {
 /// Rule 4, by the long way: the finder clears the caller's old entry late.
 #[test]
 fn a_caller_who_returns_with_his_old_key_is_not_cleared_away() {
-    model(3, || {
+    explore(3, |start| {
         let floor = floor(1);
-        let owner = beside(&floor, |f| {
+        let owner = |f: &Scheduler| {
             let letter = f.take_letter(FIRST);
             if let Some(agent) = letter {
                 f.release(agent);
                 assert!(f.post(FIRST, Q0, 1).is_empty());
             }
             letter.is_some()
-        });
-        assert_eq!(second_look(&floor).len(), 1);
-        if owner.join().unwrap() {
+        };
+        let (returned, told) = start.both(&floor, owner, second_look);
+        assert_eq!(told.len(), 1);
+        if returned {
             assert_eq!((floor.waiting(Q0), floor.position(FIRST)), (1, Some(1)));
             assert_eq!(floor.ready(AGENT, 2).len(), 1);
         }
