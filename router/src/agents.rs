@@ -214,6 +214,11 @@ impl Desk {
         self.state != AgentState::LoggedOut
     }
 
+    /// Orders him among the idle: the longest idle has the smallest.
+    pub(crate) fn idle_key(&self) -> u64 {
+        key(self.idle_since)
+    }
+
     fn becomes(&mut self, state: AgentState, at: Micros) {
         if self.state != state {
             self.state = state;

@@ -1,238 +1,355 @@
-//! A board: slots of order keys, smallest next.
+//! A board: who waits in one line, or who is idle there; smallest key next.
 //!
-//! One board shows who waits in a queue, another who is idle there. A board is an index, not the truth: an entry
-//! may be stale, and who finds it asks the word. It errs only towards "look once more": an entry whose
-//! [`set`](Board::set) has returned is found.
+//! A board is an index, not the truth: an entry may be stale, and who finds it asks the word of whoever stands there.
+//! It errs only towards "look once more": an entry whose [`announce`](Board::announce) has returned is found.
 //!
-//! Level 0 holds the keys, each level above the minima of groups of 64, the last level one root. A minimum may be
-//! too small, never too large. A new key lowers the minima above it; a key taken away leaves them as they are, and
-//! the finder who trips over such a minimum raises it. So setting costs one step per level, and finding one scan of
-//! at most 64 neighbours per level.
+//! An entry stands in a *place*, which says who is meant. Places are handed out when somebody comes on the board and
+//! given back when he leaves it, so a board is as large as the most who ever stood there at once: its segments are
+//! made when they are first needed, each [`WIDTH`] times the one before.
 
-use std::iter;
-use std::ops::Range;
+use std::sync::OnceLock;
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, Ordering, retried};
+use crate::tree::{FREE, Group, Tree, WIDTH, leaf_word};
 
-/// Neighbours under one minimum. Two in the models, so that small boards have levels too.
-const WIDTH: usize = if cfg!(fernamt_loom) { 2 } else { 64 };
+/// Segments of 16, 256, … 16,777,216 places.
+const SEGMENTS: usize = if cfg!(fernamt_loom) { 2 } else { 6 };
 
-/// An empty slot, and the minimum of a group without keys.
-const FREE: u64 = u64::MAX;
-
-/// Keys carry the top bit. A minimum without it is unknown: it is being computed, and the rest is the stamp of
-/// that computation.
-const KEY: u64 = 1 << 63;
-
-/// The largest order key a board can hold; larger ones count as this.
-pub(crate) const MAX_KEY: u64 = (1 << 63) - 2;
-
-/// See the module.
-pub(crate) struct Board {
-    /// `levels[0]` has a slot per caller or agent, the last level has one word.
-    levels: Box<[Box<[AtomicU64]>]>,
-    /// Stamps given out so far: no two computations of minima share one.
-    computations: AtomicU64,
-}
+/// A place on a board: segment and number in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place(u32);
 
 /// What stands on a board.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
     pub(crate) key: u64,
-    pub(crate) slot: u32,
+    pub(crate) place: Place,
+}
+
+impl Entry {
+    /// Before all entries with `key`.
+    pub(crate) fn least(key: u64) -> Entry {
+        Entry { key, place: Place(0) }
+    }
+}
+
+/// See the module. What everybody reads comes first, what everybody who comes or leaves writes is in another line of
+/// the cache.
+#[cfg_attr(not(fernamt_loom), repr(align(64)))]
+pub(crate) struct Board {
+    /// The root of each segment's tree; [`FREE`] where there is no segment. Together, so that one look finds the best.
+    roots: [AtomicU64; SEGMENTS],
+    segments: [OnceLock<Segment>; SEGMENTS],
+    stamps: AtomicU64,
+    /// The place given back last, and how often this word has changed: (count << 32 | place + 1).
+    given_back: AtomicU64,
+    /// The first place never handed out.
+    fresh: AtomicU32,
+    /// Entries shown.
+    shown: AtomicU32,
+}
+
+struct Segment {
+    groups: Box<[Group]>,
+    /// Who has each place; [`LINK`] and the next place given back when nobody has.
+    occupants: Box<[AtomicU64]>,
+}
+
+const LINK: u64 = 1 << 63;
+
+impl Place {
+    const NUMBER_BITS: u32 = 24;
+
+    fn new(segment: usize, number: usize) -> Place {
+        Place((segment as u32) << Self::NUMBER_BITS | number as u32)
+    }
+
+    fn segment(self) -> usize {
+        (self.0 >> Self::NUMBER_BITS) as usize
+    }
+
+    fn number(self) -> usize {
+        (self.0 & ((1 << Self::NUMBER_BITS) - 1)) as usize
+    }
+
+    /// 28 bits, never 0.
+    pub(crate) fn pack(self) -> u32 {
+        self.0 + 1
+    }
+
+    pub(crate) fn unpack(packed: u32) -> Option<Place> {
+        packed.checked_sub(1).map(Place)
+    }
+}
+
+impl Segment {
+    fn new(segment: usize) -> Segment {
+        let levels = segment as u32 + 1;
+        Segment {
+            groups: std::iter::repeat_with(Group::free).take(Tree::groups(levels)).collect(),
+            occupants: std::iter::repeat_with(|| AtomicU64::new(LINK)).take(WIDTH.pow(levels)).collect(),
+        }
+    }
 }
 
 impl Board {
-    pub(crate) fn new(slots: u32) -> Board {
-        let row = |len: usize| iter::repeat_with(|| AtomicU64::new(FREE)).take(len).collect::<Box<_>>();
-        let mut levels = vec![row(slots.max(1) as usize)];
-        while let len @ 2.. = levels[levels.len() - 1].len() {
-            levels.push(row(len.div_ceil(WIDTH)));
+    pub(crate) fn new() -> Board {
+        let board = Board::empty();
+        if cfg!(fernamt_loom) {
+            // The checker does not see that `OnceLock` orders what is made inside.
+            (0..SEGMENTS).for_each(|segment| _ = board.made(segment));
         }
-        Board { levels: levels.into(), computations: AtomicU64::new(0) }
+        board
     }
 
-    /// Shows `key` in `slot`, or nothing. Returns whether the slot was empty before.
-    ///
-    /// A swap, not a store: swaps of one slot have one order, and each sees what the one before it had seen. The
-    /// matcher's `tidy` rests on that.
-    pub(crate) fn set(&self, slot: u32, key: Option<u64>) -> bool {
-        let value = key.map_or(FREE, |key| KEY | key);
-        let before = self.levels[0][slot as usize].swap(value, Ordering::AcqRel);
-        if value != FREE {
-            self.lower(slot as usize, value);
-        }
-        before == FREE
-    }
-
-    /// Does `slot` show nothing?
-    pub(crate) fn is_free(&self, slot: u32) -> bool {
-        self.levels[0][slot as usize].load(Ordering::Acquire) == FREE
-    }
-
-    /// Lowers the minima above `slot` to `value`.
-    ///
-    /// Each is written even if small enough already. AcqRel: if a finder's computation begins after this write, it
-    /// has read from it and sees the slot; if it has begun before, this write takes its stamp away and it fails.
-    /// Without the write the finder might have read the slot too early and put too large a minimum here.
-    fn lower(&self, slot: usize, value: u64) {
-        let mut index = slot;
-        for level in &self.levels[1..] {
-            index /= WIDTH;
-            let mut seen = level[index].load(Ordering::Relaxed);
-            loop {
-                let new = if seen < KEY { self.stamp() } else { seen.min(value) };
-                match level[index].compare_exchange(seen, new, Ordering::AcqRel, Ordering::Relaxed) {
-                    Ok(_) => break,
-                    Err(now) => seen = now,
-                }
-            }
+    fn empty() -> Board {
+        Board {
+            roots: std::array::from_fn(|_| AtomicU64::new(FREE)),
+            segments: std::array::from_fn(|_| OnceLock::new()),
+            stamps: AtomicU64::new(0),
+            given_back: AtomicU64::new(0),
+            fresh: AtomicU32::new(0),
+            shown: AtomicU32::new(0),
         }
     }
 
-    fn stamp(&self) -> u64 {
-        self.computations.fetch_add(1, Ordering::Relaxed) // only its being unique counts
+    /// Makes room for `places` at once, so that none of so many is made later. Only before the first is taken.
+    pub(crate) fn reserve(&self, places: u32) {
+        let fits = |segment: &usize| WIDTH.pow(*segment as u32 + 1) >= places as usize;
+        let segment = (0..SEGMENTS).find(fits).unwrap_or(SEGMENTS - 1);
+        let start = Place::new(segment, 0).0;
+        if self.fresh.compare_exchange(0, start, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            self.made(segment);
+        }
     }
 
-    /// The smallest key; of equal keys the smallest slot.
-    pub(crate) fn first(&self) -> Option<Entry> {
-        let (value, slot) = self.settle(self.levels.len() - 1, 0);
-        (value != FREE).then_some(Entry { key: value & !KEY, slot: slot as u32 })
+    /// Made by whoever needs it first; two who do so at once make it twice, and one is dropped.
+    fn made(&self, segment: usize) -> &Segment {
+        if self.segments[segment].get().is_none() {
+            let _other_was_first = self.segments[segment].set(Segment::new(segment));
+        }
+        self.segment(segment)
     }
 
-    /// Makes the minimum at `index` of `level` true and says where it comes from.
-    fn settle(&self, level: usize, index: usize) -> (u64, usize) {
-        // Acquire: pairs with `lower` and `set`, so that a minimum leads to the key it came from, and the key to
-        // the word written before it.
+    fn segment(&self, segment: usize) -> &Segment {
+        self.segments[segment].get().expect("a place is handed out after its segment is made")
+    }
+
+    fn tree(&self, segment: usize) -> Tree<'_> {
+        Tree { root: &self.roots[segment], groups: &self.segment(segment).groups, stamps: &self.stamps }
+    }
+
+    fn occupant_word(&self, place: Place) -> &AtomicU64 {
+        &self.segment(place.segment()).occupants[place.number()]
+    }
+
+    /// A place for `occupant` (below 2^63), without an entry yet.
+    pub(crate) fn take_place(&self, occupant: u64) -> Place {
+        let place = self.reused().unwrap_or_else(|| self.fresh());
+        // Release: who finds the entry put in later finds its occupant; `put` is a Release too and comes after.
+        self.occupant_word(place).store(occupant, Ordering::Release);
+        place
+    }
+
+    /// The count makes sure that the word has not come back to the same place in between.
+    fn reused(&self) -> Option<Place> {
+        let mut head = self.given_back.load(Ordering::Acquire);
         loop {
-            let value = self.levels[level][index].load(Ordering::Acquire);
-            if level == 0 || value == FREE {
-                return (value, index);
+            let place = Place::unpack(head as u32)?;
+            let next = self.occupant_word(place).load(Ordering::Relaxed) & !LINK;
+            let new = (head >> 32).wrapping_add(1) << 32 | next & u64::from(u32::MAX);
+            match self.given_back.compare_exchange(head, new, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Some(place),
+                Err(now) => head = now,
             }
-            match self.child_with(level, index, value) {
-                Some(child) => {
-                    let found = self.settle(level - 1, child);
-                    if found.0 == value {
-                        return found;
-                    }
-                }
-                None => self.raise(level, index),
-            }
+            retried();
         }
     }
 
-    /// The first child that shows `value`.
-    fn child_with(&self, level: usize, index: usize, value: u64) -> Option<usize> {
-        let range = self.children(level, index);
-        let row = &self.levels[level - 1][range.clone()];
-        let found = row.iter().position(|child| child.load(Ordering::Acquire) == value)?;
-        Some(range.start + found)
-    }
-
-    /// Computes the minimum at `index` anew, in two steps: take a stamp, then write the result if the stamp still
-    /// stands. A key set meanwhile takes the stamp away (rule 5); in one step a too large minimum would hide it.
-    /// Who finds another's stamp works under it, so finders do not hinder each other.
-    fn raise(&self, level: usize, index: usize) {
-        let node = &self.levels[level][index];
-        let seen = node.load(Ordering::Acquire);
-        let mut stamp = seen;
-        if seen >= KEY && !cfg!(break_rule_5) {
-            stamp = self.stamp();
-            if node.compare_exchange(seen, stamp, Ordering::AcqRel, Ordering::Relaxed).is_err() {
-                return;
+    fn fresh(&self) -> Place {
+        let mut fresh = self.fresh.load(Ordering::Acquire);
+        loop {
+            let place = Place(fresh);
+            let size = self.made(place.segment()).occupants.len();
+            let next = match place.number() + 1 {
+                next if next < size => Place::new(place.segment(), next),
+                _ => Place::new(place.segment() + 1, 0),
+            };
+            match self.fresh.compare_exchange(fresh, next.0, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return place,
+                Err(now) => fresh = now,
             }
+            retried();
         }
-        let least = self.children(level, index).map(|child| self.known(level - 1, child)).min();
-        // AcqRel: who reads this minimum sees the keys it was computed from. If it fails, `settle` looks again.
-        let least = least.unwrap_or(FREE);
-        let _known = node.compare_exchange(stamp, least, Ordering::AcqRel, Ordering::Relaxed);
     }
 
-    /// The minimum at `index`, perhaps too small, but known.
-    fn known(&self, level: usize, index: usize) -> u64 {
-        let value = self.levels[level][index].load(Ordering::Acquire);
-        if value < KEY { self.settle(level, index).0 } else { value }
+    /// The place is nobody's again. Its entry has been taken away before, and his word does not want one.
+    pub(crate) fn give_back(&self, place: Place) {
+        let mut head = self.given_back.load(Ordering::Relaxed);
+        loop {
+            self.occupant_word(place).store(LINK | head & u64::from(u32::MAX), Ordering::Release);
+            let new = (head >> 32).wrapping_add(1) << 32 | u64::from(place.pack());
+            match self.given_back.compare_exchange(head, new, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+            retried();
+        }
     }
 
-    fn children(&self, level: usize, index: usize) -> Range<usize> {
-        let start = index * WIDTH;
-        start..(start + WIDTH).min(self.levels[level - 1].len())
+    /// Who has the place.
+    pub(crate) fn occupant(&self, place: Place) -> Option<u64> {
+        let occupant = self.occupant_word(place).load(Ordering::Acquire);
+        (occupant & LINK == 0).then_some(occupant)
     }
 
-    /// How many entries stand before `entry`. Groups whose minimum is larger are passed over.
-    pub(crate) fn before(&self, entry: Entry) -> u32 {
-        self.count(self.levels.len() - 1, 0, entry)
+    /// Does `place` show nothing?
+    pub(crate) fn is_free(&self, place: Place) -> bool {
+        self.tree(place.segment()).is_free(place.number())
+    }
+
+    /// Shows `key` in `place`, or nothing. A key must be announced after a fence.
+    pub(crate) fn put(&self, place: Place, key: Option<u64>) {
+        let word = key.map_or(FREE, leaf_word);
+        let before = self.tree(place.segment()).put(place.number(), word);
+        match (before == FREE, word == FREE) {
+            (true, false) => _ = self.shown.fetch_add(1, Ordering::Relaxed),
+            (false, true) => _ = self.shown.fetch_sub(1, Ordering::Relaxed),
+            _ => {}
+        }
     }
 
     /// How many entries there are.
     pub(crate) fn len(&self) -> u32 {
-        self.before(Entry { key: MAX_KEY, slot: u32::MAX })
+        self.shown.load(Ordering::Relaxed)
     }
 
-    fn count(&self, level: usize, index: usize, entry: Entry) -> u32 {
-        let value = self.levels[level][index].load(Ordering::Acquire);
-        if value > KEY | entry.key {
-            return 0; // the minimum is larger, or nothing is here
+    /// Lets finders know of a key put in before: see [`Tree::lower`].
+    pub(crate) fn announce(&self, place: Place, key: u64) {
+        self.tree(place.segment()).lower(place.number(), leaf_word(key));
+    }
+
+    /// The smallest key.
+    pub(crate) fn first(&self) -> Option<Entry> {
+        loop {
+            let roots = self.roots.each_ref().map(|root| root.load(Ordering::Acquire));
+            // A root that is being computed is smaller than all known ones, so it is settled first.
+            let (segment, least) = roots.into_iter().enumerate().min_by_key(|(_, root)| *root)?;
+            if least == FREE {
+                return None;
+            }
+            let Some((key, number)) = self.tree(segment).first() else { continue };
+            // The root may have shown too small a key; then another segment may be the next.
+            if roots.iter().enumerate().all(|(other, root)| other == segment || *root >= leaf_word(key)) {
+                return Some(Entry { key, place: Place::new(segment, number) });
+            }
         }
-        if level == 0 {
-            return u32::from(Entry { key: value & !KEY, slot: index as u32 } < entry);
-        }
-        self.children(level, index).map(|child| self.count(level - 1, child, entry)).sum()
+    }
+
+    /// How many entries stand before `entry`.
+    pub(crate) fn before(&self, entry: Entry) -> u32 {
+        let made = (0..SEGMENTS).filter(|segment| self.segments[*segment].get().is_some());
+        made.map(|segment| {
+            let number = match segment.cmp(&entry.place.segment()) {
+                std::cmp::Ordering::Less => usize::MAX >> 8,
+                std::cmp::Ordering::Equal => entry.place.number(),
+                std::cmp::Ordering::Greater => 0,
+            };
+            self.tree(segment).before(entry.key, number)
+        })
+        .sum()
     }
 }
 
 #[cfg(all(test, not(fernamt_loom)))]
 mod tests {
     use super::*;
+    use crate::tree::MAX_KEY;
 
-    fn at(key: u64, slot: u32) -> Option<Entry> {
-        Some(Entry { key, slot })
+    /// A board, and beside it what stands there.
+    struct Pair {
+        board: Board,
+        list: Vec<Entry>,
+        random: u64,
     }
 
-    #[test]
-    fn the_smallest_key_is_first_and_of_equal_keys_the_smallest_slot() {
-        let board = Board::new(10_000);
-        assert_eq!(board.first(), None);
-        for (slot, key) in [(9_999, 7), (0, 9), (4_711, 7), (65, 8)] {
-            assert!(board.set(slot, Some(key)));
+    impl Pair {
+        fn below(&mut self, limit: usize) -> usize {
+            self.random =
+                self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.random >> 33) as usize % limit
         }
-        assert_eq!(board.first(), at(7, 4_711));
-        assert!(!board.set(4_711, None));
-        assert_eq!(board.first(), at(7, 9_999));
-        board.set(9_999, None);
-        assert_eq!(board.first(), at(8, 65));
-        board.set(65, Some(10));
-        assert_eq!(board.first(), at(9, 0));
+
+        fn comes(&mut self, key: u64) {
+            let place = self.board.take_place(key);
+            self.board.put(place, Some(key));
+            self.board.announce(place, key);
+            assert_eq!(self.board.occupant(place), Some(key));
+            self.list.push(Entry { key, place });
+        }
+
+        fn leaves(&mut self, at: usize) {
+            let Entry { place, .. } = self.list.swap_remove(at);
+            self.board.put(place, None);
+            self.board.give_back(place);
+            assert_eq!((self.board.occupant(place), self.board.is_free(place)), (None, true));
+        }
+
+        fn agrees(&mut self, probe: u64) {
+            assert_eq!(self.board.first().map(|e| e.key), self.list.iter().map(|e| e.key).min());
+            assert_eq!(self.board.len() as usize, self.list.len());
+            if let Some(at) = self.list.len().checked_sub(1).map(|last| probe as usize % (last + 1)) {
+                let entry = self.list[at];
+                let before = self.list.iter().filter(|other| **other < entry).count();
+                assert_eq!(self.board.before(entry) as usize, before);
+            }
+        }
+    }
+
+    fn pair() -> Pair {
+        Pair { board: Board::new(), list: vec![], random: 4_711 }
     }
 
     #[test]
-    fn a_board_of_any_size_shows_its_last_slot() {
-        for slots in [1, 2, 63, 64, 65, 4_096, 4_097, 262_145] {
-            let board = Board::new(slots);
-            board.set(slots - 1, Some(MAX_KEY));
-            assert_eq!(board.first(), at(MAX_KEY, slots - 1), "{slots} slots");
-            board.set(slots - 1, None);
-            assert_eq!(board.first(), None, "{slots} slots");
+    fn the_board_agrees_with_a_list_whatever_comes_and_goes() {
+        let mut pair = pair();
+        for step in 0..60_000_usize {
+            let most = [3, 40, 700][step / 1_000 % 3];
+            if pair.list.len() >= most || !pair.list.is_empty() && pair.below(3) == 0 {
+                let at = pair.below(pair.list.len());
+                pair.leaves(at);
+            } else {
+                let key = pair.below(500) as u64;
+                pair.comes(key);
+            }
+            let probe = pair.below(1 << 20) as u64;
+            pair.agrees(probe);
         }
     }
 
     #[test]
-    fn the_board_agrees_with_a_sorted_list() {
-        let board = Board::new(300);
-        let mut list: Vec<Entry> = Vec::new();
-        let mut random = 4_711_u64;
-        for _ in 0..200_000 {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let (slot, key) = ((random >> 33) as u32 % 300, random >> 50 & 0xff);
-            list.retain(|entry| entry.slot != slot);
-            let key = (random >> 40 & 3 != 0).then_some(key);
-            list.extend(key.map(|key| Entry { key, slot }));
-            list.sort();
-            board.set(slot, key);
-            assert_eq!(board.first(), list.first().copied());
-            let probe = Entry { key: random >> 20 & 0xff, slot };
-            assert_eq!(board.before(probe) as usize, list.iter().filter(|entry| **entry < probe).count());
-            assert_eq!(board.len() as usize, list.len());
+    fn a_board_grows_to_whatever_comes_and_serves_it_in_order() {
+        let mut pair = pair();
+        (0..5_000).for_each(|n| pair.comes(n * 7_919 % 5_000));
+        for key in 0..5_000 {
+            assert_eq!(pair.board.first().map(|e| e.key), Some(key));
+            let at = pair.list.iter().position(|e| e.key == key).unwrap();
+            pair.leaves(at);
+        }
+        assert_eq!((pair.board.first(), pair.board.len()), (None, 0));
+    }
+
+    #[test]
+    fn room_made_at_once_is_one_segment_and_holds_the_largest_key() {
+        for places in [1, 16, 17, 256, 4_097] {
+            let board = Board::new();
+            board.reserve(places);
+            let places: Vec<_> = (0..places).map(|n| board.take_place(n.into())).collect();
+            assert!(places.iter().all(|place| place.segment() == places[0].segment()));
+            let last = places[places.len() - 1];
+            board.put(last, Some(MAX_KEY));
+            board.announce(last, MAX_KEY);
+            assert_eq!(board.first(), Some(Entry { key: MAX_KEY, place: last }));
         }
     }
 }
@@ -243,47 +360,98 @@ mod models {
 
     use super::*;
     use crate::scene::explore;
+    use crate::sync::fence_before_minima;
+
+    /// A board whose places 0.. are taken, with `keys` on the first of them.
+    fn board(places: u64, keys: &[u64]) -> (Arc<Board>, Vec<Place>) {
+        let board = Board::new();
+        board.reserve(places as u32);
+        let places: Vec<_> = (0..places).map(|n| board.take_place(n)).collect();
+        for (place, key) in places.iter().zip(keys) {
+            show(&board, *place, *key);
+        }
+        (Arc::new(board), places)
+    }
+
+    fn show(board: &Board, place: Place, key: u64) {
+        board.put(place, Some(key));
+        fence_before_minima();
+        board.announce(place, key);
+    }
+
+    fn first(board: &Board) -> Option<u64> {
+        board.first().map(|entry| entry.key)
+    }
 
     /// Rule 5.
     #[test]
-    fn a_key_set_while_a_minimum_is_raised_is_found() {
+    fn a_key_put_in_while_a_minimum_is_raised_is_found() {
         explore(4, |start| {
-            let board = Arc::new(Board::new(4));
-            board.set(0, Some(1));
-            let find = |board: &Board| {
-                board.set(0, None);
-                board.first()
+            let (board, places) = board(4, &[1]);
+            let (one, two) = (places[0], places[1]);
+            let find = move |board: &Board| {
+                board.put(one, None);
+                first(board)
             };
-            start.both(&board, find, |board| board.set(1, Some(2)));
-            assert_eq!(board.first(), Some(Entry { key: 2, slot: 1 }));
+            start.both(&board, find, move |board| show(board, two, 2));
+            assert_eq!(first(&board), Some(2));
+        });
+    }
+
+    /// Rule 7: who puts a larger key in only reads the minimum above it, which is being raised.
+    #[test]
+    fn a_key_put_in_under_a_stale_minimum_is_found() {
+        explore(4, |start| {
+            let (board, places) = board(4, &[1]);
+            board.put(places[0], None);
+            let two = places[1];
+            start.both(&board, first, move |board| show(board, two, 2));
+            assert_eq!(first(&board), Some(2));
         });
     }
 
     /// Rule 5, one level up, where the group is found empty.
     #[test]
-    fn a_key_set_in_a_group_just_found_empty_is_found() {
+    fn a_key_put_in_a_group_just_found_empty_is_found() {
         explore(4, |start| {
-            let board = Arc::new(Board::new(4));
-            board.set(0, Some(1));
-            board.set(0, None);
-            start.both(&board, Board::first, |board| board.set(3, Some(2)));
-            assert_eq!(board.first(), Some(Entry { key: 2, slot: 3 }));
+            let (board, places) = board(4, &[1]);
+            board.put(places[0], None);
+            let last = places[3];
+            start.both(&board, first, move |board| show(board, last, 2));
+            assert_eq!(first(&board), Some(2));
         });
     }
 
     #[test]
     fn two_finders_and_a_poster_agree_in_the_end() {
         explore(2, |start| {
-            let board = Arc::new(Board::new(2));
-            board.set(0, Some(1));
-            board.set(0, None);
-            let set_and_find = |board: &Board| {
-                board.set(1, Some(2));
-                board.first()
+            let (board, places) = board(2, &[1]);
+            board.put(places[0], None);
+            let two = places[1];
+            let show_and_find = move |board: &Board| {
+                show(board, two, 2);
+                first(board)
             };
-            let (_, _, found) = start.three(&board, Board::first, Board::first, set_and_find);
-            assert_eq!(found, Some(Entry { key: 2, slot: 1 }));
-            assert_eq!((board.first(), board.len()), (found, 1));
+            let (_, _, found) = start.three(&board, first, first, show_and_find);
+            assert_eq!(found, Some(2));
+            assert_eq!((first(&board), board.len()), (found, 1));
+        });
+    }
+
+    /// Two who come at once and one who leaves: never two in one place.
+    #[test]
+    fn a_place_given_back_is_handed_out_once() {
+        explore(3, |start| {
+            let (board, places) = board(2, &[]);
+            let (one, two) = (places[0], places[1]);
+            let comes_and_leaves = move |board: &Board| {
+                board.give_back(one);
+                board.give_back(two);
+                board.take_place(7)
+            };
+            let (seven, eight) = start.both(&board, comes_and_leaves, |board| board.take_place(8));
+            assert_ne!(seven, eight);
+            assert_eq!((board.occupant(seven), board.occupant(eight)), (Some(7), Some(8)));
         });
     }
 }

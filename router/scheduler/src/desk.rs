@@ -1,25 +1,45 @@
-//! An agent's desk: the word, how long he has been idle, and the queues he serves.
+//! An agent's desk: the word, and the lines he serves with his key in each.
 
 use std::iter;
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::board::Place;
+use crate::sync::{AtomicU32, AtomicU64, Ordering, retried};
+use crate::ticket::Seat;
 use crate::word::{AgentState, AgentWord, Post};
 
-/// One agent slot. Only its owner makes ready, rests and changes the queues; finders claim, put back and engage.
+/// One agent slot. Only its owner makes ready, rests and changes the lines; finders claim, put back and engage. Two
+/// desks never share a cache line.
+#[cfg_attr(not(fernamt_loom), repr(align(64)))]
 pub(crate) struct Desk {
     word: AgentWord,
+    /// Cells in use are below this; there may be holes.
+    used: AtomicU32,
+    cells: Box<[Cell]>,
+}
+
+/// One line he serves.
+struct Cell {
+    /// As [`Seat::pack`]; without a place the cell is empty.
+    seat: AtomicU64,
+    /// Orders him among the idle of that line.
     key: AtomicU64,
-    /// One bit per queue.
-    queues: Box<[AtomicU64]>,
+}
+
+/// One line he serves, as others see it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Served {
+    pub(crate) cell: usize,
+    pub(crate) line: u32,
+    pub(crate) place: Place,
 }
 
 impl Desk {
-    pub(crate) fn new(queues: u32) -> Desk {
-        let words = queues.div_ceil(u64::BITS) as usize;
+    pub(crate) fn new(memberships: u32) -> Desk {
+        let cell = || Cell { seat: AtomicU64::new(0), key: AtomicU64::new(0) };
         Desk {
             word: AgentWord::new(),
-            key: AtomicU64::new(0),
-            queues: iter::repeat_with(|| AtomicU64::new(0)).take(words).collect(),
+            used: AtomicU32::new(0),
+            cells: iter::repeat_with(cell).take(memberships as usize).collect(),
         }
     }
 
@@ -27,53 +47,55 @@ impl Desk {
         self.word.load()
     }
 
-    /// The order key of the present or last idleness.
-    pub(crate) fn key(&self) -> u64 {
-        self.key.load(Ordering::Relaxed) // ordered by the word, see `ready`
-    }
-
-    /// Is `queue` one of his?
-    pub(crate) fn serves(&self, queue: u32) -> bool {
-        let (word, bit) = place(queue);
-        self.queues[word].load(Ordering::Acquire) & bit != 0
-    }
-
-    /// His queues, in order of their numbers.
-    pub(crate) fn queues(&self) -> impl Iterator<Item = u32> + '_ {
-        self.queues.iter().zip(0..).flat_map(|(word, index)| {
-            let mut bits = word.load(Ordering::Acquire);
-            iter::from_fn(move || {
-                let bit = (bits != 0).then(|| bits.trailing_zeros())?;
-                bits &= bits - 1;
-                Some(index * u64::BITS + bit)
-            })
+    /// The lines he serves.
+    pub(crate) fn serves(&self) -> impl Iterator<Item = Served> + '_ {
+        let used = self.used.load(Ordering::Acquire) as usize;
+        self.cells[..used].iter().enumerate().filter_map(|(cell, Cell { seat, .. })| {
+            let Seat { line, place } = Seat::unpack(seat.load(Ordering::Acquire));
+            Some(Served { cell, line, place: place? })
         })
     }
 
-    /// The owner's: adds `queue` or takes it away. `true` if that changed anything.
-    pub(crate) fn set_serves(&self, queue: u32, serves: bool) -> bool {
-        let (word, bit) = place(queue);
-        let before = if serves {
-            self.queues[word].fetch_or(bit, Ordering::AcqRel)
-        } else {
-            self.queues[word].fetch_and(!bit, Ordering::AcqRel)
-        };
-        (before & bit != 0) != serves
+    /// The owner's: the number of an empty cell; `None` if all are in use.
+    pub(crate) fn empty_cell(&self) -> Option<usize> {
+        self.cells.iter().position(|cell| Seat::unpack(cell.seat.load(Ordering::Relaxed)).place.is_none())
     }
 
-    /// The key that belongs on `queue`'s board now; `None` when he is not to be had there. A claimed agent stays
-    /// on the boards: whoever meets him there carries the claim to its end.
-    pub(crate) fn wants(&self, queue: u32) -> Option<u64> {
+    /// The owner's: he serves `seat.line` from now on, in `cell`.
+    pub(crate) fn sit(&self, cell: usize, seat: Seat, key: u64) {
+        self.cells[cell].key.store(key, Ordering::Relaxed); // before the seat, whose Release pairs with `serves`
+        self.cells[cell].seat.store(seat.pack(), Ordering::Release);
+        if self.used.load(Ordering::Relaxed) as usize <= cell {
+            self.used.store(cell as u32 + 1, Ordering::Release);
+        }
+    }
+
+    /// The owner's: empties `cell`.
+    pub(crate) fn leave(&self, cell: usize) {
+        self.cells[cell].seat.store(0, Ordering::Release);
+    }
+
+    /// The key that belongs on the board there now; `None` when he is not to be had there. A claimed agent stays on the
+    /// boards: whoever meets him there carries the claim to its end.
+    pub(crate) fn wants(&self, Served { cell, line, place }: Served) -> Option<u64> {
+        let (cell, seat) = (&self.cells[cell], Seat { line, place: Some(place) });
         match self.state() {
-            AgentState::Idle { .. } | AgentState::Claimed { .. } if self.serves(queue) => Some(self.key()),
+            AgentState::Idle { .. } | AgentState::Claimed { .. }
+                if cell.seat.load(Ordering::Acquire) == seat.pack() =>
+            {
+                Some(cell.key.load(Ordering::Relaxed)) // ordered by the word, see `ready`
+            }
             _ => None,
         }
     }
 
     /// The owner's: `Resting` to `Idle`. `false` if he does not rest.
-    pub(crate) fn ready(&self, key: u64) -> bool {
+    pub(crate) fn ready(&self, mut key: impl FnMut(u32) -> u64) -> bool {
         let AgentState::Resting { generation } = self.state() else { return false };
-        self.key.store(key, Ordering::Relaxed); // the Release of `set` pairs with the Acquire of every `state`
+        for Served { cell, line, .. } in self.serves() {
+            // The Release of `set` pairs with the Acquire of every `state`.
+            self.cells[cell].key.store(key(line), Ordering::Relaxed);
+        }
         self.word.set(AgentState::Idle { generation: generation.wrapping_add(1) });
         true
     }
@@ -103,7 +125,21 @@ impl Desk {
 
     /// A finder's: takes him for `post`. `false` if he is not idle in this generation any more.
     pub(crate) fn claim(&self, generation: u16, post: Post) -> bool {
-        self.word.change(AgentState::Idle { generation }, AgentState::Claimed { generation, post }).is_ok()
+        self.taken(generation, AgentState::Claimed { generation, post })
+    }
+
+    /// The owner's of a post that has got somebody: takes him for it too. `false` if he is not idle in this
+    /// generation any more.
+    pub(crate) fn join(&self, generation: u16, post: Post) -> bool {
+        self.taken(generation, AgentState::Engaged { generation, post })
+    }
+
+    fn taken(&self, generation: u16, to: AgentState) -> bool {
+        let taken = self.word.change(AgentState::Idle { generation }, to).is_ok();
+        if !taken {
+            retried();
+        }
+        taken
     }
 
     /// Anybody's: the post of this claim was matched. Does nothing if that is known already.
@@ -121,8 +157,4 @@ impl Desk {
         }
         self.word.change(AgentState::Claimed { generation, post }, AgentState::Idle { generation }).is_ok()
     }
-}
-
-fn place(queue: u32) -> (usize, u64) {
-    ((queue / u64::BITS) as usize, 1 << (queue % u64::BITS))
 }

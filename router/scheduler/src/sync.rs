@@ -8,6 +8,21 @@ pub(crate) use loom::sync::atomic::{AtomicU32, Ordering, fence};
 #[cfg(fernamt_loom)]
 pub(crate) use modelled::AtomicU64;
 
+/// The fence between a leaf and the minima above it (rule 5). Who puts a key in fences and then looks at the nodes
+/// above; who computes a node stamps it, fences and then looks at what is below. Whoever fences second sees what the
+/// other has written: the stamp, and takes it away, or the key.
+pub(crate) fn fence_before_minima() {
+    if !cfg!(break_rule_7) {
+        fence(Ordering::SeqCst);
+    }
+}
+
+/// Something moved under an operation, and it looks or tries again. Counted with the feature `retries`.
+pub(crate) fn retried() {
+    #[cfg(feature = "retries")]
+    crate::retries::count();
+}
+
 /// The fence of "post, fence, look" (rule 2). Each side first makes itself visible, then fences, then reads the
 /// other side's board. Fences have one order: whoever fences second sees what the first has posted. Without it
 /// both reads may overtake both writes, both see nothing, and a caller and an agent stand side by side.

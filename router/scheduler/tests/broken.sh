@@ -38,5 +38,6 @@ broken 1 models::a_claim_undone_by_another_is_not_undone_twice
 broken 2 a_caller_and_an_agent_who_post_at_once_meet
 broken 3 models::when_the_head_gives_up_in_mid_match_the_next_caller_is_taken
 broken 4 models::a_caller_who_returns_with_his_old_key_is_not_cleared_away
-broken 5 board::models::a_key_set_while_a_minimum_is_raised_is_found
+broken 5 board::models::a_key_put_in_while_a_minimum_is_raised_is_found
 broken 6 models::a_letter_read_early_keeps_its_agent
+broken 7 board::models::a_key_put_in_under_a_stale_minimum_is_found

@@ -1,43 +1,52 @@
 //! Random operations on the scheduler and on a sorted list beside it: after each one both must agree.
 #![cfg(not(fernamt_loom))]
 
-use scheduler::{Agent, Caller, Capacity, Match, Queue, Rested, Scheduler, Withdrawn};
+use scheduler::{Agent, Caller, Capacity, Line, Match, Rested, Scheduler, Withdrawn};
 
 /// What the scheduler should do, written so that one can see it is right.
 #[derive(Default)]
 struct Reference {
-    /// Key, caller, queue: sorted.
+    /// Key, caller, line: sorted.
     waiting: Vec<(u64, u32, u32)>,
-    /// Idle key, agent: sorted.
-    idle: Vec<(u64, u32)>,
+    idle: Vec<u32>,
     /// Letters in tickets.
     letters: Vec<Match>,
-    /// The queues of each agent.
-    serves: Vec<Vec<u32>>,
+    /// Each agent's lines, with his key in each.
+    serves: Vec<Vec<(u32, u64)>>,
 }
 
 impl Reference {
-    /// The first idle agent who may serve the first possible caller; at most one can be found after one change.
-    fn look(&mut self) -> Option<Match> {
-        let may = |agent: u32, queue: &u32| self.serves[agent as usize].contains(queue);
-        let (c, a) = self.idle.iter().enumerate().find_map(|(a, &(_, agent))| {
-            self.waiting.iter().position(|(_, _, queue)| may(agent, queue)).map(|c| (c, a))
-        })?;
-        let found = Match { caller: Caller(self.waiting.remove(c).1), agent: Agent(self.idle.remove(a).1) };
-        self.letters.push(found);
-        Some(found)
+    fn key(&self, agent: u32, line: u32) -> Option<u64> {
+        self.serves[agent as usize].iter().find(|(served, _)| *served == line).map(|(_, key)| *key)
     }
 
-    fn post(&mut self, caller: u32, queue: u32, key: u64) -> Option<Match> {
-        self.waiting.push((key, caller, queue));
+    /// Of the idle agents who serve the line the one with the smallest key there.
+    fn post(&mut self, caller: u32, line: u32, key: u64) -> Option<Match> {
+        self.waiting.push((key, caller, line));
         self.waiting.sort();
-        self.look()
+        let keys = self.idle.iter().filter_map(|agent| Some((self.key(*agent, line)?, *agent)));
+        let (_, agent) = keys.min()?;
+        Some(self.assign(caller, agent))
     }
 
-    fn ready(&mut self, agent: u32, key: u64) -> Option<Match> {
-        self.idle.push((key, agent));
-        self.idle.sort();
-        self.look()
+    /// Of the callers in his lines the one with the smallest key.
+    fn serve(&mut self, agent: u32) -> Option<Match> {
+        let mine = |(_, _, line): &&(u64, u32, u32)| self.key(agent, *line).is_some();
+        let &(_, caller, _) = self.waiting.iter().find(mine)?;
+        Some(self.assign(caller, agent))
+    }
+
+    fn ready(&mut self, agent: u32) -> Option<Match> {
+        self.idle.push(agent);
+        self.serve(agent)
+    }
+
+    fn assign(&mut self, caller: u32, agent: u32) -> Match {
+        self.waiting.retain(|(_, waiting, _)| *waiting != caller);
+        self.idle.retain(|idle| *idle != agent);
+        let found = Match { caller: Caller(caller), agent: Agent(agent) };
+        self.letters.push(found);
+        found
     }
 
     fn take(&mut self, caller: u32) -> Option<Agent> {
@@ -46,9 +55,9 @@ impl Reference {
     }
 
     fn position(&self, caller: u32) -> Option<u32> {
-        let &(_, _, queue) = self.waiting.iter().find(|(_, c, _)| *c == caller)?;
-        let mut line = self.waiting.iter().filter(|(_, _, q)| *q == queue);
-        line.position(|(_, c, _)| *c == caller).map(|place| place as u32 + 1)
+        let &(_, _, line) = self.waiting.iter().find(|(_, c, _)| *c == caller)?;
+        let mut callers = self.waiting.iter().filter(|(_, _, l)| *l == line);
+        callers.position(|(_, c, _)| *c == caller).map(|place| place as u32 + 1)
     }
 }
 
@@ -70,24 +79,46 @@ struct Pair {
     size: Capacity,
     /// Agents whose letters have been taken, not released yet.
     talking: Vec<u32>,
+    /// Keys made so far.
+    keys: u64,
 }
 
 impl Pair {
     fn new(seed: u64, size: Capacity) -> Pair {
         let serves = vec![Vec::new(); size.agents as usize];
         let reference = Reference { serves, ..Reference::default() };
-        let mut pair =
-            Pair { real: Scheduler::new(size), reference, random: Random(seed), size, talking: vec![] };
+        let mut pair = Pair {
+            real: Scheduler::new(size),
+            reference,
+            random: Random(seed),
+            size,
+            talking: vec![],
+            keys: 0,
+        };
         (0..size.agents).for_each(|agent| pair.join(agent));
         pair
     }
 
+    /// Few values, so that order matters, and yet no two alike.
+    fn key(&mut self) -> u64 {
+        self.keys += 1;
+        u64::from(self.random.below(50)) << 32 | self.keys
+    }
+
     fn join(&mut self, agent: u32) {
-        let queues: Vec<u32> = (0..self.size.queues).filter(|_| self.random.below(3) == 0).collect();
-        let told =
-            self.real.set_memberships(Agent(agent), &queues.iter().copied().map(Queue).collect::<Vec<_>>());
-        self.reference.serves[agent as usize] = queues;
-        let expected = self.reference.look();
+        let lines: Vec<u32> = (0..self.size.lines).filter(|_| self.random.below(3) == 0).collect();
+        let lines = Vec::from_iter(lines.into_iter().take(self.size.memberships as usize));
+        let mut serves = Vec::new();
+        for line in &lines {
+            let new = self.key();
+            serves.push((*line, self.reference.key(agent, *line).unwrap_or(new)));
+        }
+        let keys = serves.clone();
+        let key = |line: Line| keys.iter().find(|(served, _)| *served == line.0).unwrap().1;
+        let told = self.real.set_memberships(Agent(agent), &Vec::from_iter(lines.into_iter().map(Line)), key);
+        self.reference.serves[agent as usize] = serves;
+        let idle = self.reference.idle.contains(&agent);
+        let expected = if idle { self.reference.serve(agent) } else { None };
         assert_eq!(told.into_iter().collect::<Vec<_>>(), Vec::from_iter(expected));
     }
 
@@ -95,10 +126,9 @@ impl Pair {
         let absent = self.reference.waiting.iter().all(|(_, c, _)| *c != caller)
             && self.reference.letters.iter().all(|letter| letter.caller != Caller(caller));
         if absent {
-            // Few different keys: ties are decided by the slot.
-            let (queue, key) = (self.random.below(self.size.queues), self.random.below(50).into());
-            let told = self.real.post(Caller(caller), Queue(queue), key);
-            let expected = self.reference.post(caller, queue, key);
+            let (line, key) = (self.random.below(self.size.lines), self.key());
+            let told = self.real.post(Caller(caller), Line(line), key);
+            let expected = self.reference.post(caller, line, key);
             assert_eq!(told.into_iter().collect::<Vec<_>>(), Vec::from_iter(expected));
         }
     }
@@ -123,17 +153,38 @@ impl Pair {
 
     fn ready(&mut self, agent: u32) {
         let engaged = self.reference.letters.iter().any(|letter| letter.agent == Agent(agent));
-        let idle = self.reference.idle.iter().any(|(_, a)| *a == agent);
-        let key = self.random.below(50).into();
-        let told = self.real.ready(Agent(agent), key);
-        let busy = engaged || idle || self.talking.contains(&agent);
-        let expected = if busy { None } else { self.reference.ready(agent, key) };
+        let busy = engaged || self.reference.idle.contains(&agent) || self.talking.contains(&agent);
+        let lines: Vec<_> = self.reference.serves[agent as usize].iter().map(|(line, _)| *line).collect();
+        let keys: Vec<_> = lines.into_iter().map(|line| (line, self.key())).collect();
+        let told = self.real.ready(Agent(agent), |line| keys.iter().find(|(l, _)| *l == line.0).unwrap().1);
+        let expected = if busy {
+            None
+        } else {
+            self.reference.serves[agent as usize] = keys;
+            self.reference.ready(agent)
+        };
         assert_eq!(told.into_iter().collect::<Vec<_>>(), Vec::from_iter(expected));
+    }
+
+    /// One more agent for somebody whose letter has just been read.
+    fn reinforce(&mut self, caller: u32) {
+        let absent = self.reference.waiting.iter().all(|(_, c, _)| *c != caller)
+            && self.reference.letters.iter().all(|letter| letter.caller != Caller(caller));
+        if absent {
+            let line = self.random.below(self.size.lines);
+            let (agent, told) = self.real.reinforce(Caller(caller), Line(line));
+            let idle = self.reference.idle.iter();
+            let keys = idle.filter_map(|agent| Some((self.reference.key(*agent, line)?, *agent)));
+            let expected = keys.min().map(|(_, agent)| agent);
+            assert_eq!((agent, told.len()), (expected.map(Agent), 0));
+            self.reference.idle.retain(|idle| Some(*idle) != expected);
+            self.talking.extend(expected);
+        }
     }
 
     fn rest(&mut self, agent: u32) {
         let rested = self.real.rest(Agent(agent));
-        self.reference.idle.retain(|(_, a)| *a != agent);
+        self.reference.idle.retain(|idle| *idle != agent);
         let letter = self.reference.letters.iter().find(|letter| letter.agent == Agent(agent));
         match rested {
             Rested::Resting => assert!(letter.is_none() && !self.talking.contains(&agent)),
@@ -153,15 +204,23 @@ impl Pair {
     }
 
     fn compare_counts(&mut self) {
-        let (caller, queue) = (self.random.below(self.size.callers), self.random.below(self.size.queues));
+        let (caller, line) = (self.random.below(self.size.callers), self.random.below(self.size.lines));
         assert_eq!(self.real.position(Caller(caller)), self.reference.position(caller));
-        let waiting = self.reference.waiting.iter().filter(|(_, _, q)| *q == queue).count();
-        let idle =
-            self.reference.idle.iter().filter(|(_, a)| self.reference.serves[*a as usize].contains(&queue));
+        let waiting: Vec<_> = self.reference.waiting.iter().filter(|(_, _, l)| *l == line).collect();
+        let idle = self.reference.idle.iter();
+        let idle: Vec<_> = idle.filter_map(|a| Some((self.reference.key(*a, line)?, *a))).collect();
+        let line = Line(line);
         assert_eq!(
-            (self.real.waiting(Queue(queue)), self.real.idle(Queue(queue))),
-            (waiting as u32, idle.count() as u32)
+            (self.real.waiting(line), self.real.idle(line)),
+            (waiting.len() as u32, idle.len() as u32)
         );
+        let first = waiting.first().map(|(key, caller, _)| (Caller(*caller), *key));
+        assert_eq!(self.real.first_waiting(line), first);
+        let first = idle.iter().min().map(|(key, agent)| (Agent(*agent), *key));
+        assert_eq!(self.real.first_idle(line), first);
+        let key = u64::from(self.random.below(50)) << 32;
+        let ahead = waiting.iter().filter(|(waits, _, _)| *waits < key).count();
+        assert_eq!(self.real.ahead(line, key) as usize, ahead);
     }
 
     fn step(&mut self) {
@@ -173,7 +232,8 @@ impl Pair {
             40..60 => self.take(caller),
             60..75 => self.ready(agent),
             75..80 => self.rest(agent),
-            80..99 => self.release(),
+            80..84 => self.reinforce(caller),
+            84..99 => self.release(),
             _ => self.join(agent),
         }
         self.compare_counts();
@@ -195,20 +255,20 @@ fn run(seed: u64, steps: u32, size: Capacity) {
 #[test]
 fn a_small_floor_does_what_a_sorted_list_does() {
     for seed in 0..20 {
-        run(seed, 20_000, Capacity { callers: 12, agents: 5, queues: 3 });
+        run(seed, 20_000, Capacity { callers: 12, agents: 5, lines: 3, memberships: 3 });
     }
 }
 
 #[test]
 fn a_large_floor_does_what_a_sorted_list_does() {
     for seed in 0..4 {
-        run(seed, 25_000, Capacity { callers: 5_000, agents: 200, queues: 70 });
+        run(seed, 25_000, Capacity { callers: 5_000, agents: 200, lines: 70, memberships: 40 });
     }
 }
 
 #[test]
 fn more_agents_than_callers_do_what_a_sorted_list_does() {
     for seed in 0..4 {
-        run(seed, 25_000, Capacity { callers: 40, agents: 300, queues: 5 });
+        run(seed, 25_000, Capacity { callers: 40, agents: 300, lines: 5, memberships: 5 });
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread;
 
-use scheduler::{Agent, Caller, Capacity, Matches, Queue, Rested, Scheduler, Withdrawn};
+use scheduler::{Agent, Caller, Capacity, Line, Matches, Rested, Scheduler, Withdrawn};
 
 const THREADS: u32 = 4;
 const CALLERS: u32 = 8; // per thread
 const AGENTS: u32 = 3; // per thread
-const QUEUES: u32 = 3;
+const LINES: u32 = 3;
 /// All threads begin each round together: a thread running alone soon has all agents with its callers.
 const ROUNDS: u32 = 10_000;
 const STEPS: u32 = 100; // per thread and round
@@ -39,11 +39,16 @@ struct Owner<'a> {
 
 impl Floor {
     fn new() -> Floor {
-        let size = Capacity { callers: THREADS * CALLERS, agents: THREADS * AGENTS, queues: QUEUES };
+        let size = Capacity {
+            callers: THREADS * CALLERS,
+            agents: THREADS * AGENTS,
+            lines: LINES,
+            memberships: LINES,
+        };
         let scheduler = Scheduler::new(size);
         for agent in 0..size.agents {
-            let queues: Vec<_> = (0..QUEUES).filter(|q| agent % QUEUES != *q).map(Queue).collect();
-            assert!(scheduler.set_memberships(Agent(agent), &queues).is_empty());
+            let lines: Vec<_> = (0..LINES).filter(|q| agent % LINES != *q).map(Line).collect();
+            assert!(scheduler.set_memberships(Agent(agent), &lines, |_| 0).is_empty());
         }
         let talks_to = (0..size.agents).map(|_| AtomicU32::new(0)).collect();
         Floor { scheduler, talks_to, told: AtomicU64::new(0), read: AtomicU64::new(0) }
@@ -68,7 +73,7 @@ impl Owner<'_> {
             0..3 => self.post(caller),
             3 => self.withdraw(caller),
             4..6 => self.read(caller),
-            6..8 => self.floor.tell(self.floor.scheduler.ready(Agent(agent), self.clock)),
+            6..8 => self.floor.tell(self.floor.scheduler.ready(Agent(agent), |_| self.clock)),
             8 => self.hang_up(),
             _ => self.rest(agent),
         }
@@ -76,11 +81,11 @@ impl Owner<'_> {
 
     fn post(&mut self, caller: u32) {
         if !self.waiting[caller as usize] && self.talking.iter().all(|(c, _)| *c != caller) {
-            let queue = Queue(self.below(QUEUES));
+            let line = Line(self.below(LINES));
             self.waiting[caller as usize] = true;
             // The same key each time: a late finder must not take the new post for the old one.
             let key = u64::from(caller);
-            self.floor.tell(self.floor.scheduler.post(Caller(self.first_caller + caller), queue, key));
+            self.floor.tell(self.floor.scheduler.post(Caller(self.first_caller + caller), line, key));
         }
     }
 
@@ -158,19 +163,19 @@ fn when_quiet_everything_adds_up(floor: &Floor, mut owners: Vec<Owner<'_>>) {
     let waiting: u32 =
         owners.iter().map(|owner| owner.waiting.iter().map(|w| u32::from(*w)).sum::<u32>()).sum();
     let scheduler = &floor.scheduler;
-    assert_eq!((0..QUEUES).map(|q| scheduler.waiting(Queue(q))).sum::<u32>(), waiting);
-    for queue in (0..QUEUES).map(Queue) {
-        assert!(scheduler.waiting(queue) == 0 || scheduler.idle(queue) == 0, "free and waiting in {queue:?}");
+    assert_eq!((0..LINES).map(|q| scheduler.waiting(Line(q))).sum::<u32>(), waiting);
+    for line in (0..LINES).map(Line) {
+        assert!(scheduler.waiting(line) == 0 || scheduler.idle(line) == 0, "free and waiting in {line:?}");
     }
     owners.iter_mut().for_each(|owner| (0..CALLERS).for_each(|caller| owner.withdraw(caller)));
     for owner in &mut owners {
         (0..CALLERS).for_each(|_| owner.hang_up());
     }
     for agent in (0..THREADS * AGENTS).map(Agent) {
-        assert!(scheduler.ready(agent, 0).is_empty());
+        assert!(scheduler.ready(agent, |_| 0).is_empty());
     }
-    for queue in (0..QUEUES).map(Queue) {
-        let members = (0..THREADS * AGENTS).filter(|agent| agent % QUEUES != queue.0).count() as u32;
-        assert_eq!((scheduler.waiting(queue), scheduler.idle(queue)), (0, members));
+    for line in (0..LINES).map(Line) {
+        let members = (0..THREADS * AGENTS).filter(|agent| agent % LINES != line.0).count() as u32;
+        assert_eq!((scheduler.waiting(line), scheduler.idle(line)), (0, members));
     }
 }

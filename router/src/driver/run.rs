@@ -42,6 +42,8 @@ use crate::{
 const REFUSED: u8 = 2;
 /// Agents and queues that a reload may add beside those of the start.
 const ROOM_FOR_RELOADS: usize = 1_024;
+/// Queues that a reload may give one agent beyond the most that one had at the start.
+const ROOM_FOR_QUEUES: usize = 32;
 /// Signals under way at once.
 const ORDERS: usize = 16;
 
@@ -202,8 +204,14 @@ fn capacity(config: &Config) -> Capacity {
     Capacity {
         callers: config.limits.max_calls,
         agents: with_room(config.agents().count()),
-        queues: with_room(config.queues().count()),
+        lines: with_room(config.queues().count()),
+        memberships: (most_queues(config) + ROOM_FOR_QUEUES) as u32,
     }
+}
+
+/// The most queues that one agent serves.
+fn most_queues(config: &Config) -> usize {
+    config.agents().map(|(_, agent)| agent.queues.len()).max().unwrap_or(0)
 }
 
 fn seed() -> [u8; 32] {
@@ -271,9 +279,16 @@ fn reload(file: &Path, names: &mut Names, old: &Config, room: &Capacity) -> Opti
             return None;
         }
     };
-    if grown.agents() > room.agents as usize || grown.queues() > room.queues as usize {
+    if grown.agents() > room.agents as usize || grown.queues() > room.lines as usize {
         error!(
             "configuration not reloaded: more than {ROOM_FOR_RELOADS} agents or queues came since the start; restart"
+        );
+        return None;
+    }
+    if most_queues(&fresh) > room.memberships as usize {
+        error!(
+            "configuration not reloaded: an agent serves over {} queues, more than there is room for; restart",
+            room.memberships
         );
         return None;
     }

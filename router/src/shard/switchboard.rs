@@ -9,12 +9,12 @@ use std::{
 
 use media::{Command, sdp::Policy};
 use rand::{Rng, distr::StandardUniform, prelude::Distribution, rngs::StdRng};
-use scheduler::{Agent, Caller, Match, Queue, Scheduler, Withdrawn};
+use scheduler::{Agent, Caller, Line, Match, Scheduler, Withdrawn};
 use sip_core::{Endpoint, LegKey, Listener};
 
 use super::Output;
 use crate::{
-    agents::{Agents, Tell},
+    agents::{Agents, Desk, Tell},
     clock::Clock,
     config::{AgentId, Config, QueueId, TrunkId},
     journal::fact::{AgentState, CallId, Cause, Fact, Fault, LegNumber, Micros, Unanswered, What, Wish},
@@ -184,15 +184,15 @@ impl Switchboard {
 /// Callers and agents.
 impl Switchboard {
     pub(crate) fn waiting(&self, queue: QueueId) -> u32 {
-        self.scheduler.waiting(scheduler_queue(queue))
+        self.scheduler.waiting(scheduler_line(queue))
     }
 
     pub(super) fn idle(&self, queue: QueueId) -> u32 {
-        self.scheduler.idle(scheduler_queue(queue))
+        self.scheduler.idle(scheduler_line(queue))
     }
 
     pub(crate) fn post_caller(&mut self, call: CallKey, queue: QueueId, key: u64) {
-        let made = self.scheduler.post(Caller(call.slot()), scheduler_queue(queue), key);
+        let made = self.scheduler.post(Caller(call.slot()), scheduler_line(queue), key);
         self.matches.extend(made);
     }
 
@@ -260,8 +260,9 @@ impl Switchboard {
 
     /// The queues that an agent serves from now on.
     pub(super) fn agent_serves(&mut self, agent: AgentId, queues: &[QueueId]) {
-        let queues: Vec<Queue> = queues.iter().copied().map(scheduler_queue).collect();
-        let made = self.scheduler.set_memberships(scheduler_agent(agent), &queues);
+        let lines: Vec<Line> = queues.iter().copied().map(scheduler_line).collect();
+        let key = self.agents.get(agent).map_or(0, Desk::idle_key);
+        let made = self.scheduler.set_memberships(scheduler_agent(agent), &lines, |_| key);
         self.matches.extend(made);
     }
 
@@ -302,7 +303,7 @@ impl Switchboard {
         }
         match tell {
             Tell::Ready { idle_key } => {
-                let made = self.scheduler.ready(scheduler_agent(agent), idle_key);
+                let made = self.scheduler.ready(scheduler_agent(agent), |_| idle_key);
                 self.matches.extend(made);
             }
             Tell::Rest => {
@@ -317,8 +318,8 @@ impl Switchboard {
     }
 }
 
-fn scheduler_queue(queue: QueueId) -> Queue {
-    Queue(queue.index() as u32)
+fn scheduler_line(queue: QueueId) -> Line {
+    Line(queue.index() as u32)
 }
 
 fn scheduler_agent(agent: AgentId) -> Agent {
