@@ -28,7 +28,7 @@ pub struct Desk {
     pub call: Option<CallKey>,
     /// Calls answered since the process started.
     pub answered: u64,
-    /// When he last became idle: the longest idle has the smallest.
+    /// When he last became idle, no two alike: the longest idle has the smallest.
     idle_since: Micros,
     until: Option<Instant>,
 }
@@ -52,6 +52,8 @@ pub enum Tell {
 pub struct Agents {
     desks: Vec<Option<Desk>>,
     timers: BTreeSet<(Instant, AgentId)>,
+    /// The latest idle key given out: no two are equal, so of two who became idle in one turn the first is first.
+    last_idle: Micros,
 }
 
 impl Agents {
@@ -179,12 +181,14 @@ impl Agents {
     /// Free of calls and deadlines: the wish becomes the state.
     fn settle(&mut self, agent: AgentId, at: Micros) -> Tell {
         self.clear_timer(agent);
+        let idle_since = at.max(self.last_idle + 1);
         let Some(desk) = self.desk(agent) else { return Tell::Nothing };
         match desk.wish {
             Wish::Ready => {
-                desk.idle_since = at;
+                desk.idle_since = idle_since;
                 desk.becomes(AgentState::Idle, at);
-                Tell::Ready { idle_key: key(at) }
+                self.last_idle = idle_since;
+                Tell::Ready { idle_key: key(idle_since) }
             }
             Wish::Paused => {
                 desk.becomes(AgentState::NotReady, at);
@@ -270,6 +274,16 @@ mod tests {
         let free = agents.due(now + Duration::from_secs(30), 37).unwrap();
         assert_eq!(free, (anna, Tell::Ready { idle_key: 37 }));
         assert_eq!(agents.deadline(), None);
+    }
+
+    #[test]
+    fn of_two_who_become_idle_at_once_the_first_is_first_also_when_the_clock_steps_back() {
+        let mut agents = Agents::default();
+        let (anna, bo, carla) = (AgentId::from(0), AgentId::from(1), AgentId::from(2));
+        [anna, bo, carla].iter().for_each(|agent| agents.add(*agent, 0));
+        assert_eq!(agents.wish(carla, Wish::Ready, 5), Tell::Ready { idle_key: 5 });
+        assert_eq!(agents.wish(anna, Wish::Ready, 5), Tell::Ready { idle_key: 6 });
+        assert_eq!(agents.wish(bo, Wish::Ready, 3), Tell::Ready { idle_key: 7 });
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Call {
         }
         let place = Place {
             queue,
-            key: order_key(board.at, settings.credit()),
+            key: order_key(board.arrival(), settings.credit()),
             entered: board.at,
             until: board.now + settings.max_wait,
         };

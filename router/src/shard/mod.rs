@@ -140,6 +140,7 @@ impl Shard {
             arrived: 0,
             ended: BTreeMap::new(),
             two_way_sound: Histogram::default(),
+            last_arrival: 0,
             sums: parts.sums,
             names: Names::default(),
         };

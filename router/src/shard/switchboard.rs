@@ -55,6 +55,8 @@ pub struct Switchboard {
     pub(super) arrived: u64,
     pub(super) ended: BTreeMap<(Cause, Fault), u64>,
     pub(super) two_way_sound: Histogram,
+    /// The latest arrival in a queue.
+    pub(super) last_arrival: Micros,
     /// What went into each queue and came out of it.
     pub(super) sums: Sums,
     pub(super) names: Names,
@@ -189,6 +191,13 @@ impl Switchboard {
 
     pub(super) fn idle(&self, queue: QueueId) -> u32 {
         self.scheduler.idle(scheduler_line(queue))
+    }
+
+    /// The instant of an arrival, no two alike: of two who arrive in one turn the first is first, also when the clock
+    /// has stepped back.
+    pub(crate) fn arrival(&mut self) -> Micros {
+        self.last_arrival = self.at.max(self.last_arrival + 1);
+        self.last_arrival
     }
 
     pub(crate) fn post_caller(&mut self, call: CallKey, queue: QueueId, key: u64) {
