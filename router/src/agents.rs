@@ -10,9 +10,10 @@ use std::{
 };
 
 use crate::{
-    config::AgentId,
+    config::{AgentId, QueueId},
     journal::fact::{AgentState, Micros, Wish},
     keys::CallKey,
+    standing::{Chances, Standing},
 };
 
 /// One agent at this instant.
@@ -26,10 +27,10 @@ pub struct Desk {
     pub since: Micros,
     /// The call he rings or talks for.
     pub call: Option<CallKey>,
-    /// Calls answered since the process started.
-    pub answered: u64,
-    /// When he last became idle, no two alike: the longest idle has the smallest.
-    idle_since: Micros,
+    /// His place among the idle.
+    pub standing: Standing,
+    /// Assignments in a row that he left unanswered.
+    unanswered: u8,
     until: Option<Instant>,
 }
 
@@ -38,11 +39,8 @@ pub struct Desk {
 pub enum Tell {
     /// Nothing.
     Nothing,
-    /// He is free; `idle_key` orders him among the free.
-    Ready {
-        /// UTC microseconds of becoming idle.
-        idle_key: u64,
-    },
+    /// He is free; his [`Standing`] orders him among the free.
+    Ready,
     /// He must not be chosen any more.
     Rest,
 }
@@ -52,8 +50,10 @@ pub enum Tell {
 pub struct Agents {
     desks: Vec<Option<Desk>>,
     timers: BTreeSet<(Instant, AgentId)>,
-    /// The latest idle key given out: no two are equal, so of two who became idle in one turn the first is first.
+    /// The latest instant of becoming idle: no two are equal, so of two who became idle in one turn the first is first.
     last_idle: Micros,
+    /// The latest turn given out.
+    turn: u32,
 }
 
 impl Agents {
@@ -68,8 +68,8 @@ impl Agents {
             state: AgentState::LoggedOut,
             since: at,
             call: None,
-            answered: 0,
-            idle_since: at,
+            standing: Standing::since(at),
+            unanswered: 0,
             until: None,
         });
     }
@@ -88,6 +88,9 @@ impl Agents {
     pub fn wish(&mut self, agent: AgentId, wish: Wish, at: Micros) -> Tell {
         let Some(desk) = self.desk(agent) else { return Tell::Nothing };
         desk.wish = wish;
+        if wish == Wish::Ready {
+            desk.unanswered = 0;
+        }
         match desk.state {
             AgentState::Ringing | AgentState::Talking => Tell::Nothing,
             AgentState::WrapUp if wish == Wish::Ready => Tell::Nothing,
@@ -108,7 +111,8 @@ impl Agents {
     /// He answered.
     pub fn talks(&mut self, agent: AgentId, at: Micros) {
         if let Some(desk) = self.desk(agent) {
-            desk.answered += 1;
+            desk.standing.answered += 1;
+            desk.unanswered = 0;
             desk.becomes(AgentState::Talking, at);
         }
     }
@@ -123,19 +127,37 @@ impl Agents {
         self.pause(agent, AgentState::NotReady, rest, now, at)
     }
 
+    /// He let an assignment ring. Returns how many in a row it were.
+    pub fn left_unanswered(&mut self, agent: AgentId) -> u8 {
+        let Some(desk) = self.desk(agent) else { return 0 };
+        desk.unanswered = desk.unanswered.saturating_add(1);
+        desk.unanswered
+    }
+
+    /// He has been given a caller of `queue`: his turn there is over.
+    pub fn takes_turn(&mut self, agent: AgentId, queue: QueueId, chances: &mut Chances) {
+        self.turn = self.turn.wrapping_add(1);
+        let turn = self.turn;
+        if let Some(desk) = self.desk(agent) {
+            desk.standing.takes_turn(queue, turn, chances);
+        }
+    }
+
+    /// His standing, to draw chances for.
+    pub fn standing(&mut self, agent: AgentId) -> Option<&mut Standing> {
+        self.desk(agent).map(|desk| &mut desk.standing)
+    }
+
     /// The caller left while he rang: he is free again and keeps his place among the free.
     pub fn spared(&mut self, agent: AgentId, at: Micros) -> Tell {
         let Some(desk) = self.desk(agent) else { return Tell::Nothing };
         desk.call = None;
-        let idle_since = desk.idle_since;
+        let (idle_since, turn) = (desk.standing.idle_since, desk.standing.turn);
         let tell = self.settle(agent, at);
-        match (tell, self.desk(agent)) {
-            (Tell::Ready { .. }, Some(desk)) => {
-                desk.idle_since = idle_since;
-                Tell::Ready { idle_key: key(idle_since) }
-            }
-            (tell, _) => tell,
+        if let Some(desk) = self.desk(agent) {
+            (desk.standing.idle_since, desk.standing.turn) = (idle_since, turn);
         }
+        tell
     }
 
     /// When [`due`](Self::due) has work next.
@@ -181,14 +203,14 @@ impl Agents {
     /// Free of calls and deadlines: the wish becomes the state.
     fn settle(&mut self, agent: AgentId, at: Micros) -> Tell {
         self.clear_timer(agent);
-        let idle_since = at.max(self.last_idle + 1);
+        let (idle_since, turn) = (at.max(self.last_idle + 1), self.turn.wrapping_add(1));
         let Some(desk) = self.desk(agent) else { return Tell::Nothing };
         match desk.wish {
             Wish::Ready => {
-                desk.idle_since = idle_since;
+                (desk.standing.idle_since, desk.standing.turn) = (idle_since, turn);
                 desk.becomes(AgentState::Idle, at);
-                self.last_idle = idle_since;
-                Tell::Ready { idle_key: key(idle_since) }
+                (self.last_idle, self.turn) = (idle_since, turn);
+                Tell::Ready
             }
             Wish::Paused => {
                 desk.becomes(AgentState::NotReady, at);
@@ -218,21 +240,12 @@ impl Desk {
         self.state != AgentState::LoggedOut
     }
 
-    /// Orders him among the idle: the longest idle has the smallest.
-    pub(crate) fn idle_key(&self) -> u64 {
-        key(self.idle_since)
-    }
-
     fn becomes(&mut self, state: AgentState, at: Micros) {
         if self.state != state {
             self.state = state;
             self.since = at;
         }
     }
-}
-
-fn key(at: Micros) -> u64 {
-    u64::try_from(at).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -249,7 +262,7 @@ mod tests {
     fn at_work() -> (Agents, AgentId, Instant) {
         let (mut agents, anna) = (Agents::default(), AgentId::from(ANNA));
         agents.add(anna, 0);
-        assert_eq!(agents.wish(anna, Wish::Ready, 5), Tell::Ready { idle_key: 5 });
+        assert_eq!(agents.wish(anna, Wish::Ready, 5), Tell::Ready);
         (agents, anna, origin())
     }
 
@@ -272,7 +285,7 @@ mod tests {
         assert_eq!(agents.due(now + Duration::from_secs(29), 8), None);
         assert_eq!(agents.deadline(), Some(now + Duration::from_secs(30)));
         let free = agents.due(now + Duration::from_secs(30), 37).unwrap();
-        assert_eq!(free, (anna, Tell::Ready { idle_key: 37 }));
+        assert_eq!(free, (anna, Tell::Ready));
         assert_eq!(agents.deadline(), None);
     }
 
@@ -281,16 +294,19 @@ mod tests {
         let mut agents = Agents::default();
         let (anna, bo, carla) = (AgentId::from(0), AgentId::from(1), AgentId::from(2));
         [anna, bo, carla].iter().for_each(|agent| agents.add(*agent, 0));
-        assert_eq!(agents.wish(carla, Wish::Ready, 5), Tell::Ready { idle_key: 5 });
-        assert_eq!(agents.wish(anna, Wish::Ready, 5), Tell::Ready { idle_key: 6 });
-        assert_eq!(agents.wish(bo, Wish::Ready, 3), Tell::Ready { idle_key: 7 });
+        let mut idle_since = |agent, at| {
+            assert_eq!(agents.wish(agent, Wish::Ready, at), Tell::Ready);
+            agents.get(agent).unwrap().standing.idle_since
+        };
+        assert_eq!([idle_since(carla, 5), idle_since(anna, 5), idle_since(bo, 3)], [5, 6, 7]);
     }
 
     #[test]
     fn an_agent_whose_caller_gave_up_keeps_his_place_among_the_free() {
         let (mut agents, anna, _) = at_work();
         agents.rings(anna, CallKey(1), 6);
-        assert_eq!(agents.spared(anna, 90), Tell::Ready { idle_key: 5 });
+        assert_eq!(agents.spared(anna, 90), Tell::Ready);
+        assert_eq!(agents.get(anna).unwrap().standing.idle_since, 5);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use router::{
-    command::{self, CommandError},
+    command::{self, CommandError, explain::Which},
     config::{self, Config, Names},
     driver,
     status::Order,
@@ -50,6 +50,14 @@ enum Command {
         /// One JSON object a line.
         #[arg(long)]
         json: bool,
+    },
+    /// Says why a caller waited as long as he did, and why he was given the agent he got.
+    Explain {
+        /// The call, as `fernamt calls --json` names it (65a1f0c2b3d40-10000002a), or `last` for the last that ended.
+        call: Which,
+        /// The configuration, for the place of the journal.
+        #[arg(default_value = "fernamt.toml")]
+        file: PathBuf,
     },
     /// Shows how the running router is.
     Status {
@@ -101,6 +109,9 @@ fn main() -> ExitCode {
         Command::Check { file, at } => check(&file, at.as_deref()),
         Command::Calls { file, last, json } => {
             told(&file, |config, out| command::calls::calls(&config.node.data_dir, last, json, out))
+        }
+        Command::Explain { call, file } => {
+            told(&file, |config, out| command::explain::explain(&config.node.data_dir, call, out))
         }
         Command::Status { file, json } => {
             asked(&file, |admin, out| command::status::status(admin, json, out))

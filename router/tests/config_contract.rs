@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use config_support::wav;
-use router::config::{Address, Config, Goto, Login, Names, RingOrder, Step, load};
+use router::config::{Address, Config, Goto, Login, Membership, Names, RingOrder, Step, load};
 
 /// A copy of the fixture, with the prompts that it names beside it.
 fn contract(name: &str) -> (Config, Names) {
@@ -83,7 +83,10 @@ fn the_service_desk_is_read_as_it_is_meant() {
 
     let agents: Vec<_> = config.agents().map(|(_, agent)| agent).collect();
     assert_eq!(agents.iter().map(|agent| agent.name.as_str()).collect::<Vec<_>>(), ["anna", "bo"]);
-    assert!(agents.iter().all(|agent| agent.queues == [id] && agent.login == Login::Auto));
+    assert!(
+        agents.iter().all(|agent| agent.queues == [Membership { queue: id, skill: 5, weight: 1 }]
+            && agent.login == Login::Auto)
+    );
     assert_eq!(
         (agents[0].ring, config.written(&agents[0].call[0]).as_str()),
         (RingOrder::All, "+4930555001@teams")

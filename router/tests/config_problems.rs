@@ -112,13 +112,31 @@ fn values_of_the_wrong_kind_are_told_with_what_would_be_right() {
         ),
         (
             "strategy = \"random\"",
-            "strategy: \"random\" is not known here; write \"longest-idle\" (default \"longest-idle\")",
+            "strategy: \"random\" is not known here; write \"longest-idle\", \"fewest-calls\", \"best-skill\", \"round-robin\", \"ordered\" or \"random-weighted\" (default \"longest-idle\")",
         ),
         ("music = 5", "music: 5 is not a text; write \"5\""),
         ("ring_timout = \"5s\"", "ring_timout: there is no such key; did you mean \"ring_timeout\"?"),
         (
             "overflow = \"flow.x\"",
             "overflow: there is no such key; what follows the queue step in its flow is the overflow",
+        ),
+        ("least_skill = 0", "least_skill: 0 is out of range; write 1 to 10 (default 1)"),
+        ("widen = [{ least_skill = 1 }]", "widen[1].after: is missing; write after = \"30s\""),
+        (
+            "least_skill = 5\nwiden = [{ after = \"9s\", least_skill = 3 }, { after = \"9s\", least_skill = 2 }]",
+            "widen[2].after: must be later than the step before (9s); write a longer time",
+        ),
+        (
+            "least_skill = 5\nwiden = [{ after = \"9s\", least_skill = 6 }]",
+            "widen[1].least_skill: would narrow the choice again; write 1 to 5",
+        ),
+        (
+            "widen = [{ after = \"9s\" }]",
+            "widen[1]: changes nothing; write { after = \"30s\", least_skill = 3 }, or agents_of, or take it out",
+        ),
+        (
+            "widen = [{ after = \"9s\", agents_of = \"sales\" }]",
+            "widen[1].agents_of: there is no queue \"sales\"; write \"desk\", or add [queue.sales]",
         ),
         ("priority = 10", "priority: 10 is out of range; write 0 to 9 (default 0)"),
     ];
@@ -545,4 +563,21 @@ fn a_file_that_cannot_be_read_is_one_problem() {
     std::fs::write(&path, b"# \xe4\n").unwrap();
     let told = router::config::load(&path, &mut names).unwrap_err();
     assert!(told.to_string().contains("byte 2 is no UTF-8; save the file as UTF-8"), "{told}");
+}
+
+#[test]
+fn how_an_agent_serves_a_queue_is_checked() {
+    let agent =
+        |queues: &str| format!("{DESK}[agent.zoe]\ncall = \"sip:zoe@192.0.2.77\"\nqueues = [{queues}]\n");
+    for (queues, expected) in [
+        ("{ queue = \"desk\", skill = 0 }", "[1].skill: 0 is out of range; write 1 to 10 (default 5)"),
+        ("{ queue = \"desk\", skill = 11 }", "[1].skill: 11 is out of range; write 1 to 10 (default 5)"),
+        ("{ queue = \"desk\", weight = 0 }", "[1].weight: 0 is out of range; write 1 to 1000 (default 1)"),
+        ("{ skill = 5 }", "[1].queue: is missing; write queue = \"NAME\""),
+        ("\"desk\", { queue = \"desk\" }", "[2]: \"desk\" stands in the list already; take one out"),
+        ("{ queue = \"dask\" }", "[1].queue: there is no queue \"dask\"; did you mean \"desk\"?"),
+        ("{ queue = \"desk\", skil = 5 }", "[1].skil: there is no such key; did you mean \"skill\"?"),
+    ] {
+        expect(&agent(queues), &[&format!("agent.zoe.queues{expected}")]);
+    }
 }

@@ -115,6 +115,9 @@ fn a_flush_returns_when_the_facts_before_it_can_be_read_by_others() {
     assert!(opened.journal.flush(PATIENCE));
     let records = read(&dir.0).unwrap().last_calls(10).unwrap();
     assert_eq!((records.len(), records[0].call), (1, call(7)));
+    let store = read(&dir.0).unwrap();
+    assert_eq!(store.facts_of(call(7)).unwrap().len(), direct_call(call(7), MORNING).len());
+    assert_eq!(store.facts_of(call(8)).unwrap(), []);
     let counters = opened.journal.counters();
     assert_eq!(
         (counters.facts_written, counters.records_written, counters.waiting, counters.oldest),

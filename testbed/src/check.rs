@@ -7,6 +7,7 @@ use router::{
     call::Call,
     config::AgentId,
     journal::fact::{AgentState, Fact, LeftQueue, What, Wish},
+    lines,
     record::Records,
 };
 
@@ -32,8 +33,9 @@ pub fn after_turn(world: &World) -> Vec<String> {
     for (id, queue) in world.config().queues() {
         let (waiting, idle) = (world.shard().waiting(id), world.shard().idle(id));
         let is_idle = |(agent, desk): &(AgentId, &Desk)| {
-            let serves = world.config().agent(*agent).is_some_and(|agent| agent.queues.contains(&id));
-            serves && desk.state == AgentState::Idle
+            let widest = lines::of_step(id, queue.steps.len() - 1);
+            let serves = |agent| lines::served_by(agent, world.config()).contains(&widest);
+            desk.state == AgentState::Idle && world.config().agent(*agent).is_some_and(serves)
         };
         let desks = world.shard().agents().iter().filter(is_idle).count();
         if desks != idle as usize {
@@ -44,8 +46,14 @@ pub fn after_turn(world: &World) -> Vec<String> {
         if calls != waiting as usize {
             broken.push(format!("queue {}: {waiting} are posted and {calls} calls wait", queue.name));
         }
-        if waiting > 0 && idle > 0 {
-            broken.push(format!("queue {}: {waiting} wait and {idle} agents are idle", queue.name));
+        for line in lines::of_queue(id) {
+            let (waiting, idle) = world.shard().on_line(line);
+            if waiting > 0 && idle > 0 {
+                broken.push(format!(
+                    "queue {}, {line:?}: {waiting} wait beside {idle} idle agents",
+                    queue.name
+                ));
+            }
         }
     }
     broken

@@ -85,7 +85,7 @@ impl World {
         let now = Instant::now();
         let mut names = Names::default();
         let config = Arc::new(read_config(config, &mut names));
-        let capacity = Capacity { callers: config.limits.max_calls, agents: 64, lines: 64, memberships: 64 };
+        let capacity = Capacity { callers: config.limits.max_calls, agents: 64, lines: 512, memberships: 64 };
         let scheduler = Arc::new(Scheduler::new(capacity));
         let settings = Settings::new(random.random(), config.listen.sip.clone());
         let clock = Clock::new(now, MORNING);

@@ -17,6 +17,7 @@ use crate::{
     clock::millis_between,
     config::{AgentId, Queue, QueueId},
     journal::fact::{LeftQueue, Micros, Unanswered, What},
+    lines,
     media_command::play,
     shard::Switchboard,
 };
@@ -28,15 +29,33 @@ pub(super) struct Place {
     /// Smaller is sooner. Fixed at first entry.
     pub(super) key: u64,
     pub(super) entered: Micros,
+    /// The step of the queue's widening.
+    step: usize,
+    /// When the next step begins.
+    widens: Option<Instant>,
     /// When `max_wait` is over.
-    pub(super) until: Instant,
+    until: Instant,
+}
+
+impl Place {
+    /// When something is to be done about waiting here.
+    pub(super) fn deadline(&self) -> Instant {
+        self.widens.map_or(self.until, |widens| widens.min(self.until))
+    }
+
+    /// The same place at the step of widening that has been reached.
+    fn at_step_of_now(self, settings: &Queue, board: &Switchboard) -> Place {
+        let waited = Duration::from_millis(millis_between(self.entered, board.at));
+        let (step, next) = lines::step_after(settings, waited);
+        Place { step, widens: next.map(|next| board.now + next.saturating_sub(waited)), ..self }
+    }
 }
 
 #[cfg(test)]
 impl Place {
     #[allow(clippy::disallowed_methods, reason = "any instant will do")]
     pub(super) fn for_tests() -> Place {
-        Place { queue: QueueId::from(0), key: 0, entered: 0, until: Instant::now() }
+        Place { queue: QueueId::from(0), key: 0, entered: 0, step: 0, widens: None, until: Instant::now() }
     }
 }
 
@@ -57,10 +76,13 @@ impl Call {
             queue,
             key: order_key(board.arrival(), settings.credit()),
             entered: board.at,
+            step: 0,
+            widens: settings.steps.get(1).map(|next| board.now + next.after),
             until: board.now + settings.max_wait,
         };
         self.span.record("queue", settings.name.as_str());
-        self.fact(What::Queued { queue: settings.name.clone(), key: place.key, place: waiting + 1 }, board);
+        let ahead = board.ahead(queue, place.key);
+        self.fact(What::Queued { queue: settings.name.clone(), key: place.key, place: ahead + 1 }, board);
         self.start_music(place.queue, board);
         self.wait(place, board);
         Outcome::Wait
@@ -74,7 +96,28 @@ impl Call {
     /// Waits at `place`: posted, then looked for.
     fn wait(&mut self, place: Place, board: &mut Switchboard) {
         self.stage = Stage::Waiting(place);
-        board.post_caller(self.key, place.queue, place.key);
+        board.post_caller(self.key, lines::of_step(place.queue, place.step), place.key);
+    }
+
+    /// Waits where he waited, or at a later step of widening if one has begun meanwhile.
+    fn wait_on(&mut self, place: Place, settings: &Queue, board: &mut Switchboard) {
+        let fresh = place.at_step_of_now(settings, board);
+        if fresh.step != place.step {
+            self.fact(What::Widened { queue: settings.name.clone(), step: fresh.step as u8 }, board);
+        }
+        self.wait(fresh, board);
+    }
+
+    /// A deadline of waiting: the caller accepts more agents, or has waited too long.
+    pub(super) fn waited(&mut self, place: Place, board: &mut Switchboard) {
+        if place.until <= board.now {
+            return self.give_up_waiting(place, LeftQueue::TimedOut, board);
+        }
+        match (board.withdraw_caller(self.key), board.config.queue(place.queue).cloned()) {
+            (Some(agent), _) => self.ring_agent(place, agent, board),
+            (None, Some(settings)) => self.wait_on(place, &settings, board),
+            (None, None) => self.leave_queue(place, LeftQueue::Closed, board),
+        }
     }
 
     fn start_music(&mut self, queue: QueueId, board: &mut Switchboard) {
@@ -99,9 +142,11 @@ impl Call {
         let (queue, name) = (board.queue_name(place.queue), board.agent_name(agent));
         name_in_span(&self.span, &queue, &name);
         info!(parent: &self.span, "assigned");
-        board.agent_rings(agent, self.key);
+        let choice = board.choice(place.queue, place.step, place.key, agent);
+        board.agent_rings(agent, place.queue, self.key);
         let waited_ms = millis_between(place.entered, board.at);
         self.fact(What::Assigned { queue, agent: name, waited_ms }, board);
+        self.fact(choice, board);
         let free_since = board.now;
         self.ring(Ring::assignment(place, agent, board), board);
         board.dispatched(free_since);
@@ -120,10 +165,13 @@ impl Call {
         let settings = board.config.queue(place.queue).cloned();
         let rest = settings.as_ref().map(|queue| rest_after(why, queue)).unwrap_or_default();
         board.agent_rests(agent, rest, why);
+        if why == Unanswered::NoAnswer {
+            board.agent_left_unanswered(agent, settings.as_ref().map_or(0, |queue| queue.pause_after));
+        }
         match settings {
             None => self.leave_queue(place, LeftQueue::Closed, board),
             Some(_) if place.until <= board.now => self.leave_queue(place, LeftQueue::TimedOut, board),
-            Some(_) => self.wait(place, board),
+            Some(settings) => self.wait_on(place, &settings, board),
         }
     }
 
@@ -136,13 +184,6 @@ impl Call {
     ) {
         let rang_ms = millis_between(rang_since, board.at);
         self.fact(What::Unanswered { agent: board.agent_name(agent), why, rang_ms }, board);
-    }
-
-    /// `max_wait` is over: on to what follows the queue.
-    pub(super) fn waited_too_long(&mut self, board: &mut Switchboard) {
-        if let Stage::Waiting(place) = self.stage {
-            self.give_up_waiting(place, LeftQueue::TimedOut, board);
-        }
     }
 
     /// Leaves the queue, unless an agent was chosen in this very turn: then he is rung.
@@ -179,11 +220,15 @@ impl Call {
 
     /// A new configuration: a queue that is gone sends its callers on.
     pub(super) fn reloaded(&mut self, board: &mut Switchboard) {
-        if let Stage::Waiting(place) = self.stage
-            && board.config.queue(place.queue).is_none()
-        {
-            self.give_up_waiting(place, LeftQueue::Closed, board);
+        let Stage::Waiting(place) = self.stage else { return };
+        let Some(settings) = board.config.queue(place.queue).cloned() else {
+            return self.give_up_waiting(place, LeftQueue::Closed, board);
+        };
+        let fresh = place.at_step_of_now(&settings, board);
+        if fresh.step != place.step {
+            return self.waited(place, board);
         }
+        self.stage = Stage::Waiting(fresh);
     }
 
     /// Why an assignment's last leg failed, in the words of the record.

@@ -237,7 +237,7 @@ impl Call {
         let stage = match &self.stage {
             Stage::InFlow(Waits::Menu(menu)) => menu.deadline(),
             Stage::InFlow(_) => None,
-            Stage::Waiting(place) => Some(place.until),
+            Stage::Waiting(place) => Some(place.deadline()),
             Stage::Ringing(ring) => ring.until,
             Stage::Talking(_) => None,
             Stage::Ended(ending) => return ending.deadline(),
@@ -292,7 +292,7 @@ impl Call {
         }
         match &self.stage {
             Stage::InFlow(Waits::Menu(menu)) if due(menu.deadline(), board) => self.menu_timed_out(board),
-            Stage::Waiting(place) if place.until <= board.now => self.waited_too_long(board),
+            Stage::Waiting(place) if place.deadline() <= board.now => self.waited(*place, board),
             Stage::Ringing(ring) if due(ring.until, board) => self.rang_too_long(board),
             Stage::Ended(ending) if due(ending.deadline(), board) => self.record(board),
             _ => {}

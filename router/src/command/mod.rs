@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod calls;
 pub mod check;
+pub mod explain;
 mod http;
 pub mod status;
 mod table;

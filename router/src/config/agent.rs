@@ -1,5 +1,7 @@
 //! `[agent.NAME]`: a person who takes calls.
 
+use toml::de::DeValue;
+
 use super::address::Address;
 use super::names::QueueId;
 use super::raw::{Item, section};
@@ -12,13 +14,36 @@ section! {
         call,
         /// How several addresses ring: `"all"` at once, the first to answer wins; `"in-turn"`, one after the other. Default `"all"`.
         ring,
-        /// Queues the agent serves. Default: none.
+        /// Queues the agent serves: a name, or a table with more to say (`{ queue = "support", skill = 8 }`), or a list of these. Default: none.
         queues,
         /// `"auto"`: ready from the start; `"manual"`: only after a log-in. Default `"auto"`.
         login,
         /// Another agent may have one of the same addresses (a shared desk). Every agent at that address says so. Default false.
         shared,
     }
+}
+
+section! {
+    /// A queue that an agent serves. Short: the queue's name.
+    MembershipToml "queues = [{ … }]" {
+        /// A `[queue.NAME]`. Required.
+        queue,
+        /// How well the agent serves it: 10 is best. A queue may ask for a least skill and ask for less as a caller waits. 1 to 10, default 5.
+        skill,
+        /// With `strategy = "random-weighted"`: an agent of weight 2 is chosen twice as often as one of weight 1. 1 to 1000, default 1.
+        weight,
+    }
+}
+
+/// A queue that an agent serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Membership {
+    /// Which.
+    pub queue: QueueId,
+    /// How well; 10 is best. 1 to 10, default 5.
+    pub skill: u8,
+    /// How often he is chosen at random beside others. 1 to 1,000, default 1.
+    pub weight: u16,
 }
 
 /// A person who takes calls.
@@ -31,7 +56,9 @@ pub struct Agent {
     /// How several addresses ring. Default `All`.
     pub ring: RingOrder,
     /// Queues they serve, each once, as written.
-    pub queues: Vec<QueueId>,
+    pub queues: Vec<Membership>,
+    /// Which agent of the file, from 0: the order of `strategy = "ordered"`.
+    pub rank: u32,
     /// Whether they are ready from the start. Default `Auto`.
     pub login: Login,
     /// Another agent may have one of the same addresses. Default false.
@@ -57,6 +84,11 @@ pub enum Login {
 }
 
 impl Agent {
+    /// What they are in `queue`, if they serve it.
+    pub fn membership(&self, queue: QueueId) -> Option<&Membership> {
+        self.queues.iter().find(|membership| membership.queue == queue)
+    }
+
     pub(super) fn resolve(section: &Section<'_>, scope: &mut Scope<'_, '_>) -> Option<Agent> {
         let item = Item { key: section.path.clone(), value: section.value };
         let table = item.table(&format!("[{}]", section.path), scope.report)?;
@@ -76,6 +108,7 @@ impl Agent {
             }
         }
         let queues = queues(&raw.queues.list(), scope);
+        let rank = scope.agents.sections.iter().position(|other| other.id == section.id).unwrap_or(0);
         let report = &mut *scope.report;
         if raw.queues.list().is_empty() {
             report.warning(
@@ -89,6 +122,7 @@ impl Agent {
             call,
             ring: raw.ring.choice(&[("all", RingOrder::All), ("in-turn", RingOrder::InTurn)], report),
             queues,
+            rank: rank as u32,
             login: raw.login.choice(&[("auto", Login::Auto), ("manual", Login::Manual)], report),
             shared: raw.shared.boolean(false, report),
         })
@@ -111,16 +145,31 @@ fn address(item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<Address> {
     Some(address)
 }
 
-fn queues(items: &[Item<'_>], scope: &mut Scope<'_, '_>) -> Vec<QueueId> {
-    let mut queues = Vec::new();
+fn queues(items: &[Item<'_>], scope: &mut Scope<'_, '_>) -> Vec<Membership> {
+    let mut queues: Vec<Membership> = Vec::new();
     for item in items {
-        let Some(name) = item.text("\"support\"", scope.report) else { continue };
-        let Some(queue) = scope.queue(item, name) else { continue };
-        if queues.contains(&queue) {
+        let Some(membership) = membership(item, scope) else { continue };
+        if queues.iter().any(|other| other.queue == membership.queue) {
+            let name = scope.queues.name(membership.queue.index());
             item.error(scope.report, format!("\"{name}\" stands in the list already; take one out"));
         } else {
-            queues.push(queue);
+            queues.push(membership);
         }
     }
     queues
+}
+
+fn membership(item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<Membership> {
+    let DeValue::Table(table) = item.value.get_ref() else {
+        let name = item.text("\"support\"", scope.report)?;
+        let queue = scope.queue(item, name)?;
+        return Some(Membership { queue, skill: 5, weight: 1 });
+    };
+    let raw = MembershipToml::read(table, &item.key, item.value.span(), scope.report);
+    let skill = raw.skill.integer(1..=10, 5, scope.report) as u8;
+    let weight = raw.weight.integer(1..=1_000, 1, scope.report) as u16;
+    let item = raw.queue.required("queue = \"NAME\"", scope.report)?;
+    let name = item.text("\"support\"", scope.report)?;
+    let queue = scope.queue(item, name)?;
+    Some(Membership { queue, skill, weight })
 }

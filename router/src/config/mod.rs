@@ -36,7 +36,7 @@ use std::collections::BTreeMap;
 
 pub use self::media::Media;
 pub use address::{Address, Template, UriAddress};
-pub use agent::{Agent, Login, RingOrder};
+pub use agent::{Agent, Login, Membership, RingOrder};
 pub use flow::{Flow, Goto, Step};
 pub use hours::{Because, Day, Hours, Opening, Span, Wall};
 pub use limits::{Limits, Machine};
@@ -47,7 +47,7 @@ pub use node::{JournalConfig, Level, Log, Node, Synchronous};
 pub use number::{Number, Pattern};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use prompt::{Files, Prompt};
-pub use queue::{Queue, Strategy};
+pub use queue::{MAX_STEPS, Queue, Strategy, WidenStep};
 pub use reference::reference;
 pub use trunk::{Source, Trunk};
 

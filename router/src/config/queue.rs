@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::names::{HoursId, PromptId};
+use super::names::{HoursId, PromptId, QueueId};
 use super::raw::{Item, section};
 use super::read::bounds;
 use super::scope::{Scope, Section};
@@ -10,8 +10,12 @@ use super::scope::{Scope, Section};
 section! {
     /// How one queue treats its callers. Agents name their queues; what follows a `queue` step in its flow is the overflow.
     QueueToml "[queue.NAME]" {
-        /// Who of several free agents is rung: `"longest-idle"`, who has waited longest for a caller. Default `"longest-idle"`.
+        /// Who of several free agents is rung. `"longest-idle"`: who has waited longest for a caller; `"fewest-calls"`: who has answered fewest since the start; `"best-skill"`: who has the highest `skill` in this queue; `"round-robin"`: whose last call from this queue is longest ago; `"ordered"`: who stands first in this file; `"random-weighted"`: by chance, as often as their `weight` says. Among equals who has waited longest. Default `"longest-idle"`.
         strategy,
+        /// The least `skill` an agent must have for a caller who has just come. 1 to 10, default 1.
+        least_skill,
+        /// Whom a caller accepts after he has waited: a list of steps such as `{ after = "30s", least_skill = 3 }`. At most 7 steps. Default: none.
+        widen,
         /// What callers hear while they wait, over and over. Default: silence.
         music,
         /// Which queue an agent of several serves first: 9 before 0; within one priority the longest waiting caller. 0 to 9, default 0.
@@ -30,9 +34,37 @@ section! {
         rest_no_answer,
         /// How long an agent who was busy, declined or could not be reached is left in peace. `"0s"` to `"1h"`, default `"10s"`.
         rest_rejected,
+        /// An agent who leaves so many assignments in a row unanswered is paused until he says that he is ready. 0 to 100, 0 for never, default 0.
+        pause_after,
         /// Opening hours, a `[hours.NAME]`: outside them new callers go on to the next step. Default: always open.
         hours,
     }
+}
+
+section! {
+    /// From `after` on a waiting caller accepts more agents.
+    WidenToml "widen = [{ … }]" {
+        /// Time in this queue. Each step later than the one before. `"1s"` to `"24h"`. Required.
+        after,
+        /// The least `skill` from now on. 1 to 10, at most that of the step before; default: as before.
+        least_skill,
+        /// A queue, or a list of queues, whose agents are accepted too, whatever their skill. Default: none.
+        agents_of,
+    }
+}
+
+/// The most steps of widening, the first included: a line of the scheduler for each.
+pub const MAX_STEPS: usize = 8;
+
+/// Whom a caller accepts from some time on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WidenStep {
+    /// Time in the queue. 0 for the first step.
+    pub after: Duration,
+    /// The least skill of the queue's own agents. 1 to 10; never more than in the step before.
+    pub least_skill: u8,
+    /// Other queues whose agents are accepted too; those of the step before are among them.
+    pub agents_of: Vec<QueueId>,
 }
 
 /// How one queue treats its callers.
@@ -42,6 +74,8 @@ pub struct Queue {
     pub name: String,
     /// Who of several free agents is rung. Default `LongestIdle`.
     pub strategy: Strategy,
+    /// Whom a caller accepts; the first step from the start. 1 to [`MAX_STEPS`], each later than the one before.
+    pub steps: Vec<WidenStep>,
     /// What callers hear while they wait, over and over; `None`: silence.
     pub music: Option<PromptId>,
     /// 9 is served before 0. Default 0.
@@ -60,15 +94,43 @@ pub struct Queue {
     pub rest_no_answer: Duration,
     /// Rest of an agent who was busy, declined or could not be reached. 0 s to 1 h, default 10 s.
     pub rest_rejected: Duration,
+    /// Unanswered assignments in a row after which an agent is paused; 0: never. 0 to 100, default 0.
+    pub pause_after: u8,
     /// Outside these hours new callers go on to the next step; `None`: always open.
     pub hours: Option<HoursId>,
 }
 
-/// Who of several free agents is rung.
+/// Who of several free agents is rung; among equals who has waited longest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
     /// Who has been idle longest.
     LongestIdle,
+    /// Who has answered fewest calls since the process started.
+    FewestCalls,
+    /// Who has the highest skill in the queue.
+    BestSkill,
+    /// Whose last assignment from the queue is longest ago.
+    RoundRobin,
+    /// Who stands first in the file.
+    Ordered,
+    /// By chance, in proportion to their weights.
+    RandomWeighted,
+}
+
+impl Strategy {
+    const ALL: [(&'static str, Strategy); 6] = [
+        ("longest-idle", Strategy::LongestIdle),
+        ("fewest-calls", Strategy::FewestCalls),
+        ("best-skill", Strategy::BestSkill),
+        ("round-robin", Strategy::RoundRobin),
+        ("ordered", Strategy::Ordered),
+        ("random-weighted", Strategy::RandomWeighted),
+    ];
+
+    /// As written in the configuration.
+    pub fn name(self) -> &'static str {
+        Strategy::ALL.iter().find(|(_, strategy)| *strategy == self).map_or("", |(name, _)| name)
+    }
 }
 
 impl Queue {
@@ -84,10 +146,13 @@ impl Queue {
         let raw = QueueToml::read(table, &section.path, section.span(), scope.report);
         let music = raw.music.item.as_ref().and_then(|item| scope.prompt(item));
         let hours = raw.hours.item.as_ref().and_then(|item| scope.hours_named(item));
+        let strategy = raw.strategy.choice(&Strategy::ALL, scope.report);
+        let steps = steps(&raw, scope);
         let report = &mut *scope.report;
         Some(Queue {
             name: section.name.to_owned(),
-            strategy: raw.strategy.choice(&[("longest-idle", Strategy::LongestIdle)], report),
+            strategy,
+            steps,
             music,
             priority: raw.priority.integer(0..=9, 0, report) as u8,
             service_level: raw.service_level.duration(bounds("1s", "1h", "20s"), report),
@@ -97,7 +162,55 @@ impl Queue {
             max_wait: raw.max_wait.duration(bounds("1s", "24h", "30m"), report),
             rest_no_answer: raw.rest_no_answer.duration(bounds("0s", "1h", "30s"), report),
             rest_rejected: raw.rest_rejected.duration(bounds("0s", "1h", "10s"), report),
+            pause_after: raw.pause_after.integer(0..=100, 0, report) as u8,
             hours,
         })
     }
+}
+
+/// Each step takes in whom the one before takes in, and more: callers are never taken from whom they accepted.
+fn steps(raw: &QueueToml<'_>, scope: &mut Scope<'_, '_>) -> Vec<WidenStep> {
+    let least_skill = raw.least_skill.integer(1..=10, 1, scope.report) as u8;
+    let mut steps = vec![WidenStep { after: Duration::ZERO, least_skill, agents_of: Vec::new() }];
+    let list = raw.widen.list();
+    if let Some(item) = list.get(MAX_STEPS - 1) {
+        item.error(scope.report, format!("is one step too many; write at most {}", MAX_STEPS - 1));
+        return steps;
+    }
+    for item in &list {
+        let before = steps[steps.len() - 1].clone();
+        steps.extend(step(item, &before, scope));
+    }
+    steps
+}
+
+fn step(item: &Item<'_>, before: &WidenStep, scope: &mut Scope<'_, '_>) -> Option<WidenStep> {
+    let such_as = "{ after = \"30s\", least_skill = 3 }";
+    let table = item.table(such_as, scope.report)?;
+    let raw = WidenToml::read(table, &item.key, item.value.span(), scope.report);
+    let after = raw.after.required("after = \"30s\"", scope.report)?;
+    let at = after.duration(bounds("1s", "24h", ""), scope.report)?;
+    if at <= before.after {
+        let text = format!("must be later than the step before ({:?}); write a longer time", before.after);
+        after.error(scope.report, text);
+    }
+    let least = u64::from(before.least_skill);
+    let least_skill = raw.least_skill.integer(1..=10, least, scope.report) as u8;
+    if let Some(item) = raw.least_skill.item.as_ref().filter(|_| least_skill > before.least_skill) {
+        item.error(scope.report, format!("would narrow the choice again; write 1 to {least}"));
+    }
+    let mut agents_of = before.agents_of.clone();
+    for item in raw.agents_of.list() {
+        let Some(queue) = item.text("\"sales\"", scope.report).and_then(|name| scope.queue(&item, name))
+        else {
+            continue;
+        };
+        if !agents_of.contains(&queue) {
+            agents_of.push(queue);
+        }
+    }
+    if least_skill == before.least_skill && raw.agents_of.item.is_none() {
+        item.error(scope.report, format!("changes nothing; write {such_as}, or agents_of, or take it out"));
+    }
+    Some(WidenStep { after: at, least_skill, agents_of })
 }

@@ -1,6 +1,6 @@
 //! The reference page of all keys, from the doc comments of the sections as written.
 
-use super::agent::AgentToml;
+use super::agent::{AgentToml, MembershipToml};
 use super::flow_toml::{DialToml, FlowToml, HoursStepToml, MenuToml, PlayToml, QueueStepToml, RejectToml};
 use super::hours_toml::HoursToml;
 use super::limits::LimitsToml;
@@ -9,12 +9,12 @@ use super::load::RootToml;
 use super::media::MediaToml;
 use super::node::{JournalToml, LogToml, NodeToml};
 use super::number::NumberToml;
-use super::queue::QueueToml;
+use super::queue::{QueueToml, WidenToml};
 use super::raw::SectionDoc;
 use super::trunk::TrunkToml;
 
 /// The page's sections, in the order in which a reader writes a file.
-const SECTIONS: [SectionDoc; 19] = [
+const SECTIONS: [SectionDoc; 20] = [
     RootToml::DOC,
     NodeToml::DOC,
     ListenToml::DOC,
@@ -34,6 +34,7 @@ const SECTIONS: [SectionDoc; 19] = [
     HoursStepToml::DOC,
     RejectToml::DOC,
     QueueToml::DOC,
+    WidenToml::DOC,
 ];
 
 const HEAD: &str = "\
@@ -52,7 +53,7 @@ steps below there are `\"answer\"`, `\"hangup\"` (also `{ answer = {} }`, `{ han
 /// The reference page, in Markdown.
 pub fn reference() -> String {
     let mut page = HEAD.to_owned();
-    for section in SECTIONS.iter().chain([&AgentToml::DOC]) {
+    for section in SECTIONS.iter().chain([&AgentToml::DOC, &MembershipToml::DOC]) {
         page.push_str(&format!("\n## `{}`\n\n{}\n", section.heading, text(section.text)));
         page.push('\n');
         for (key, doc) in section.keys {

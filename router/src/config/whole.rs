@@ -129,8 +129,11 @@ pub(super) fn unused(numbers: &Numbers, resolved: &Resolved, scope: &mut Scope<'
         &|id| used.trunks.contains(&TrunkId::from(id)),
         "no number, dial or agent names it; take it out, or name it",
     );
-    let served: BTreeSet<QueueId> =
-        resolved.agents.values().flat_map(|agent| agent.queues.iter().copied()).collect();
+    let served: BTreeSet<QueueId> = resolved
+        .agents
+        .values()
+        .flat_map(|agent| agent.queues.iter().map(|membership| membership.queue))
+        .collect();
     warn(
         &scope.queues,
         &|id| served.contains(&QueueId::from(id)),

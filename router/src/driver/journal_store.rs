@@ -183,18 +183,46 @@ impl Store {
     pub fn facts_after(
         &self,
         seq: u64,
-        mut each: impl FnMut(Fact) -> rusqlite::Result<()>,
+        each: impl FnMut(Fact) -> rusqlite::Result<()>,
     ) -> rusqlite::Result<()> {
         // A batch after `seq` begins after the one that holds it, and that one begins at or before it.
-        let mut batches = self.connection.prepare(
-            "SELECT facts, first_seq FROM batches WHERE first_seq >=
-               coalesce((SELECT max(first_seq) FROM batches WHERE first_seq <= ?1), 0) ORDER BY first_seq",
-        )?;
-        let mut rows = batches.query([seq as i64])?;
+        let sql = "SELECT facts, first_seq FROM batches WHERE first_seq >=
+               coalesce((SELECT max(first_seq) FROM batches WHERE first_seq <= ?1), 0) ORDER BY first_seq";
+        self.facts(sql, [seq as i64], each)
+    }
+
+    /// The facts of one call, in order. None if the journal does not know it.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn facts_of(&self, call: CallId) -> rusqlite::Result<Vec<Fact>> {
+        // A call without a record still lives, or its process has ended without one: then it is anywhere in its run.
+        let span = "SELECT arrived_at, seq FROM calls WHERE run = ?1 AND key = ?2 AND arrived_at >= ?1";
+        let span = self.connection.query_row(span, params![call.run, call.key as i64], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        });
+        let (arrived_at, ended) = span.optional()?.unwrap_or((call.run, i64::MAX));
+        let sql =
+            "SELECT facts, first_seq FROM batches WHERE last_at >= ?1 AND first_seq <= ?2 ORDER BY first_seq";
+        let mut facts = Vec::new();
+        self.facts(sql, [arrived_at, ended], |fact| {
+            facts.extend(Some(fact).filter(|fact| fact.call == Some(call)));
+            Ok(())
+        })?;
+        Ok(facts)
+    }
+
+    fn facts(
+        &self,
+        sql: &str,
+        bounds: impl rusqlite::Params,
+        mut each: impl FnMut(Fact) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        let mut batches = self.connection.prepare(sql)?;
+        let mut rows = batches.query(bounds)?;
         while let Some(row) = rows.next()? {
-            for line in
-                row.get_ref(0)?.as_bytes()?.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
-            {
+            let facts = row.get_ref(0)?.as_bytes()?;
+            for line in facts.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
                 match serde_json::from_slice(line) {
                     Ok(fact) => each(fact)?,
                     Err(error) => {

@@ -33,7 +33,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::{self, Config, Names},
-    log,
+    lines, log,
     service::ServiceState,
     shard::{Parts, Shard},
 };
@@ -41,9 +41,9 @@ use crate::{
 /// Exit code for a configuration that is refused, or a listener that cannot be opened.
 const REFUSED: u8 = 2;
 /// Agents and queues that a reload may add beside those of the start.
-const ROOM_FOR_RELOADS: usize = 1_024;
-/// Queues that a reload may give one agent beyond the most that one had at the start.
-const ROOM_FOR_QUEUES: usize = 32;
+const ROOM_FOR_RELOADS: usize = 256;
+/// Lines (steps of queues) that a reload may give one agent beyond the most that one served at the start.
+const ROOM_FOR_LINES: usize = 32;
 /// Signals under way at once.
 const ORDERS: usize = 16;
 
@@ -204,14 +204,9 @@ fn capacity(config: &Config) -> Capacity {
     Capacity {
         callers: config.limits.max_calls,
         agents: with_room(config.agents().count()),
-        lines: with_room(config.queues().count()),
-        memberships: (most_queues(config) + ROOM_FOR_QUEUES) as u32,
+        lines: lines::count(with_room(config.queues().count())),
+        memberships: (lines::most_served(config) + ROOM_FOR_LINES) as u32,
     }
-}
-
-/// The most queues that one agent serves.
-fn most_queues(config: &Config) -> usize {
-    config.agents().map(|(_, agent)| agent.queues.len()).max().unwrap_or(0)
 }
 
 fn seed() -> [u8; 32] {
@@ -279,15 +274,15 @@ fn reload(file: &Path, names: &mut Names, old: &Config, room: &Capacity) -> Opti
             return None;
         }
     };
-    if grown.agents() > room.agents as usize || grown.queues() > room.lines as usize {
+    if grown.agents() > room.agents as usize || lines::count(grown.queues() as u32) > room.lines {
         error!(
             "configuration not reloaded: more than {ROOM_FOR_RELOADS} agents or queues came since the start; restart"
         );
         return None;
     }
-    if most_queues(&fresh) > room.memberships as usize {
+    if lines::most_served(&fresh) > room.memberships as usize {
         error!(
-            "configuration not reloaded: an agent serves over {} queues, more than there is room for; restart",
+            "configuration not reloaded: an agent serves over {} queues and steps of their widening, more than there is room for; restart",
             room.memberships
         );
         return None;

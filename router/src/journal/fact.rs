@@ -318,6 +318,13 @@ pub enum What {
         /// Place at entry, 1 is next; 0 if not known.
         place: u32,
     },
+    /// The caller has waited long enough to accept more agents.
+    Widened {
+        /// Name of the queue.
+        queue: String,
+        /// Which step of its widening: 1 is the first that was written.
+        step: u8,
+    },
     /// The caller was given to an agent, who is about to be rung.
     Assigned {
         /// Name of the queue.
@@ -326,6 +333,32 @@ pub enum What {
         agent: String,
         /// Since the caller entered the queue.
         waited_ms: u64,
+    },
+    /// Why this agent and this caller: comes with each [`Assigned`](What::Assigned). Smaller keys are sooner.
+    Chosen {
+        /// How the queue chooses, as in the configuration.
+        strategy: String,
+        /// The step of widening that the caller had reached.
+        step: u8,
+        /// The caller's key: wall-clock microseconds of arrival less credit.
+        caller_key: u64,
+        /// Callers of the queue with smaller keys: those whom this agent may not serve.
+        ahead: u32,
+        /// Others who wait in the queue.
+        waiting: u32,
+        /// The smallest key of those others.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next_caller_key: Option<u64>,
+        /// The agent's key in the strategy's order.
+        agent_key: u64,
+        /// Others who were idle for this caller.
+        idle: u32,
+        /// The first of those others.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next_agent: Option<String>,
+        /// His key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next_agent_key: Option<u64>,
     },
     /// The assignment came to nothing; the caller waits again with the old key, or left.
     Unanswered {

@@ -26,8 +26,10 @@ use crate::{
     config::{AgentId, Config, Login, TrunkId},
     journal::fact::{Fact, LegNumber, Micros, What, Wish},
     keys::{CallKey, media_leg_number, media_leg_slot},
+    lines,
     metrics::Histogram,
     prompts::Prompts,
+    standing::Chances,
     sums::Sums,
 };
 
@@ -140,6 +142,7 @@ impl Shard {
             arrived: 0,
             ended: BTreeMap::new(),
             two_way_sound: Histogram::default(),
+            chances: Chances::default(),
             last_arrival: 0,
             sums: parts.sums,
             names: Names::default(),
@@ -320,7 +323,7 @@ impl Shard {
             self.board.agent_serves(agent, &[]);
         }
         for (id, agent) in config.agents() {
-            self.board.agent_serves(id, &agent.queues);
+            self.board.agent_serves(id, &lines::served_by(agent, &config));
             if known.contains(&id) {
                 continue;
             }

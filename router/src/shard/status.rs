@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
+use scheduler::Line;
+
 use super::{Input, Shard};
 use crate::{
     agents::{Agents, Desk},
@@ -52,6 +54,11 @@ impl Shard {
         &self.board.agents
     }
 
+    /// How many wait in a line of a queue, and how many agents are idle for them.
+    pub fn on_line(&self, line: Line) -> (u32, u32) {
+        (self.board.scheduler.waiting(line), self.board.scheduler.idle(line))
+    }
+
     /// Callers who wait in a queue and are rung for nobody.
     pub fn waiting(&self, queue: QueueId) -> u32 {
         self.board.waiting(queue)
@@ -92,8 +99,8 @@ impl Shard {
             state: desk.state,
             wish: desk.wish,
             since: desk.since,
-            queues: agent.queues.iter().map(|queue| self.board.queue_name(*queue)).collect(),
-            answered: desk.answered,
+            queues: agent.queues.iter().map(|own| self.board.queue_name(own.queue)).collect(),
+            answered: desk.standing.answered,
         })
     }
 
@@ -112,8 +119,8 @@ impl Shard {
         };
         for (_, agent, desk) in self.agents_at_work() {
             numbers.agents.count(desk.state);
-            for queue in &agent.queues {
-                self.gauges(&mut numbers.queues, *queue).agents.count(desk.state);
+            for own in &agent.queues {
+                self.gauges(&mut numbers.queues, own.queue).agents.count(desk.state);
             }
         }
         for (id, _) in self.board.config.queues() {
@@ -196,7 +203,7 @@ impl Shard {
     }
 
     fn queue_status(&self, id: QueueId, name: &str) -> QueueStatus {
-        let serves = |agent: &Agent| agent.queues.contains(&id);
+        let serves = |agent: &Agent| agent.membership(id).is_some();
         let logged_in =
             self.agents_at_work().filter(|(_, agent, desk)| serves(agent) && desk.is_logged_in()).count();
         QueueStatus {

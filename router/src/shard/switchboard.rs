@@ -14,13 +14,15 @@ use sip_core::{Endpoint, LegKey, Listener};
 
 use super::Output;
 use crate::{
-    agents::{Agents, Desk, Tell},
+    agents::{Agents, Tell},
     clock::Clock,
-    config::{AgentId, Config, QueueId, TrunkId},
+    config::{AgentId, Config, QueueId, Strategy, TrunkId},
     journal::fact::{AgentState, CallId, Cause, Fact, Fault, LegNumber, Micros, Unanswered, What, Wish},
     keys::CallKey,
+    lines,
     metrics::Histogram,
     prompts::Prompts,
+    standing::Chances,
     sums::Sums,
 };
 
@@ -55,6 +57,8 @@ pub struct Switchboard {
     pub(super) arrived: u64,
     pub(super) ended: BTreeMap<(Cause, Fault), u64>,
     pub(super) two_way_sound: Histogram,
+    /// How far each queue that chooses by chance has come.
+    pub(super) chances: Chances,
     /// The latest arrival in a queue.
     pub(super) last_arrival: Micros,
     /// What went into each queue and came out of it.
@@ -186,11 +190,18 @@ impl Switchboard {
 /// Callers and agents.
 impl Switchboard {
     pub(crate) fn waiting(&self, queue: QueueId) -> u32 {
-        self.scheduler.waiting(scheduler_line(queue))
+        lines::of_queue(queue).map(|line| self.scheduler.waiting(line)).sum()
     }
 
+    /// Idle agents whom a caller of `queue` accepts in the end.
     pub(super) fn idle(&self, queue: QueueId) -> u32 {
-        self.scheduler.idle(scheduler_line(queue))
+        let steps = self.config.queue(queue).map_or(1, |settings| settings.steps.len());
+        self.scheduler.idle(lines::of_step(queue, steps - 1))
+    }
+
+    /// Callers of `queue` with a smaller key.
+    pub(crate) fn ahead(&self, queue: QueueId, key: u64) -> u32 {
+        lines::of_queue(queue).map(|line| self.scheduler.ahead(line, key)).sum()
     }
 
     /// The instant of an arrival, no two alike: of two who arrive in one turn the first is first, also when the clock
@@ -200,8 +211,8 @@ impl Switchboard {
         self.last_arrival
     }
 
-    pub(crate) fn post_caller(&mut self, call: CallKey, queue: QueueId, key: u64) {
-        let made = self.scheduler.post(Caller(call.slot()), scheduler_line(queue), key);
+    pub(crate) fn post_caller(&mut self, call: CallKey, line: Line, key: u64) {
+        let made = self.scheduler.post(Caller(call.slot()), line, key);
         self.matches.extend(made);
     }
 
@@ -218,6 +229,26 @@ impl Switchboard {
         self.scheduler.take_letter(Caller(call.slot())).map(|agent| AgentId::from(agent.0 as usize))
     }
 
+    /// Why the scheduler gave this agent to a caller who waited at `step` with `key`. To be asked before he rings.
+    pub(crate) fn choice(&self, queue: QueueId, step: usize, key: u64, agent: AgentId) -> What {
+        let line = lines::of_step(queue, step);
+        let next_agent = self.scheduler.first_idle(line);
+        let next_callers = lines::of_queue(queue).filter_map(|line| self.scheduler.first_waiting(line));
+        let strategy = self.config.queue(queue).map_or("", |queue| queue.strategy.name());
+        What::Chosen {
+            strategy: strategy.to_owned(),
+            step: step as u8,
+            caller_key: key,
+            ahead: self.ahead(queue, key),
+            waiting: self.waiting(queue),
+            next_caller_key: next_callers.map(|(_, key)| key).min(),
+            agent_key: self.agent_key(agent, line),
+            idle: self.scheduler.idle(line),
+            next_agent: next_agent.map(|(agent, _)| self.agent_name(AgentId(agent.0))),
+            next_agent_key: next_agent.map(|(_, key)| key),
+        }
+    }
+
     pub(crate) fn queue_name(&self, queue: QueueId) -> String {
         self.names.queues.get(&queue).cloned().unwrap_or_default()
     }
@@ -226,7 +257,8 @@ impl Switchboard {
         self.names.agents.get(&agent).cloned().unwrap_or_default()
     }
 
-    pub(crate) fn agent_rings(&mut self, agent: AgentId, call: CallKey) {
+    pub(crate) fn agent_rings(&mut self, agent: AgentId, queue: QueueId, call: CallKey) {
+        self.agents.takes_turn(agent, queue, &mut self.chances);
         self.change(agent, "assigned", |agents, _, at| {
             agents.rings(agent, call, at);
             Tell::Nothing
@@ -261,18 +293,46 @@ impl Switchboard {
         self.change(agent, reason, |agents, now, at| agents.rests(agent, rest, now, at));
     }
 
+    /// He let an assignment ring; after `limit` in a row he is paused until he says that he is ready. 0: never.
+    pub(crate) fn agent_left_unanswered(&mut self, agent: AgentId, limit: u8) {
+        let unanswered = self.agents.left_unanswered(agent);
+        if limit > 0 && unanswered >= limit {
+            self.agent_asked(agent, Wish::Paused, &format!("{unanswered} assignments unanswered"));
+        }
+    }
+
     /// He was chosen, but the caller is gone: free as before.
     pub(crate) fn spare_agent(&mut self, agent: AgentId) {
         self.scheduler.release(scheduler_agent(agent));
         self.change(agent, "caller left", |agents, _, at| agents.spared(agent, at));
     }
 
-    /// The queues that an agent serves from now on.
-    pub(super) fn agent_serves(&mut self, agent: AgentId, queues: &[QueueId]) {
-        let lines: Vec<Line> = queues.iter().copied().map(scheduler_line).collect();
-        let key = self.agents.get(agent).map_or(0, Desk::idle_key);
-        let made = self.scheduler.set_memberships(scheduler_agent(agent), &lines, |_| key);
+    /// The lines that an agent serves from now on.
+    pub(super) fn agent_serves(&mut self, agent: AgentId, lines: &[Line]) {
+        let order = |line| self.agent_key(agent, line);
+        let made = self.scheduler.set_memberships(scheduler_agent(agent), lines, order);
         self.matches.extend(made);
+    }
+
+    /// Where an agent stands among the idle of a line: the smaller the sooner.
+    fn agent_key(&self, agent: AgentId, line: Line) -> u64 {
+        let queue = lines::queue_of(line);
+        let strategy = self.config.queue(queue).map_or(Strategy::LongestIdle, |queue| queue.strategy);
+        let (settings, desk) = (self.config.agent(agent), self.agents.get(agent));
+        let membership = settings.and_then(|agent| agent.membership(queue));
+        let rank = settings.map_or(0, |agent| agent.rank);
+        desk.map_or(0, |desk| desk.standing.key(strategy, queue, membership, rank))
+    }
+
+    /// An agent who becomes idle draws anew in each queue that chooses by chance.
+    fn draw_chances(&mut self, agent: AgentId) {
+        let Some(settings) = self.config.agent(agent) else { return };
+        let Some(standing) = self.agents.standing(agent) else { return };
+        for (queue, _) in self.config.queues().filter(|(_, queue)| queue.strategy == Strategy::RandomWeighted)
+        {
+            let weight = settings.membership(queue).map_or(1, |own| own.weight);
+            standing.draws(queue, weight, self.random.random(), &self.chances);
+        }
     }
 
     /// Somebody asked for another state: it goes on record and survives a restart.
@@ -311,8 +371,9 @@ impl Switchboard {
             self.fact(None, What::Agent { agent, state, reason });
         }
         match tell {
-            Tell::Ready { idle_key } => {
-                let made = self.scheduler.ready(scheduler_agent(agent), |_| idle_key);
+            Tell::Ready => {
+                self.draw_chances(agent);
+                let made = self.scheduler.ready(scheduler_agent(agent), |line| self.agent_key(agent, line));
                 self.matches.extend(made);
             }
             Tell::Rest => {
@@ -325,10 +386,6 @@ impl Switchboard {
     fn state_of(&self, agent: AgentId) -> Option<AgentState> {
         self.agents.get(agent).map(|desk| desk.state)
     }
-}
-
-fn scheduler_line(queue: QueueId) -> Line {
-    Line(queue.index() as u32)
 }
 
 fn scheduler_agent(agent: AgentId) -> Agent {

@@ -1,0 +1,154 @@
+//! `fernamt explain CALL`: why a caller waited as long as he did, and why he was given this agent.
+//!
+//! A fold over the facts of the call: nothing is asked of the running router, so it says the same a year later.
+
+use std::{io::Write, path::Path, str::FromStr};
+
+use super::{
+    CommandError,
+    table::{clock, date, span, word},
+};
+use crate::{
+    driver::{
+        journal_store::FILE,
+        journal_writer::{self, JournalError},
+    },
+    journal::fact::{CallId, Fact, Micros, What},
+    standing,
+};
+
+/// Which call is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// `last`: the last that ended.
+    Last,
+    /// This one.
+    Call(CallId),
+}
+
+impl FromStr for Which {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Which, String> {
+        if text == "last" {
+            return Ok(Which::Last);
+        }
+        let unknown = |_| "write `last`, or a call as `fernamt calls --json` names it".to_owned();
+        text.parse().map(Which::Call).map_err(unknown)
+    }
+}
+
+/// Writes what happened to a call in queues, a line a step.
+///
+/// # Errors
+/// [`CommandError::Journal`] if there is no journal or it cannot be read, `Refused` if it does not know the call,
+/// `Output` if `out` cannot be written.
+pub fn explain(data_dir: &Path, which: Which, out: &mut dyn Write) -> Result<(), CommandError> {
+    let store = journal_writer::read(data_dir)?;
+    let path = data_dir.join(FILE);
+    let database = |source| JournalError::Database { path: path.clone(), source };
+    let refused = |what: String| CommandError::Refused { reason: format!("{}: {what}", path.display()) };
+    let call = match which {
+        Which::Call(call) => call,
+        Which::Last => {
+            let last = store.last_calls(1).map_err(database)?;
+            last.first().ok_or_else(|| refused("no call has ended yet".to_owned()))?.call
+        }
+    };
+    let facts = store.facts_of(call).map_err(database)?;
+    if facts.is_empty() {
+        return Err(refused(format!("there is no call {call}; `fernamt calls --json` names them")));
+    }
+    write(&facts, out)
+}
+
+/// The same from the facts of one call.
+///
+/// # Errors
+/// `Output` if `out` cannot be written.
+pub fn write(facts: &[Fact], out: &mut dyn Write) -> Result<(), CommandError> {
+    for fact in facts {
+        for (at, line) in lines_of(fact).into_iter().enumerate() {
+            let time = if at == 0 { clock(fact.at) } else { String::new() };
+            writeln!(out, "{time:<12}  {line}")?;
+        }
+    }
+    if !facts.iter().any(|fact| matches!(fact.what, What::Queued { .. } | What::Left { .. })) {
+        writeln!(out, "{:<12}  the call was in no queue", "")?;
+    }
+    Ok(())
+}
+
+/// What one fact tells about waiting; nothing for most.
+fn lines_of(fact: &Fact) -> Vec<String> {
+    match &fact.what {
+        What::Arrived { from, to, trunk, .. } => {
+            let from = if from.is_empty() { "(withheld)" } else { from };
+            vec![format!("{}: {from} calls {to} by {trunk}", date(fact.at))]
+        }
+        What::Queued { queue, key, place } => {
+            let credit = u64::try_from(fact.at).unwrap_or(0).saturating_sub(*key) / 1_000;
+            vec![format!("enters {queue} at place {place}{}", with_credit(credit))]
+        }
+        What::Widened { queue, step } => vec![format!("accepts more agents: step {step} of {queue}.widen")],
+        What::Assigned { queue, agent, waited_ms } => {
+            vec![format!("is given to {agent} after {} in {queue}", span(*waited_ms))]
+        }
+        What::Chosen { .. } => why(&fact.what),
+        What::Unanswered { agent, why, rang_ms } => {
+            vec![format!("{agent}: {} after {}; he keeps his place", word(why), span(*rang_ms))]
+        }
+        What::Left { queue, how, waited_ms } => {
+            vec![format!("leaves {queue} after {}: {}", span(*waited_ms), word(how))]
+        }
+        What::Ended { cause, .. } => vec![format!("the call ends: {}", cause.word())],
+        _ => vec![],
+    }
+}
+
+fn with_credit(credit_ms: u64) -> String {
+    if credit_ms == 0 { String::new() } else { format!(", as if he had come {} sooner", span(credit_ms)) }
+}
+
+fn why(chosen: &What) -> Vec<String> {
+    let What::Chosen {
+        strategy,
+        ahead,
+        waiting,
+        next_caller_key,
+        caller_key,
+        agent_key,
+        idle,
+        next_agent,
+        next_agent_key,
+        ..
+    } = chosen
+    else {
+        return vec![];
+    };
+    let instant = |key: u64| clock(Micros::try_from(key).unwrap_or(0));
+    let caller = match (waiting, ahead, next_caller_key) {
+        (0, _, _) => "why he: nobody else waited".to_owned(),
+        (_, 0, Some(next)) => format!(
+            "why he: the first of {} (key {}); the next has {}",
+            waiting + 1,
+            instant(*caller_key),
+            instant(*next)
+        ),
+        (_, ahead, _) => format!(
+            "why he: of {} the first whom this agent may serve (key {}); {ahead} with smaller keys accept others",
+            waiting + 1,
+            instant(*caller_key)
+        ),
+    };
+    let told = |key: u64| standing::in_words(strategy, key, clock);
+    let agent = match (next_agent, next_agent_key) {
+        (Some(next), Some(key)) => format!(
+            "why this agent: {strategy} ({}); next of {idle} others {next} ({})",
+            told(*agent_key),
+            told(*key)
+        ),
+        _ => format!("why this agent: {strategy} ({}); no other was idle for him", told(*agent_key)),
+    };
+    vec![caller, agent]
+}

@@ -1,0 +1,77 @@
+//! `fernamt explain`: from facts to sentences, and from the journal to facts.
+#![cfg(feature = "driver")]
+#![allow(missing_docs)]
+
+mod support;
+
+use router::{
+    command::explain::{Which, write},
+    journal::fact::{Fact, LeftQueue, Unanswered, What},
+};
+use support::*;
+
+fn told(facts: &[Fact]) -> String {
+    let mut out = Vec::new();
+    write(facts, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn chosen(strategy: &str, agent_key: u64, next: Option<(&str, u64)>) -> What {
+    What::Chosen {
+        strategy: strategy.into(),
+        step: 0,
+        caller_key: MORNING as u64,
+        ahead: 0,
+        waiting: 2,
+        next_caller_key: Some((MORNING + 3 * SECOND) as u64),
+        agent_key,
+        idle: next.is_some().into(),
+        next_agent: next.map(|(name, _)| name.into()),
+        next_agent_key: next.map(|(_, key)| key),
+    }
+}
+
+#[test]
+fn an_assignment_says_who_waited_behind_and_who_else_was_free() {
+    let call = call(1);
+    let assigned =
+        |agent: &str, waited_ms| What::Assigned { queue: "support".into(), agent: agent.into(), waited_ms };
+    let facts = [
+        fact(call, MORNING, arrived("+491701234567")),
+        fact(call, MORNING + SECOND, queued("support", MORNING)),
+        fact(call, MORNING + 10 * SECOND, What::Widened { queue: "support".into(), step: 1 }),
+        fact(call, MORNING + 11 * SECOND, assigned("bo", 10_000)),
+        fact(call, MORNING + 11 * SECOND, chosen("best-skill", 2 << 32 | 7, Some(("anna", 7 << 32 | 3)))),
+        fact(
+            call,
+            MORNING + 31 * SECOND,
+            What::Unanswered { agent: "bo".into(), why: Unanswered::NoAnswer, rang_ms: 20_000 },
+        ),
+        fact(call, MORNING + 251 * SECOND, assigned("anna", 250_000)),
+        fact(call, MORNING + 251 * SECOND, chosen("longest-idle", (MORNING + 251 * SECOND) as u64, None)),
+        fact(call, MORNING + 255 * SECOND, left("support", LeftQueue::Answered, 254_000)),
+    ];
+    let expected = "\
+08:00:00.000  2026-11-25 08:00:00: +491701234567 calls +493012345 by carrier
+08:00:01.000  enters support at place 1, as if he had come 1.0s sooner
+08:00:10.000  accepts more agents: step 1 of support.widen
+08:00:11.000  is given to bo after 10.0s in support
+08:00:11.000  why he: the first of 3 (key 08:00:00.000); the next has 08:00:03.000
+              why this agent: best-skill (skill 8); next of 1 others anna (skill 3)
+08:00:31.000  bo: no-answer after 20.0s; he keeps his place
+08:04:11.000  is given to anna after 4m10s in support
+08:04:11.000  why he: the first of 3 (key 08:00:00.000); the next has 08:00:03.000
+              why this agent: longest-idle (idle since 08:04:11.000); no other was idle for him
+08:04:15.000  leaves support after 4m14s: answered
+";
+    assert_eq!(told(&facts), expected);
+}
+
+#[test]
+fn a_call_without_a_queue_says_so_and_a_wrong_name_says_what_to_write() {
+    let facts = direct_call(call(1), MORNING);
+    assert!(told(&facts).contains("the call was in no queue"));
+    assert_eq!("last".parse(), Ok(Which::Last));
+    assert_eq!(call(7).to_string().parse(), Ok(Which::Call(call(7))));
+    assert!("yesterday".parse::<Which>().unwrap_err().contains("fernamt calls --json"));
+}
