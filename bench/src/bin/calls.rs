@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use bench::calls::{Load, calibrate, run};
+use bench::calls::{Load, run};
 use clap::Parser;
 
 fn main() -> ExitCode {
@@ -18,12 +18,10 @@ fn main() -> ExitCode {
 }
 
 fn measure(load: &Load) -> std::io::Result<u64> {
-    let (user, udp) = calibrate()?;
     let report = run(load)?;
     if load.json {
         println!("{}", report.json());
     } else {
-        println!("{:28} user loop {user:.3} s, datagram to itself {udp} ns", "calibration");
         print!("{report}");
     }
     Ok(report.failed())

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use process::{Process, calibrate, udp_drops};
+pub use process::{Process, udp_drops};
 pub use report::Report;
 
 use called::Called;
@@ -77,6 +77,9 @@ pub struct Load {
 /// A call that has not ended after this long has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The longest sleep between two looks at what is due.
+const LOOK_AROUND: Duration = Duration::from_millis(1);
+
 /// Runs the load to its end.
 ///
 /// # Errors
@@ -105,8 +108,10 @@ pub fn run(load: &Load) -> std::io::Result<Report> {
         if done {
             return Ok(report.end(start.elapsed()));
         }
-        let idle = next.saturating_duration_since(now).min(Duration::from_millis(1));
-        wire.wait(idle);
+        // Who may not dial does not spin: that would take a core from the router.
+        let dials = begun < load.calls && caller.may_dial(called.waiting());
+        let idle = if dials { next.saturating_duration_since(now) } else { LOOK_AROUND };
+        wire.wait(idle.min(LOOK_AROUND));
         while let Some((bytes, from)) = wire.read_caller() {
             caller.hear(Instant::now(), bytes, from, &mut report, &mut out);
         }

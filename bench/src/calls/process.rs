@@ -62,7 +62,7 @@ fn number_after(text: &str, name: &str) -> u64 {
 ///
 /// # Errors
 /// If there is no socket to be had.
-pub fn calibrate() -> io::Result<(f64, u64)> {
+pub(super) fn calibrate() -> io::Result<(f64, u64)> {
     let start = Instant::now();
     let mut x = 1_u64;
     for i in 0..100_000_000_u64 {

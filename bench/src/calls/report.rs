@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, io, time::Duration};
 
 use super::{
     Load, Mode,
-    process::{Process, udp_drops, udp_kernel_kb},
+    process::{Process, calibrate, udp_drops, udp_kernel_kb},
 };
 
 /// Figures of one run.
@@ -12,6 +12,7 @@ use super::{
 pub struct Report {
     mode: Mode,
     process: Process,
+    calibration: (f64, u64),
     rate: f64,
     cpu_before: f64,
     resident_before: u64,
@@ -39,9 +40,11 @@ struct Held {
 impl Report {
     pub(super) fn begin(load: &Load) -> io::Result<Report> {
         let process = Process(load.pid);
+        let calibration = calibrate()?;
         Ok(Report {
             mode: load.mode,
             process,
+            calibration,
             rate: load.rate,
             cpu_before: process.cpu_seconds()?,
             resident_before: process.resident_kb()?,
@@ -110,7 +113,9 @@ impl Report {
     /// All figures as one JSON object.
     pub fn json(&self) -> serde_json::Value {
         let held = self.held.as_ref();
+        let (user_loop_s, datagram_ns) = self.calibration;
         serde_json::json!({
+            "calibration": { "user_loop_s": user_loop_s, "datagram_ns": datagram_ns },
             "mode": format!("{:?}", self.mode).to_lowercase(),
             "rate": self.rate,
             "seconds": self.lasted.as_secs_f64(),
