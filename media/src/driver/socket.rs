@@ -29,8 +29,8 @@ impl MediaSocket {
     /// descriptors left.
     pub fn bind(ip: IpAddr, port: u16) -> io::Result<MediaSocket> {
         let address = SocketAddr::new(ip, port);
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-        socket.set_nonblocking(true)?;
+        let kind = Type::DGRAM.nonblocking(); // with the socket, not by two calls more
+        let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::UDP))?;
         // A network that does not carry the mark still carries the call.
         let _ = match ip {
             IpAddr::V4(_) => socket.set_tos_v4(EXPEDITED),
@@ -38,7 +38,7 @@ impl MediaSocket {
         };
         socket.bind(&address.into())?;
         let socket = UdpSocket::from(socket);
-        let local = socket.local_addr()?;
+        let local = if port == 0 { socket.local_addr()? } else { address };
         Ok(MediaSocket { socket, local })
     }
 
@@ -88,13 +88,6 @@ impl Bell {
         // open eventfd is a full count, and then it is ringing already.
         unsafe { libc::write(self.0.as_raw_fd(), one.as_ptr().cast(), one.len()) };
     }
-
-    /// Makes the bell ready to ring again.
-    pub(super) fn hush(&self) {
-        let mut count = [0u8; 8];
-        // SAFETY: `count` is valid for writes of its 8 bytes for the length of the call. Failing means silence.
-        unsafe { libc::read(self.0.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
-    }
 }
 
 impl AsRawFd for Bell {
@@ -103,7 +96,7 @@ impl AsRawFd for Bell {
     }
 }
 
-/// Waits for many descriptors: epoll, level-triggered, so one read per report is enough.
+/// Waits for many descriptors: epoll, sockets level-triggered, so one read per report is enough.
 #[derive(Debug)]
 pub(super) struct Poller {
     epoll: OwnedFd,
@@ -119,9 +112,18 @@ impl Poller {
         Ok(Poller { epoll, ready: Vec::with_capacity(ROUND) })
     }
 
-    /// Reports `token` whenever there is something to read. Closing the descriptor ends it.
-    pub(super) fn add(&self, what: &impl AsRawFd, token: u64) -> io::Result<()> {
-        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: token };
+    /// Reports `token` as long as there is something to read. Closing the descriptor ends it.
+    pub(super) fn add(&self, what: &MediaSocket, token: u64) -> io::Result<()> {
+        self.watch(what, libc::EPOLLIN, token)
+    }
+
+    /// Reports `token` once for each ring: the bell need not be read to be still.
+    pub(super) fn add_bell(&self, bell: &Bell, token: u64) -> io::Result<()> {
+        self.watch(bell, libc::EPOLLIN | libc::EPOLLET, token)
+    }
+
+    fn watch(&self, what: &impl AsRawFd, events: i32, token: u64) -> io::Result<()> {
+        let mut event = libc::epoll_event { events: events as u32, u64: token };
         let (epoll, fd) = (self.epoll.as_raw_fd(), what.as_raw_fd());
         // SAFETY: `event` is a valid epoll_event for the length of the call, which only reads it.
         check(unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, fd, &mut event) })?;

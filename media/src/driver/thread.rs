@@ -50,7 +50,7 @@ impl Thread {
         wake: Box<dyn Fn() + Send>,
     ) -> io::Result<Thread> {
         let poller = Poller::new()?;
-        poller.add(&shared.bell, BELL)?;
+        poller.add_bell(&shared.bell, BELL)?;
         let unix_origin = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let engine = Engine::new(Settings {
             silence_timeout: settings.silence_timeout,

@@ -205,7 +205,6 @@ impl Shared {
 
     /// Called before orders are taken out: an order put in after this rings again.
     pub(super) fn hear(&self) {
-        self.bell.hush();
         self.ringing.swap(false, Ordering::AcqRel);
     }
 
