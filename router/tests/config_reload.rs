@@ -131,5 +131,6 @@ fn a_problem_found_in_use_has_its_place_in_the_file() {
         told.to_string(),
         "f.toml:3:8: listen.sip[1]: udp:127.0.0.1:5060 is in use; stop the other program, or write another port"
     );
-    assert_eq!(config.problem("listen.admin", "x").to_string(), "f.toml:1:1: listen.admin: x");
+    assert_eq!(config.problem("listen.admin", "x").to_string(), "f.toml:2:1: listen.admin: x");
+    assert_eq!(config.problem("media.address", "x").to_string(), "f.toml:1:1: media.address: x");
 }

@@ -165,7 +165,7 @@ impl Config {
     }
 
     /// A problem that shows itself only in use, such as an address that another program listens on. `key` is one of
-    /// the file, in full; entries of lists count from 1: `listen.sip[2]`.
+    /// the file, in full; entries of lists count from 1: `listen.sip[2]`. One that is not written is placed at its section.
     pub fn problem(&self, key: &str, text: impl Into<String>) -> Problem {
         self.written.problem(key, text.into())
     }

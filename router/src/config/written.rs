@@ -52,10 +52,11 @@ impl Written {
         written
     }
 
-    /// A problem at `key`, at the list it is an entry of, or at the top of the file.
+    /// A problem at `key`, at the list or section that it belongs to, or at the top of the file.
     pub(super) fn problem(&self, key: &str, text: String) -> Problem {
-        let list = key.rsplit_once('[').map_or(key, |(list, _)| list);
-        let place = self.places.get(key).or_else(|| self.places.get(list)).copied();
+        let around = |key: &str| key.rfind(['[', '.']).map(|end| key[..end].to_owned());
+        let place = std::iter::successors(Some(key.to_owned()), |key| around(key))
+            .find_map(|key| self.places.get(&key).copied());
         Problem {
             file: self.file.clone(),
             place: place.unwrap_or(Place { line: 1, column: 1 }),

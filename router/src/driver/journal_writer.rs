@@ -119,46 +119,82 @@ pub enum JournalError {
     },
 }
 
-/// Opens the journal in `settings.data_dir`, ends what earlier runs left open, and starts the writer.
-///
-/// When it returns, [`Started`](What::Started) is on disk. `service` learns whenever the journal fails and works again.
+/// Opens the journal in `settings.data_dir` and starts its writer: [`prepare`], then [`start`](Prepared::start).
 ///
 /// # Errors
 /// [`JournalError`]: nothing was started.
 pub fn open(settings: JournalSettings, service: ServiceState) -> Result<Opened, JournalError> {
+    prepare(settings)?.start(service)
+}
+
+/// A journal that can be written and has been read; nothing was written yet.
+#[derive(Debug)]
+pub struct Prepared {
+    settings: JournalSettings,
+    path: PathBuf,
+    store: Store,
+    ledger: Ledger,
+    lock: File,
+}
+
+/// Takes the directory for this process and reads what earlier runs left.
+///
+/// # Errors
+/// [`JournalError`].
+pub fn prepare(settings: JournalSettings) -> Result<Prepared, JournalError> {
     let lock = lock(&settings.data_dir)?;
     let path = settings.data_dir.join(FILE);
     let database = |source| JournalError::Database { path: path.clone(), source };
-    let full = settings.config.synchronous == Synchronous::Full;
-    let mut store = Store::create(&path, full).map_err(database)?;
+    let store = Store::create(&path, settings.is_full()).map_err(database)?;
     let schema = store.schema().map_err(database)?;
     if schema > SCHEMA_VERSION {
         return Err(JournalError::Newer { path, schema });
     }
-    let mut ledger = store.ledger().map_err(database)?;
-    let mut batch = Batch::default();
-    let restored = begin_run(&settings, &mut ledger, &mut batch);
-    store.commit(&batch, Some(&ledger)).map_err(database)?;
-    batch.clear();
+    let ledger = store.ledger().map_err(database)?;
+    Ok(Prepared { settings, path, store, ledger, lock })
+}
 
-    let journal = Journal::new(settings.config.spill);
-    let work = Work {
-        journal: journal.clone(),
-        service,
-        path,
-        full,
-        store: Some(store),
-        ledger,
-        since_checkpoint: 0,
-        batch,
-        hand: Hand::default(),
-        failing_since: None,
-        _lock: lock,
-    };
-    let flush = settings.config.flush;
-    let thread = thread::Builder::new().name("journal".into()).spawn(move || work.run(flush));
-    let thread = thread.map_err(|source| JournalError::Directory { path: settings.data_dir, source })?;
-    Ok(Opened { writer: Writer { journal: journal.clone(), thread }, journal, restored })
+impl Prepared {
+    /// Ends what earlier runs left open, and starts the writer.
+    ///
+    /// When it returns, [`Started`](What::Started) is on disk. `service` learns whenever the journal fails and works
+    /// again.
+    ///
+    /// # Errors
+    /// [`JournalError::Database`] or `Directory`: nothing was started.
+    pub fn start(self, service: ServiceState) -> Result<Opened, JournalError> {
+        let Prepared { settings, path, mut store, mut ledger, lock } = self;
+        let mut batch = Batch::default();
+        let restored = begin_run(&settings, &mut ledger, &mut batch);
+        let started = store.commit(&batch, Some(&ledger));
+        started.map_err(|source| JournalError::Database { path: path.clone(), source })?;
+        batch.clear();
+
+        let journal = Journal::new(settings.config.spill);
+        let work = Work {
+            journal: journal.clone(),
+            service,
+            path,
+            full: settings.is_full(),
+            store: Some(store),
+            ledger,
+            since_checkpoint: 0,
+            batch,
+            hand: Hand::default(),
+            failing_since: None,
+            _lock: lock,
+        };
+        let flush = settings.config.flush;
+        let thread = thread::Builder::new().name("journal".into()).spawn(move || work.run(flush));
+        let thread = thread.map_err(|source| JournalError::Directory { path: settings.data_dir, source })?;
+        Ok(Opened { writer: Writer { journal: journal.clone(), thread }, journal, restored })
+    }
+}
+
+impl JournalSettings {
+    fn is_full(&self) -> bool {
+        self.config.synchronous == Synchronous::Full
+    }
 }
 
 /// Opens the journal in `data_dir` for reading, also while a router writes it.

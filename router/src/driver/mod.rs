@@ -5,6 +5,7 @@ pub mod admin;
 mod capped;
 pub mod journal_store;
 pub mod journal_writer;
+mod open;
 pub mod prompt_files;
 pub mod question;
 pub mod run;

@@ -1,8 +1,9 @@
 //! `fernamt run`: from a configuration file to a running router, and back to nothing.
 
 use std::{
+    fmt::Display,
     io::IsTerminal,
-    net::{SocketAddr, TcpListener},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -12,10 +13,7 @@ use std::{
 use media::driver::{Worker, WorkerSettings};
 use rand::{TryRngCore, rngs::OsRng};
 use scheduler::{Capacity, Scheduler};
-use sip_core::{
-    Endpoint, Settings,
-    driver::{DriverSettings, Sockets},
-};
+use sip_core::{Endpoint, Settings, driver::Sockets};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::{Notify, mpsc},
@@ -25,14 +23,15 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     admin::{self, Admin, AdminServer},
-    journal_writer::{self, JournalSettings, Restored},
+    journal_writer::Restored,
+    open::{Outside, open},
     prompt_files,
     question::questions,
     shard_thread::{Order, ShardThread, utc_now},
 };
 use crate::{
     clock::Clock,
-    config::{self, Config, Names},
+    config::{self, Config, Names, Problems},
     lines, log,
     service::ServiceState,
     shard::{Parts, Shard},
@@ -52,20 +51,28 @@ pub fn run(file: &Path) -> ExitCode {
     let mut names = Names::new();
     let config = match config::load(file, &mut names) {
         Ok(config) => config,
-        Err(problems) => {
-            eprintln!("{problems}");
-            return ExitCode::from(REFUSED);
-        }
+        Err(problems) => return refuse(problems),
     };
     start_log(&config);
     config.warnings.iter().for_each(|warning| warn!("{warning}"));
     match serve(file, Arc::new(config), names) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(trouble) => {
-            eprintln!("{}: {trouble}", file.display());
-            ExitCode::from(REFUSED)
-        }
+        Err(Refusal::Configuration(problems)) => refuse(problems),
+        Err(Refusal::System(trouble)) => refuse(format_args!("{}: {trouble}\n", file.display())),
     }
+}
+
+fn refuse(why: impl Display) -> ExitCode {
+    eprint!("{why}");
+    ExitCode::from(REFUSED)
+}
+
+/// Why the router does not start.
+enum Refusal {
+    /// The configuration asks for what cannot be had.
+    Configuration(Problems),
+    /// The system has no more threads or descriptors.
+    System(String),
 }
 
 fn start_log(config: &Config) {
@@ -76,20 +83,22 @@ fn start_log(config: &Config) {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 }
 
-fn serve(file: &Path, config: Arc<Config>, names: Names) -> Result<(), String> {
+fn serve(file: &Path, config: Arc<Config>, names: Names) -> Result<(), Refusal> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| format!("no runtime: {error}"))?;
+        .map_err(|error| Refusal::System(format!("no runtime: {error}")))?;
     runtime.block_on(node(file.to_owned(), config, names))
 }
 
 /// The whole node on one thread, with the worker, the journal and the admin listener beside it.
-async fn node(file: PathBuf, config: Arc<Config>, names: Names) -> Result<(), String> {
+async fn node(file: PathBuf, config: Arc<Config>, names: Names) -> Result<(), Refusal> {
     let service = ServiceState::starting();
-    let sockets = open_sockets(&config)?;
-    let opened = journal_writer::open(journal_settings(&config), service.clone())
-        .map_err(|error| format!("node.data_dir: {error}"))?;
+    let Outside { sockets, admin: admin_listener, journal } =
+        open(&config).map_err(Refusal::Configuration)?;
+    let opened = journal.start(service.clone()).map_err(|error| {
+        Refusal::Configuration(Problems(vec![config.problem("node.data_dir", error.to_string())]))
+    })?;
     let (ask, asked) = questions();
     let admin = Admin {
         node: config.node.name.clone(),
@@ -99,7 +108,7 @@ async fn node(file: PathBuf, config: Arc<Config>, names: Names) -> Result<(), St
         journal: opened.journal.clone(),
         shards: vec![ask],
     };
-    let admin = config.listen.admin.map(|address| open_admin(address, admin)).transpose()?;
+    let admin = admin_listener.map(|listener| start_admin(listener, admin)).transpose()?;
     let wake = Arc::new(Notify::new());
     let worker = start_worker(&config, &wake)?;
     let now = Instant::now();
@@ -136,34 +145,11 @@ async fn node(file: PathBuf, config: Arc<Config>, names: Names) -> Result<(), St
     Ok(())
 }
 
-fn open_admin(address: SocketAddr, admin: Admin) -> Result<AdminServer, String> {
-    TcpListener::bind(address).and_then(|listener| admin::serve(listener, admin)).map_err(|error| {
-        format!("listen.admin: {address}: {error}; end the program that has this address, or write another")
-    })
+fn start_admin(listener: TcpListener, admin: Admin) -> Result<AdminServer, Refusal> {
+    admin::serve(listener, admin).map_err(|error| Refusal::System(format!("no admin listener: {error}")))
 }
 
-fn open_sockets(config: &Config) -> Result<Sockets, String> {
-    let settings = DriverSettings {
-        receive_buffer: config.listen.receive_buffer,
-        max_connections: config.listen.max_connections,
-        ..DriverSettings::default()
-    };
-    Sockets::bind(&config.listen.sip, settings).map_err(|error| {
-        format!("listen.sip: {error}; end the program that has this address, or write another")
-    })
-}
-
-fn journal_settings(config: &Config) -> JournalSettings {
-    JournalSettings {
-        data_dir: config.node.data_dir.clone(),
-        config: config.journal.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        generation: config.generation,
-        started_at: utc_now(),
-    }
-}
-
-fn start_worker(config: &Config, wake: &Arc<Notify>) -> Result<Worker, String> {
+fn start_worker(config: &Config, wake: &Arc<Notify>) -> Result<Worker, Refusal> {
     let wake = Arc::clone(wake);
     // A call has two legs, and a leg at most a handful of commands under way: room is reserved for all of them, so that
     // no bridge and no close can be refused.
@@ -176,7 +162,7 @@ fn start_worker(config: &Config, wake: &Arc<Notify>) -> Result<Worker, String> {
         ..WorkerSettings::new(rand::random())
     };
     Worker::spawn(settings, Box::new(move || wake.notify_one()))
-        .map_err(|error| format!("no media worker: {error}"))
+        .map_err(|error| Refusal::System(format!("no media worker: {error}")))
 }
 
 fn parts(config: &Arc<Config>, sockets: &Sockets, clock: Clock, restored: Restored) -> Parts {

@@ -17,5 +17,5 @@ mod udp;
 
 pub use counters::Counters;
 pub use settings::DriverSettings;
-pub use sockets::Sockets;
+pub use sockets::{Sockets, Unbound};
 pub use udp::Buffers;

@@ -52,13 +52,21 @@ pub struct Sockets {
     tally: Arc<Tally>,
 }
 
+/// A listener that could not be bound.
+#[derive(Debug)]
+pub struct Unbound {
+    /// Which one: an index into those asked for.
+    pub listener: usize,
+    /// Mostly `AddrInUse` or `AddrNotAvailable`; `Unsupported` for what is neither UDP nor TCP.
+    pub error: io::Error,
+}
+
 impl Sockets {
     /// Binds all listeners, or none. Port 0 takes a free one: [`listeners`](Sockets::listeners) tells which.
     ///
     /// # Errors
-    /// The first listener that could not be bound, named in the text: mostly `AddrInUse`; `Unsupported` for what
-    /// is neither UDP nor TCP.
-    pub fn bind(listeners: &[Listener], settings: DriverSettings) -> io::Result<Sockets> {
+    /// Every listener that could not be bound, in their order.
+    pub fn bind(listeners: &[Listener], settings: DriverSettings) -> Result<Sockets, Vec<Unbound>> {
         let tally = Arc::new(Tally::default());
         let (to_inbox, inbox) = channel(settings.inbox.max(1));
         let mut sockets = Sockets {
@@ -74,12 +82,13 @@ impl Sockets {
             turns: 0,
             tally,
         };
-        for listener in listeners {
-            sockets
-                .listen(listener, &settings)
-                .map_err(|e| io::Error::new(e.kind(), format!("{listener}: {e}")))?;
+        let mut unbound = Vec::new();
+        for (listener, asked) in listeners.iter().enumerate() {
+            if let Err(error) = sockets.listen(asked, &settings) {
+                unbound.push(Unbound { listener, error });
+            }
         }
-        Ok(sockets)
+        if unbound.is_empty() { Ok(sockets) } else { Err(unbound) }
     }
 
     fn listen(&mut self, listener: &Listener, settings: &DriverSettings) -> io::Result<()> {

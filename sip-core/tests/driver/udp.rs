@@ -122,18 +122,20 @@ async fn the_achieved_buffer_can_be_read() {
 }
 
 #[tokio::test]
-async fn an_address_in_use_is_named() {
-    let sockets = bind(Transport::Udp, DriverSettings::default());
-    let error = Sockets::bind(&sockets.listeners(), DriverSettings::default()).err().unwrap();
-    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
-    assert!(error.to_string().starts_with(&format!("udp:{}: ", address(&sockets))), "{error}");
+async fn every_address_in_use_is_told() {
+    let [one, other] = [(); 2].map(|()| bind(Transport::Udp, DriverSettings::default()));
+    let free = Listener::new(Transport::Udp, SocketAddr::from(([127, 0, 0, 1], 0)));
+    let listeners = [one.listeners(), vec![free], other.listeners()].concat();
+    let unbound = Sockets::bind(&listeners, DriverSettings::default()).err().unwrap();
+    let told: Vec<_> = unbound.iter().map(|unbound| (unbound.listener, unbound.error.kind())).collect();
+    assert_eq!(told, [(0, std::io::ErrorKind::AddrInUse), (2, std::io::ErrorKind::AddrInUse)]);
 }
 
 #[tokio::test]
 async fn a_transport_not_built_is_refused_at_the_start() {
     let tls = Listener::new(Transport::Tls, SocketAddr::from(([127, 0, 0, 1], 0)));
-    let error = Sockets::bind(&[tls], DriverSettings::default()).err().unwrap();
-    assert_eq!(error.kind(), std::io::ErrorKind::Unsupported);
+    let unbound = Sockets::bind(&[tls], DriverSettings::default()).err().unwrap();
+    assert_eq!(unbound[0].error.kind(), std::io::ErrorKind::Unsupported);
 }
 
 #[tokio::test]
