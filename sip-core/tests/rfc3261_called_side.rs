@@ -117,6 +117,27 @@ fn a_bye_of_ours_waits_for_the_ack_of_our_2xx() {
 }
 
 #[test]
+fn who_wants_to_go_waits_for_answers_and_acknowledgements_and_not_for_what_lingers() {
+    let (mut desk, leg, tag) = talking();
+    assert!(!desk.endpoint.is_awaiting());
+    let (_, sent) = desk.act(|e, now| e.hang_up(now, leg, HangUp::new(StatusCode::OK)));
+    assert!(desk.endpoint.is_awaiting());
+    desk.hear(&raw_response(&sent[0], 200, &tag, ""));
+    assert_eq!((desk.endpoint.is_awaiting(), desk.endpoint.live_legs()), (false, 1));
+
+    let (mut desk, leg) = invited();
+    let (_, sent) = desk.act(|e, now| e.respond(now, leg, reply(503)));
+    assert!(desk.endpoint.is_awaiting());
+    desk.hear(&raw_inside("ACK", 10, "a", &tag_of(&sent[0]), ""));
+    assert!(!desk.endpoint.is_awaiting());
+
+    let (mut desk, leg) = invited();
+    desk.act(|e, now| e.respond(now, leg, reply(200)));
+    desk.act(|e, now| e.hang_up(now, leg, HangUp::new(StatusCode::OK)));
+    assert!(desk.endpoint.is_awaiting(), "the BYE waits for the ACK");
+}
+
+#[test]
 fn a_bye_that_waits_for_an_ack_that_never_comes_leaves_after_64_t1() {
     let (mut desk, leg) = invited();
     desk.act(|e, now| e.respond(now, leg, reply(200)));

@@ -317,7 +317,7 @@ impl Running {
         if self.drained_by.is_some_and(|at| at <= now || no_calls) {
             self.end(now);
         }
-        self.gone_by.is_some_and(|at| at <= now || (no_calls && self.parts.shard.live_legs() == 0))
+        self.gone_by.is_some_and(|at| at <= now || (no_calls && !self.parts.shard.is_awaiting()))
     }
 
     /// Follows the system clock, and tells SIP what the node says to those who ask whether it takes calls: OPTIONS

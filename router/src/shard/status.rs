@@ -39,6 +39,11 @@ impl Shard {
         self.board.sip.live_legs()
     }
 
+    /// Whether a far end is still to answer or acknowledge something.
+    pub fn is_awaiting(&self) -> bool {
+        self.board.sip.is_awaiting()
+    }
+
     /// Dialogs that are known to belong to a call.
     pub fn known_legs(&self) -> usize {
         self.board.legs.len()

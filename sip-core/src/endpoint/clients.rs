@@ -93,9 +93,17 @@ impl ClientTx {
     /// Nothing more can come of it that its leg must be there for.
     fn is_settled(&self) -> bool {
         match &self.machine {
-            Machine::Invite(machine) => !machine.is_calling() && !machine.is_proceeding(),
             Machine::Other(machine) => machine.is_terminated(),
-            Machine::Accepted { .. } => true,
+            Machine::Invite(_) | Machine::Accepted { .. } => !self.is_unanswered(),
+        }
+    }
+
+    /// Its final response has not come yet.
+    pub(super) fn is_unanswered(&self) -> bool {
+        match &self.machine {
+            Machine::Invite(machine) => machine.is_calling() || machine.is_proceeding(),
+            Machine::Other(machine) => !machine.is_completed(),
+            Machine::Accepted { .. } => false,
         }
     }
 

@@ -134,6 +134,15 @@ impl Endpoint {
         self.legs.len()
     }
 
+    /// Whether a far end is still to answer a request of ours or to acknowledge an answer: who wants to go may wait for
+    /// that. What only lingers for repeats is not waited for. Looks at everything there is.
+    pub fn is_awaiting(&self) -> bool {
+        self.seeks.len() > 0
+            || self.clients.iter().any(ClientTx::is_unanswered)
+            || self.servers.iter().any(ServerTx::is_unacknowledged)
+            || self.legs.iter().any(|leg| leg.unacked.is_some())
+    }
+
     /// The Call-ID of an INVITE of ours, until it is answered or has failed.
     pub fn call_id(&self, leg: LegKey) -> Option<&Bytes> {
         self.legs.get(leg.0)?.outgoing.as_ref().map(|outgoing| &outgoing.call_id)

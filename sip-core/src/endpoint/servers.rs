@@ -73,6 +73,11 @@ impl ServerTx {
         machine.or_else(|| self.open.as_ref()?.until.map(|at| (at, "unanswered")))
     }
 
+    /// An INVITE was refused and the refusal is not acknowledged yet.
+    pub(super) fn is_unacknowledged(&self) -> bool {
+        matches!(&self.machine, Machine::Invite(machine) if machine.is_completed())
+    }
+
     fn is_terminated(&self) -> bool {
         match &self.machine {
             Machine::Invite(machine) => machine.is_terminated(),

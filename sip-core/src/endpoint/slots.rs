@@ -71,6 +71,10 @@ impl<T> Slots<T> {
         slot.value.as_deref_mut().filter(|_| current)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().filter_map(|slot| slot.value.as_deref())
+    }
+
     /// Takes the thing out; its key is stale from here on.
     pub(crate) fn remove(&mut self, key: u64) -> Option<Box<T>> {
         let owner = self.owner;

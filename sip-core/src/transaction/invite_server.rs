@@ -124,6 +124,11 @@ impl InviteServer {
         matches!(self.state, State::Proceeding)
     }
 
+    /// A 3xx to 6xx was given and its ACK has not come yet.
+    pub fn is_completed(&self) -> bool {
+        matches!(self.state, State::Completed { .. })
+    }
+
     /// A 2xx was given and repeats of the INVITE are being absorbed (RFC 6026).
     pub fn is_accepted(&self) -> bool {
         matches!(self.state, State::Accepted { .. })
