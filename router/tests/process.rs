@@ -4,10 +4,17 @@
 
 use std::{
     fs,
-    net::{TcpListener, UdpSocket},
+    io::{BufRead, BufReader, Read},
+    net::{SocketAddr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
+
+/// How long anything may take that is to happen at once; only a failing test waits for it.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A directory of this test's own, gone with it.
 struct Dir(PathBuf);
@@ -33,9 +40,119 @@ impl Drop for Dir {
     }
 }
 
-fn run(config: &Path) -> Output {
+fn fernamt(log: &str, arguments: &[&str], config: &Path) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_fernamt"));
-    program.env("RUST_LOG", "error").arg("run").arg(config).output().unwrap()
+    program.env("RUST_LOG", log).args(arguments).arg(config);
+    program
+}
+
+fn output(log: &str, arguments: &[&str], config: &Path) -> Output {
+    fernamt(log, arguments, config).output().unwrap()
+}
+
+/// A running router; killed if a test fails before it has ended.
+struct Router {
+    process: Child,
+    log: BufReader<ChildStderr>,
+    sip: SocketAddr,
+    config: PathBuf,
+    _dir: Dir,
+}
+
+impl Router {
+    /// Answers every number with a queue that nobody serves. Calls come from `carrier`.
+    fn start(name: &str, carrier: &UdpSocket) -> Router {
+        let dir = Dir::new(name);
+        let sip = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (data, carrier) = (dir.0.join("data"), carrier.local_addr().unwrap());
+        let config = dir.config(&format!(
+            "[node]\ndata_dir = {data:?}\n[listen]\nsip = [\"udp:{sip}\"]\n[media]\nports = \"20000-20999\"\n\
+             [trunk.carrier]\naccept_from = [\"127.0.0.1\"]\nsend_to = [\"udp:{carrier}\"]\n\
+             [[number]]\nmatch = \"*\"\ntrunk = \"carrier\"\nflow = \"wait\"\n\
+             [flow.wait]\nsteps = [{{ queue = \"desk\" }}]\n[queue.desk]\n"
+        ));
+        let mut process = fernamt("info", &["run"], &config).stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(process.stderr.take().unwrap());
+        let mut router = Router { process, log, sip, config, _dir: dir };
+        router.says("running");
+        router
+    }
+
+    /// Reads its log until it says so.
+    fn says(&mut self, what: &str) {
+        let mut told = String::new();
+        while !told.contains(what) {
+            told.clear();
+            assert_ne!(self.log.read_line(&mut told).unwrap(), 0, "it ended and never said {what:?}");
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.process.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end of the process.
+    fn end(&mut self) -> ExitStatus {
+        let (ended, end) = mpsc::channel();
+        thread::scope(|scope| {
+            let log = &mut self.log;
+            // Its log is closed by its end and by nothing else.
+            scope.spawn(move || ended.send(log.read_to_end(&mut Vec::new())));
+            if end.recv_timeout(PATIENCE).is_err() {
+                self.process.kill().ok();
+                panic!("it did not end");
+            }
+        });
+        self.process.wait().unwrap()
+    }
+}
+
+impl Drop for Router {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// The far end of the trunk.
+fn carrier() -> UdpSocket {
+    let carrier = UdpSocket::bind("127.0.0.1:0").unwrap();
+    carrier.set_read_timeout(Some(PATIENCE)).unwrap();
+    carrier
+}
+
+fn request(method: &str, carrier: &UdpSocket, router: SocketAddr, to_tag: &str, body: &str) -> String {
+    let from = carrier.local_addr().unwrap();
+    format!(
+        "{method} sip:support@{router} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{method}\r\n\
+         From: <sip:+4930@{from}>;tag=a\r\nTo: <sip:support@{router}>{to_tag}\r\nCall-ID: one@{from}\r\n\
+         CSeq: 1 {method}\r\nContact: <sip:{from}>\r\nMax-Forwards: 70\r\nContent-Type: application/sdp\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// The next message that begins so.
+fn expect(carrier: &UdpSocket, begin: &str) -> String {
+    let mut bytes = [0; 65_536];
+    loop {
+        let length = carrier.recv(&mut bytes).unwrap();
+        let message = String::from_utf8_lossy(&bytes[..length]);
+        if message.starts_with(begin) {
+            return message.into_owned();
+        }
+    }
+}
+
+/// A call that waits in the queue.
+fn call(carrier: &UdpSocket, router: SocketAddr) {
+    let offer =
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 8\r\n";
+    carrier.send_to(request("INVITE", carrier, router, "", offer).as_bytes(), router).unwrap();
+    let answer = expect(carrier, "SIP/2.0 200");
+    let tag = answer.lines().find_map(|line| line.strip_prefix("To: ")?.split_once(";tag=")).unwrap().1;
+    carrier.send_to(request("ACK", carrier, router, &format!(";tag={tag}"), "").as_bytes(), router).unwrap();
 }
 
 #[test]
@@ -52,7 +169,7 @@ fn everything_that_cannot_be_had_is_told_at_once_with_its_place_and_nothing_star
          [media]\naddress = \"192.0.2.1\"\nports = \"20000-20999\"\n\
          [trunk.carrier]\naccept_from = [\"127.0.0.1\"]\n"
     ));
-    let refused = run(&config);
+    let refused = output("error", &["run"], &config);
     let (told, at) = (String::from_utf8(refused.stderr).unwrap(), config.display());
     let told: Vec<&str> = told.lines().collect();
     let cure = "end the program that has it (`ss -lntup` shows it), or write another port";
@@ -75,4 +192,34 @@ fn everything_that_cannot_be_had_is_told_at_once_with_its_place_and_nothing_star
     );
     assert_eq!(refused.status.code(), Some(2));
     UdpSocket::bind(sip).expect("what could be had was let go again");
+}
+
+#[test]
+fn a_router_without_calls_ends_in_order_as_soon_as_it_is_told() {
+    let mut router = Router::start("idle", &carrier());
+    router.signal("-TERM");
+    assert_eq!(router.end().code(), Some(0));
+    let told = output("error", &["calls"], &router.config);
+    assert!(told.status.success(), "the journal is whole: {}", String::from_utf8_lossy(&told.stderr));
+}
+
+#[test]
+fn the_first_interrupt_lets_calls_go_on_and_the_second_ends_them_at_once() {
+    let carrier = carrier();
+    let mut router = Router::start("interrupted", &carrier);
+    call(&carrier, router.sip);
+
+    router.signal("-INT");
+    router.says("draining");
+    carrier.send_to(request("OPTIONS", &carrier, router.sip, "", "").as_bytes(), router.sip).unwrap();
+    expect(&carrier, "SIP/2.0 503");
+
+    router.signal("-INT");
+    let bye = expect(&carrier, "BYE ");
+    let answer = bye.replacen(bye.lines().next().unwrap(), "SIP/2.0 200 OK", 1);
+    carrier.send_to(answer.as_bytes(), router.sip).unwrap();
+    assert_eq!(router.end().code(), Some(0));
+    let told = output("error", &["calls", "--json"], &router.config);
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(told.contains(r#""cause":"shutdown""#), "{told}");
 }

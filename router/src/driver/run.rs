@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Display,
-    io::IsTerminal,
+    io::{self, IsTerminal},
     net::TcpListener,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -116,7 +116,9 @@ async fn node(file: PathBuf, config: Arc<Config>, names: Names) -> Result<(), Re
     let shard = Shard::new(parts(&config, &sockets, clock, opened.restored), now);
     let (order, orders) = mpsc::channel(ORDERS);
     let room = capacity(&config);
-    let signals = tokio::spawn(signals(file, names, order, Arc::clone(&config), room));
+    // Heard before we say that we run: whoever waits for that may send one at once.
+    let heard = Heard::listen().map_err(|error| Refusal::System(format!("no signal handlers: {error}")))?;
+    let signals = tokio::spawn(signals(heard, file, names, order, Arc::clone(&config), room));
     let sip = config.listen.sip.iter().map(|listener| format!("{}:{}", listener.transport, listener.local));
     info!(node = config.node.name, sip = sip.collect::<Vec<_>>().join(" "), admin = ?config.listen.admin, "running");
     let generation = config.generation;
@@ -203,21 +205,15 @@ fn seed() -> [u8; 32] {
 
 /// SIGHUP reloads, SIGTERM and the first SIGINT drain, the second SIGINT ends at once.
 async fn signals(
+    mut heard: Heard,
     file: PathBuf,
     mut names: Names,
     order: mpsc::Sender<Order>,
     mut config: Arc<Config>,
     room: Capacity,
 ) {
-    let listen = |kind: SignalKind| signal(kind).map_err(|error| warn!(%error, "no signal handler"));
-    let (Ok(mut hup), Ok(mut term), Ok(mut int)) =
-        (listen(SignalKind::hangup()), listen(SignalKind::terminate()), listen(SignalKind::interrupt()))
-    else {
-        return;
-    };
-    let mut interrupted = false;
     loop {
-        let next = match next_order(&mut hup, &mut term, &mut int, &mut interrupted).await {
+        let next = match heard.next_order().await {
             Some(order) => Some(order),
             None => reload(&file, &mut names, &config, &room).map(|fresh| {
                 config = Arc::clone(&fresh);
@@ -233,20 +229,34 @@ async fn signals(
     }
 }
 
-/// `None` is SIGHUP.
-async fn next_order(
-    hup: &mut Signal,
-    term: &mut Signal,
-    int: &mut Signal,
-    interrupted: &mut bool,
-) -> Option<Order> {
-    tokio::select! {
-        _ = hup.recv() => None,
-        _ = term.recv() => Some(Order::Drain),
-        _ = int.recv() => match std::mem::replace(interrupted, true) {
-            false => Some(Order::Drain),
-            true => Some(Order::End),
-        },
+/// The signals that we act on.
+struct Heard {
+    hup: Signal,
+    term: Signal,
+    int: Signal,
+    interrupted: bool,
+}
+
+impl Heard {
+    fn listen() -> io::Result<Heard> {
+        Ok(Heard {
+            hup: signal(SignalKind::hangup())?,
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            interrupted: false,
+        })
+    }
+
+    /// `None` is SIGHUP.
+    async fn next_order(&mut self) -> Option<Order> {
+        tokio::select! {
+            _ = self.hup.recv() => None,
+            _ = self.term.recv() => Some(Order::Drain),
+            _ = self.int.recv() => match std::mem::replace(&mut self.interrupted, true) {
+                false => Some(Order::Drain),
+                true => Some(Order::End),
+            },
+        }
     }
 }
 
