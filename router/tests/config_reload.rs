@@ -71,10 +71,9 @@ fn the_difference_is_told_in_words_and_in_order() {
     let new = config_named(&changed, &mut names);
     assert_eq!(
         new.difference(&old),
-        "agent.anna removed; agent.bo added; agent.carl added; node.name \"desk\" -> \"front\" (needs a restart); \
+        "agent.anna removed; agent.bo added; agent.carl added; node.name \"desk\" -> \"front\"; \
          queue.desk.max_waiting default -> 50; queue.desk.ring_timeout \"15s\" -> \"20s\""
     );
-    assert_eq!(new.needs_restart(&old), ["node.name"]);
 }
 
 #[test]
@@ -93,17 +92,31 @@ fn one_more_number_is_one_addition() {
 }
 
 #[test]
-fn keys_that_need_a_restart_say_so_and_others_do_not() {
+fn what_needs_a_restart_says_so_and_stays_as_it_is_until_then() {
     let mut names = Names::new();
-    let old =
-        config_named(&format!("{DESK}[media]\nports = \"10000-19999\"\nquarantine = \"2s\"\n"), &mut names);
-    let new =
-        config_named(&format!("{DESK}[media]\nports = \"12000-19999\"\nquarantine = \"3s\"\n"), &mut names);
-    assert_eq!(
-        new.difference(&old),
-        "media.ports \"10000-19999\" -> \"12000-19999\" (needs a restart); media.quarantine \"2s\" -> \"3s\""
+    let running = config_named(
+        &format!(
+            "{DESK}[media]\nports = \"10000-19999\"\ncodecs = [\"pcma\"]\n[journal]\nflush = \"50ms\"\n"
+        ),
+        &mut names,
     );
-    assert_eq!(new.needs_restart(&old), ["media.ports"]);
+    let changed = format!(
+        "{DESK}[media]\nports = \"12000-19999\"\ncodecs = [\"pcmu\"]\n[limits]\nmax_calls = 7\ndrain_timeout = \"1s\"\n"
+    );
+    for reload in 1..=2 {
+        let mut new = config_named(&changed, &mut names);
+        let waiting: Vec<String> = new.keep_until_restart(&running).into_iter().collect();
+        assert_eq!(waiting, ["journal.flush", "limits.max_calls", "media.ports"], "reload {reload}");
+        assert_eq!((&new.media.ports, new.media.codecs.len()), (&running.media.ports, 1));
+        assert_ne!(new.media.codecs, running.media.codecs);
+        assert_eq!((&new.journal, new.limits.max_calls), (&running.journal, running.limits.max_calls));
+        assert_eq!(new.limits.drain_timeout, std::time::Duration::from_secs(1));
+        assert_eq!(
+            new.difference(&running),
+            "limits added; media.codecs [\"pcma\"] -> [\"pcmu\"]",
+            "what is in force now"
+        );
+    }
 }
 
 #[test]

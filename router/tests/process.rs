@@ -4,11 +4,11 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader},
     net::{SocketAddr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
-    process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio},
-    sync::mpsc,
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
     time::Duration,
 };
@@ -53,7 +53,8 @@ fn output(log: &str, arguments: &[&str], config: &Path) -> Output {
 /// A running router; killed if a test fails before it has ended.
 struct Router {
     process: Child,
-    log: BufReader<ChildStderr>,
+    /// Line by line; at its end when the process has ended.
+    log: Receiver<String>,
     sip: SocketAddr,
     config: PathBuf,
     _dir: Dir,
@@ -72,18 +73,22 @@ impl Router {
              [flow.wait]\nsteps = [{{ queue = \"desk\" }}]\n[queue.desk]\n"
         ));
         let mut process = fernamt("info", &["run"], &config).stderr(Stdio::piped()).spawn().unwrap();
-        let log = BufReader::new(process.stderr.take().unwrap());
-        let mut router = Router { process, log, sip, config, _dir: dir };
-        router.says("running");
+        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let (read, log) = channel();
+        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| read.send(line)));
+        let router = Router { process, log, sip, config, _dir: dir };
+        router.says(&["running"]);
         router
     }
 
-    /// Reads its log until it says so.
-    fn says(&mut self, what: &str) {
-        let mut told = String::new();
-        while !told.contains(what) {
-            told.clear();
-            assert_ne!(self.log.read_line(&mut told).unwrap(), 0, "it ended and never said {what:?}");
+    /// Reads its log until it says all of this in one line.
+    fn says(&self, what: &[&str]) {
+        loop {
+            let line = self.log.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|error| panic!("it does not say {what:?}: {error}"));
+            if what.iter().all(|words| line.contains(words)) {
+                return;
+            }
         }
     }
 
@@ -94,16 +99,9 @@ impl Router {
 
     /// Waits for the end of the process.
     fn end(&mut self) -> ExitStatus {
-        let (ended, end) = mpsc::channel();
-        thread::scope(|scope| {
-            let log = &mut self.log;
-            // Its log is closed by its end and by nothing else.
-            scope.spawn(move || ended.send(log.read_to_end(&mut Vec::new())));
-            if end.recv_timeout(PATIENCE).is_err() {
-                self.process.kill().ok();
-                panic!("it did not end");
-            }
-        });
+        let more = || self.log.recv_timeout(PATIENCE);
+        let last = std::iter::repeat_with(more).find_map(Result::err);
+        assert_eq!(last, Some(RecvTimeoutError::Disconnected), "it does not end");
         self.process.wait().unwrap()
     }
 }
@@ -210,7 +208,7 @@ fn the_first_interrupt_lets_calls_go_on_and_the_second_ends_them_at_once() {
     call(&carrier, router.sip);
 
     router.signal("-INT");
-    router.says("draining");
+    router.says(&["draining"]);
     carrier.send_to(request("OPTIONS", &carrier, router.sip, "", "").as_bytes(), router.sip).unwrap();
     expect(&carrier, "SIP/2.0 503");
 
@@ -222,4 +220,18 @@ fn the_first_interrupt_lets_calls_go_on_and_the_second_ends_them_at_once() {
     let told = output("error", &["calls", "--json"], &router.config);
     let told = String::from_utf8(told.stdout).unwrap();
     assert!(told.contains(r#""cause":"shutdown""#), "{told}");
+}
+
+#[test]
+fn a_reload_says_which_keys_have_to_wait_for_a_restart() {
+    let router = Router::start("reloaded", &carrier());
+    let text = fs::read_to_string(&router.config).unwrap();
+    let changed =
+        text.replace("20000-20999", "20000-21999").replace("[queue.desk]", "[queue.desk]\nmax_waiting = 7");
+    for _ in 0..2 {
+        fs::write(&router.config, &changed).unwrap();
+        router.signal("-HUP");
+        router.says(&["configuration reloaded"]);
+        router.says(&["need a restart", "keys=\"media.ports\""]);
+    }
 }

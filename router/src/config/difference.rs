@@ -1,17 +1,28 @@
 //! What a reload changes, in words for the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Config;
 use super::problem::shortened;
+use super::{Config, Media};
 
-/// Keys that are looked at only when the process starts.
-const AT_START: [&str; 5] = ["node.", "listen.", "media.address", "media.advertise", "media.ports"];
+/// Keys that are looked at only when the process starts; whole sections end in a dot.
+const AT_START: [&str; 10] = [
+    "node.",
+    "listen.",
+    "journal.",
+    "log.",
+    "media.address",
+    "media.advertise",
+    "media.ports",
+    "media.quarantine",
+    "media.silence_timeout",
+    "limits.max_calls",
+];
 
 impl Config {
     /// What differs from `old`, in words: one clause for each key, `; ` between them, keys in order. Empty if nothing does.
     ///
-    /// A section that comes or goes is one clause. A key that takes effect only after a restart says so.
+    /// A section that comes or goes is one clause.
     pub fn difference(&self, old: &Config) -> String {
         let mut clauses: BTreeMap<String, String> = BTreeMap::new();
         let keys = old.written.values.keys().chain(self.written.values.keys());
@@ -26,8 +37,7 @@ impl Config {
                 (false, true) => (section, "added".to_owned()),
                 _ => (key.as_str(), format!("{} -> {}", shown(before), shown(after))),
             };
-            let restart = if needs_restart(key) { " (needs a restart)" } else { "" };
-            clauses.insert(name.to_owned(), format!("{name} {words}{restart}"));
+            clauses.insert(name.to_owned(), format!("{name} {words}"));
         }
         for (_, prompt) in self.prompts() {
             if old.prompts().any(|(_, before)| before.name == prompt.name && before != prompt) {
@@ -37,16 +47,26 @@ impl Config {
         clauses.into_values().collect::<Vec<_>>().join("; ")
     }
 
-    /// Keys that differ from `old` and take effect only after a restart, in order.
-    pub fn needs_restart<'a>(&'a self, old: &'a Config) -> Vec<&'a str> {
-        let mut keys: Vec<&str> =
-            old.written.values.keys().chain(self.written.values.keys()).map(String::as_str).collect();
-        keys.retain(|key| {
-            needs_restart(key) && old.written.values.get(*key) != self.written.values.get(*key)
-        });
-        keys.sort_unstable();
-        keys.dedup();
-        keys
+    /// Leaves what only a restart can change as it is in `running`; returns the keys that differ, in order. They are
+    /// told again by the next reload, until the restart.
+    pub fn keep_until_restart(&mut self, running: &Config) -> BTreeSet<String> {
+        let written = &mut self.written.values;
+        let all = running.written.values.keys().chain(written.keys()).filter(|key| needs_restart(key));
+        let differs = |key: &&String| running.written.values.get(*key) != written.get(*key);
+        let waiting: BTreeSet<String> = all.filter(differs).cloned().collect();
+        for key in &waiting {
+            match running.written.values.get(key) {
+                Some(value) => drop(written.insert(key.clone(), value.clone())),
+                None => drop(written.remove(key)),
+            }
+        }
+        self.node = running.node.clone();
+        self.listen = running.listen.clone();
+        self.journal = running.journal.clone();
+        self.log = running.log;
+        self.media = Media { codecs: std::mem::take(&mut self.media.codecs), ..running.media.clone() };
+        self.limits.max_calls = running.limits.max_calls;
+        waiting
     }
 
     fn has(&self, section: &str) -> bool {
@@ -71,4 +91,27 @@ fn section_of(key: &str) -> &str {
 
 fn shown(value: Option<&String>) -> String {
     value.map_or_else(|| "default".to_owned(), |value| shortened(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::reference;
+
+    #[test]
+    fn a_key_needs_a_restart_if_and_only_if_its_documentation_says_so() {
+        let (page, mut section, mut looked_at) = (reference(), String::new(), 0);
+        for line in page.lines() {
+            if let Some(heading) = line.strip_prefix("## `") {
+                let name = heading.trim_end_matches('`').strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+                section = name.filter(|name| !name.contains(['.', '['])).unwrap_or_default().to_owned();
+            }
+            let key = line.strip_prefix("- **`").and_then(|line| line.split_once('`'));
+            let Some((key, text)) = key.filter(|_| !section.is_empty()) else { continue };
+            let key = format!("{section}.{key}");
+            assert_eq!(needs_restart(&key), text.ends_with("Needs a restart."), "{key}");
+            looked_at += 1;
+        }
+        assert!(looked_at > 15, "{looked_at}");
+    }
 }

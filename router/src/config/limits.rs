@@ -12,7 +12,7 @@ use super::units::written;
 section! {
     /// How much at once.
     LimitsToml "[limits]" {
-        /// Calls at once; one more is answered 503. A call takes four ports of `media.ports` and four open files (an RTP and an RTCP socket for each of two legs). 1 to 1000000. Default: as many as ports and open files allow, in whole hundreds.
+        /// Calls at once; one more is answered 503. A call takes four ports of `media.ports` and four open files (an RTP and an RTCP socket for each of two legs). 1 to 1000000. Default: as many as ports and open files allow, in whole hundreds. Needs a restart.
         max_calls,
         /// How long a stop waits for calls in progress to end by themselves. `"0s"` to `"24h"`, default `"10m"`.
         drain_timeout,

@@ -21,9 +21,9 @@ section! {
         advertise,
         /// Ports for RTP and RTCP, `"FIRST-LAST"`; each call takes four. Keep them below the system's own range (32768 and up). Default `"10000-29999"`. Needs a restart.
         ports,
-        /// How long a port rests after a call, so that late packets of the old call never reach a new one. `"0s"` to `"1m"`, default `"2s"`.
+        /// How long a port rests after a call, so that late packets of the old call never reach a new one. `"0s"` to `"1m"`, default `"2s"`. Needs a restart.
         quarantine,
-        /// A call is ended when a far end that should send has sent neither RTP nor RTCP for so long; never while on hold. `"5s"` to `"1h"`, default `"60s"`.
+        /// A call is ended when a far end that should send has sent neither RTP nor RTCP for so long; never while on hold. `"5s"` to `"1h"`, default `"60s"`. Needs a restart.
         silence_timeout,
         /// Codecs, best first: `"pcma"`, `"pcmu"`. Default `["pcma", "pcmu"]`.
         codecs,

@@ -50,11 +50,11 @@ impl Node {
 section! {
     /// The journal: every fact about every call, in SQLite under `node.data_dir`.
     JournalToml "[journal]" {
-        /// Facts kept in memory while the journal cannot be written (full disk, locked database); beyond it detail goes first and final records last. 1000 to 10000000, default 100000; a fact takes some 300 bytes.
+        /// Facts kept in memory while the journal cannot be written (full disk, locked database); beyond it detail goes first and final records last. 1000 to 10000000, default 100000; a fact takes some 300 bytes. Needs a restart.
         spill,
-        /// `"normal"`: a power cut loses what the disk had not been told to keep, a crash of Fernamt loses nothing committed. `"full"`: nothing, at the price of one disk flush per batch. Default `"normal"`.
+        /// `"normal"`: a power cut loses what the disk had not been told to keep, a crash of Fernamt loses nothing committed. `"full"`: nothing, at the price of one disk flush per batch. Default `"normal"`. Needs a restart.
         synchronous,
-        /// Longest time a fact waits to be written; what a `kill -9` can lose. `"10ms"` to `"10s"`, default `"200ms"`.
+        /// Longest time a fact waits to be written; what a `kill -9` can lose. `"10ms"` to `"10s"`, default `"200ms"`. Needs a restart.
         flush,
     }
 }
@@ -93,9 +93,9 @@ impl JournalConfig {
 section! {
     /// What is logged.
     LogToml "[log]" {
-        /// `"error"`, `"warn"`, `"info"`, `"debug"` or `"trace"`. Default `"info"`: two lines a call.
+        /// `"error"`, `"warn"`, `"info"`, `"debug"` or `"trace"`. Default `"info"`: two lines a call. Needs a restart.
         level,
-        /// Numbers and names of callers in the log above debug level. Default false.
+        /// Numbers and names of callers in the log above debug level. Default false. Needs a restart.
         personal_data,
     }
 }

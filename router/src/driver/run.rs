@@ -263,7 +263,7 @@ impl Heard {
 /// A file with a problem changes nothing; every problem is in the log.
 fn reload(file: &Path, names: &mut Names, old: &Config, room: &Capacity) -> Option<Arc<Config>> {
     let mut grown = names.clone();
-    let fresh = match config::load(file, &mut grown) {
+    let mut fresh = match config::load(file, &mut grown) {
         Ok(fresh) => fresh,
         Err(problems) => {
             error!("configuration not reloaded, the old one stays in force:\n{problems}");
@@ -285,6 +285,11 @@ fn reload(file: &Path, names: &mut Names, old: &Config, room: &Capacity) -> Opti
     }
     *names = grown;
     fresh.warnings.iter().for_each(|warning| warn!("{warning}"));
+    let waiting = fresh.keep_until_restart(old);
     info!(difference = fresh.difference(old), "configuration reloaded");
+    if !waiting.is_empty() {
+        let keys = waiting.into_iter().collect::<Vec<_>>().join(", ");
+        warn!(keys, "not in force: these keys have changed and need a restart");
+    }
     Some(Arc::new(fresh))
 }
