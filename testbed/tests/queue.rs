@@ -388,3 +388,29 @@ fn one_call_more_than_the_limit_is_503_and_has_a_record_too() {
     world.run_until_silent().assert_nothing_left();
     assert!(ends(&world).contains(&(Cause::Overload, Fault::Router, Some(503))));
 }
+
+/// Who waits for somebody abandons; who leaves a prompt or a talk has hung up. CANCEL or BYE makes no difference.
+#[test]
+fn where_the_caller_leaves_decides_whether_he_abandoned() {
+    const EARLY: &str = "[[number]]\nmatch = \"*\"\ntrunk = \"carrier\"\nflow = \"f\"\n[flow.f]\nsteps = [{ play = { prompt = \"prompts/welcome.wav\", early = true } }]\n";
+    let leaves = |place: &str, sections: &[&str], after, cause, status, queue: &[LeftQueue]| {
+        let mut world = world(30, sections);
+        let caller = world.caller("caller");
+        anna(&mut world, Behaviour::Answers(5 * SECOND));
+        house::teams(&mut world, Behaviour::NeverAnswers);
+        world.dials(caller, "+4930123");
+        world.hangs_up_in(caller, after);
+        assert_eq!(the_end(&mut world), (cause, Fault::None, status), "{place}");
+        assert_eq!(left(&world), queue, "{place}");
+    };
+    let short = QUEUE.replace("max_wait = \"10m\"", "max_wait = \"1s\"");
+    let (soon, later) = (300 * MILLISECOND, 3 * SECOND);
+    let (hung_up, abandoned) = (Cause::CallerHungUp, Cause::Abandoned);
+    leaves("unanswered prompt", &[EARLY], soon, hung_up, Some(487), &[]);
+    leaves("prompt", &[house::MENU, QUEUE], soon, hung_up, None, &[]);
+    leaves("waiting", &[QUEUE], later, abandoned, None, &[LeftQueue::Abandoned]);
+    leaves("ringing", &[QUEUE, ANNA], later, abandoned, None, &[LeftQueue::Abandoned]);
+    leaves("talk", &[QUEUE, ANNA], 8 * SECOND, hung_up, None, &[LeftQueue::Answered]);
+    leaves("prompt behind the queue", &[&short], 1_050 * MILLISECOND, hung_up, None, &[LeftQueue::TimedOut]);
+    leaves("ringing without a queue", &[house::DIRECT], later, abandoned, Some(487), &[]);
+}

@@ -62,14 +62,9 @@ impl Why {
         self
     }
 
-    /// BYE of the caller.
+    /// BYE or CANCEL of the caller; [`leave_stage`](Call::leave_stage) knows whether he gave up waiting.
     pub(super) fn caller_hung_up(reason: Option<Bytes>) -> Why {
         Why::new(Cause::CallerHungUp, Fault::None, StatusCode::REQUEST_TERMINATED).because(reason)
-    }
-
-    /// CANCEL of the caller.
-    pub(super) fn caller_cancelled(reason: Option<Bytes>) -> Why {
-        Why::new(Cause::Abandoned, Fault::None, StatusCode::REQUEST_TERMINATED).because(reason)
     }
 
     /// BYE of the called party.
@@ -162,7 +157,7 @@ impl Why {
 
     /// True if the caller left by himself.
     pub(super) fn is_caller_gone(&self) -> bool {
-        matches!(self.cause, Cause::CallerHungUp | Cause::Abandoned)
+        self.cause == Cause::CallerHungUp
     }
 }
 

@@ -153,7 +153,7 @@ impl Call {
         let reason = cancel
             .and_then(|cancel| cancel.value(Header::Reason))
             .map(|value| Bytes::copy_from_slice(&value));
-        self.end(Why::caller_cancelled(reason), board);
+        self.end(Why::caller_hung_up(reason), board);
     }
 
     /// The SIP key of a leg, while its dialog lives.

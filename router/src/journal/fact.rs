@@ -77,11 +77,11 @@ pub enum Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
-    /// The caller hung up after talking to somebody, or after the flow had answered and left no queue.
+    /// The caller hung up in a talk, or in the flow (prompt, menu, between two steps), answered or not: BYE or CANCEL.
     CallerHungUp,
     /// The agent or called party hung up.
     CalledHungUp,
-    /// The caller gave up before anybody answered: CANCEL, or BYE while in the flow, a queue or ringing.
+    /// The caller gave up waiting for somebody: in a queue, or while an agent or a dialled party rang. BYE or CANCEL.
     Abandoned,
     /// The flow came to its end and hung up.
     FlowEnded,
