@@ -6,7 +6,7 @@ use bytes::Bytes;
 use media::sdp::Policy;
 use sip_core::{Body, LegKey, Message, Reply, StatusCode, message::Header};
 use smallvec::smallvec;
-use tracing::{Span, field::Empty, info, info_span};
+use tracing::{info, info_span};
 
 use super::{Answered, CALLER, Call, Parties, Stage, Waits, Why, flow::Position, leg::Leg, leg::NoSound};
 use crate::{
@@ -48,7 +48,7 @@ impl Call {
     ) -> Call {
         let parties = Parties::of(invite);
         let sip_call_id = text(invite.call_id().ok().as_deref().unwrap_or_default());
-        let span = info_span!("call", key = %format_args!("{:x}", key.0), call_id = %sip_call_id, queue = Empty, agent = Empty);
+        let span = info_span!("call", key = %format_args!("{:x}", key.0), call_id = %sip_call_id);
         let call = Call {
             key,
             id: CallId { run: board.run, key: key.0 },
@@ -227,10 +227,4 @@ fn carried(invite: &Message) -> Vec<(Bytes, Bytes)> {
 
 pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Names the agent and queue in the call's span.
-pub(super) fn name_in_span(span: &Span, queue: &str, agent: &str) {
-    span.record("queue", queue);
-    span.record("agent", agent);
 }

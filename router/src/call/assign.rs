@@ -9,7 +9,6 @@ use tracing::info;
 
 use super::{
     Call, Stage, Why,
-    arrive::name_in_span,
     dial::{Failure, Purpose, Ring},
     flow::Outcome,
 };
@@ -80,7 +79,6 @@ impl Call {
             widens: settings.steps.get(1).map(|next| board.now + next.after),
             until: board.now + settings.max_wait,
         };
-        self.span.record("queue", settings.name.as_str());
         let ahead = board.ahead(queue, place.key);
         self.fact(What::Queued { queue: settings.name.clone(), key: place.key, place: ahead + 1 }, board);
         self.start_music(place.queue, board);
@@ -140,8 +138,7 @@ impl Call {
 
     fn ring_agent(&mut self, place: Place, agent: AgentId, board: &mut Switchboard) {
         let (queue, name) = (board.queue_name(place.queue), board.agent_name(agent));
-        name_in_span(&self.span, &queue, &name);
-        info!(parent: &self.span, "assigned");
+        info!(parent: &self.span, queue, agent = name, "assigned");
         let choice = board.choice(place.queue, place.step, place.key, agent);
         board.agent_rings(agent, place.queue, self.key);
         let waited_ms = millis_between(place.entered, board.at);

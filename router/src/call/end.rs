@@ -15,7 +15,7 @@ use super::{
     talk::refusal,
 };
 use crate::{
-    config::TrunkId,
+    config::{AgentId, QueueId, TrunkId},
     journal::fact::{Cause, Fault, LegMedia, LegNumber, What},
     shard::Switchboard,
 };
@@ -36,6 +36,9 @@ pub struct Why {
 /// The call is over; the record waits for the counts.
 pub(super) struct Ending {
     why: Why,
+    /// Where the caller was and with whom.
+    queue: Option<QueueId>,
+    agent: Option<AgentId>,
     /// The status sent, if the INVITE was open.
     status: Option<u16>,
     until: Instant,
@@ -183,6 +186,7 @@ impl Call {
         }
         self.note_cut_prompt(board);
         let until = board.now + COUNT_TIMEOUT;
+        let (queue, agent) = (self.queue(), self.agent());
         let placeholder = Stage::InFlow(super::Waits::Nothing);
         let stage = std::mem::replace(&mut self.stage, placeholder);
         self.leave_stage(stage, &mut why, board);
@@ -192,7 +196,7 @@ impl Call {
         }
         self.close_leg(CALLER, board);
         self.probe_at = None;
-        self.stage = Stage::Ended(Ending { why, status, until, recorded: false });
+        self.stage = Stage::Ended(Ending { why, queue, agent, status, until, recorded: false });
         self.record_if_counted(board);
     }
 
@@ -293,11 +297,18 @@ impl Call {
         if std::mem::replace(&mut ending.recorded, true) {
             return;
         }
-        let (why, status) = (&ending.why, ending.status);
+        let (why, status, queue, agent) = (&ending.why, ending.status, ending.queue, ending.agent);
         let (cause, fault) = (why.cause, why.fault);
         let (q850, reason) = (why.reason.as_deref().and_then(q850_cause), why.reason.as_deref().map(text));
         let ended = What::Ended { cause, fault, status, q850, reason };
-        info!(parent: &self.span, ?cause, ?fault, "call ended");
+        info!(
+            parent: &self.span,
+            queue = queue.map(|queue| board.queue_name(queue)),
+            agent = agent.map(|agent| board.agent_name(agent)),
+            cause = cause.word(),
+            fault = fault.word(),
+            "call ended"
+        );
         self.release_uncounted_ports(board);
         self.fact(ended, board);
     }

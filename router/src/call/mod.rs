@@ -188,7 +188,7 @@ impl Call {
         }
     }
 
-    /// The span that its log lines belong to.
+    /// The span that its log lines belong to. What changes in the course of a call stands in the lines, not here.
     pub fn span(&self) -> Span {
         self.span.clone()
     }
@@ -209,11 +209,12 @@ impl Call {
         self.legs.iter().filter(|leg| leg.sip.is_some()).count()
     }
 
-    /// The queue in which the caller waits or was waiting when his agent began to ring.
+    /// The queue in which the caller waits, or from which he was given to an agent.
     pub fn queue(&self) -> Option<QueueId> {
         match &self.stage {
             Stage::Waiting(place) => Some(place.queue),
             Stage::Ringing(ring) => ring.place().map(|place| place.queue),
+            Stage::Talking(talk) => talk.queue(),
             _ => None,
         }
     }
