@@ -3,7 +3,7 @@
 mod house;
 
 use house::{anna, assigned, bo, left, the_end, world};
-use router::journal::fact::{AgentState, LeftQueue, What, Wish};
+use router::journal::fact::{AgentState, Cause, Fault, LeftQueue, Unanswered, What, Wish};
 use testbed::{Behaviour, World, world::SECOND};
 
 /// A queue that chooses as said, with these agents: name, last byte of the address, how each serves it.
@@ -201,4 +201,43 @@ fn who_leaves_two_in_a_row_unanswered_is_paused_until_he_says_that_he_is_ready()
     assert_eq!((assigned(&world).len(), world.agent_state("anna")), (3, AgentState::Ringing));
     world.hangs_up_in(caller, SECOND);
     the_end(&mut world);
+}
+
+#[test]
+fn a_caller_whose_agent_hangs_up_at_once_is_the_first_again_and_hears_no_hang_up() {
+    let mut world = desk(
+        10,
+        "rest_rejected = \"30s\"\nstrategy = \"ordered\"",
+        &[("anna", 11, SUPPORT), ("bo", 12, SUPPORT)],
+    );
+    anna(&mut world, Behaviour::AnswersFor(SECOND, SECOND));
+    let bo = bo(&mut world, Behaviour::Answers(SECOND));
+    world.agent_wish("bo", Wish::Paused);
+    let (first, second) = (world.caller("first"), world.caller("second"));
+    world.dials(first, "+4930999");
+    world.run_for(SECOND / 2);
+    world.dials(second, "+4930999");
+    world.run_for(3 * SECOND);
+    assert_eq!((world.waiting("support"), world.agent_state("anna")), (2, AgentState::NotReady));
+    world.agent_wish("bo", Wish::Ready);
+    world.run_for(3 * SECOND);
+    assert_eq!((assigned(&world), world.waiting("support")), (vec!["anna".to_owned(), "bo".to_owned()], 1));
+    assert!(world.heard(first, bo) && world.heard(bo, first), "{}", world.ladder());
+    world.hangs_up_in(first, SECOND);
+    world.hangs_up_in(second, 20 * SECOND);
+    world.run_until_silent().assert_nothing_left();
+    let at_once = world
+        .happened()
+        .filter(|what| matches!(what, What::Unanswered { why: Unanswered::HungUpAtOnce, .. }));
+    assert_eq!(at_once.count(), 1);
+}
+
+#[test]
+fn an_agent_who_hangs_up_after_two_seconds_has_ended_the_call() {
+    let mut world = desk(11, "", &[("anna", 11, SUPPORT)]);
+    anna(&mut world, Behaviour::AnswersFor(SECOND, 5 * SECOND / 2));
+    let caller = world.caller("caller");
+    world.dials(caller, "+4930999");
+    world.run_for(10 * SECOND);
+    assert_eq!(the_end(&mut world), (Cause::CalledHungUp, Fault::None, None));
 }

@@ -172,6 +172,25 @@ impl Call {
         }
     }
 
+    /// The agent's leg ended before anybody can have said anything: the caller waits again with his old key, which
+    /// makes him the first, and the agent rests. For the queue's sums he was answered, and enters anew.
+    pub(super) fn returns_to_queue(&mut self, agent: AgentId, place: Place, board: &mut Switchboard) {
+        self.fact(
+            What::Unanswered { agent: board.agent_name(agent), why: Unanswered::HungUpAtOnce, rang_ms: 0 },
+            board,
+        );
+        let settings = board.config.queue(place.queue).cloned();
+        let rest =
+            settings.as_ref().map_or(Duration::ZERO, |queue| rest_after(Unanswered::HungUpAtOnce, queue));
+        board.agent_rests(agent, rest, Unanswered::HungUpAtOnce);
+        let Some(settings) = settings else { return self.go_on(board) };
+        let ahead = board.ahead(place.queue, place.key);
+        let queued = What::Queued { queue: settings.name.clone(), key: place.key, place: ahead + 1 };
+        self.fact(queued, board);
+        self.start_music(place.queue, board);
+        self.wait_on(place, &settings, board);
+    }
+
     pub(super) fn note_unanswered(
         &self,
         agent: AgentId,
@@ -262,7 +281,9 @@ fn order_key(arrival: Micros, credit: Duration) -> u64 {
 fn rest_after(why: Unanswered, queue: &Queue) -> Duration {
     match why {
         Unanswered::NoAnswer => queue.rest_no_answer,
-        Unanswered::Busy | Unanswered::Rejected | Unanswered::Failed => queue.rest_rejected,
+        Unanswered::Busy | Unanswered::Rejected | Unanswered::Failed | Unanswered::HungUpAtOnce => {
+            queue.rest_rejected
+        }
         Unanswered::CallerLeft => Duration::ZERO,
     }
 }

@@ -455,15 +455,17 @@ impl Call {
         if let (Some(a), Some(b)) = (self.caller().media_key(), self.leg(number).and_then(Leg::media_key)) {
             board.media(Command::Bridge { a, b });
         }
-        let agent = ring.agent();
-        if let Purpose::Assignment { place, agent } = ring.purpose {
+        let assignment = match ring.purpose {
+            Purpose::Assignment { place, agent } => Some((agent, place)),
+            Purpose::Step(_) => None,
+        };
+        if let Some((agent, place)) = assignment {
             board.agent_talks(agent);
             self.note_left(place, LeftQueue::Answered, board);
         }
-        let name = agent.map(|agent| board.agent_name(agent));
+        let name = assignment.map(|(agent, _)| board.agent_name(agent));
         self.fact(What::Bridged { leg: number, agent: name }, board);
-        self.stage =
-            Stage::Talking(Talk::new(number, agent, ring.place().map(|place| place.queue), board.now));
+        self.stage = Stage::Talking(Talk::new(number, assignment, board.now));
     }
 
     /// The other addresses stop ringing and show no missed call (RFC 3326 §3.2).

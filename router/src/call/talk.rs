@@ -1,6 +1,6 @@
 //! Two parties talk: hold, re-INVITE, questions in the dialog, and whether the far ends still live.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use media::Direction;
@@ -12,6 +12,7 @@ use sip_core::{
 use super::{
     Call, Stage, Why,
     arrive::{sdp, text},
+    assign::Place,
     leg::Leg,
 };
 use crate::{
@@ -23,30 +24,28 @@ use crate::{
 /// The caller and one dialled leg are connected.
 pub(super) struct Talk {
     leg: LegNumber,
-    agent: Option<AgentId>,
-    queue: Option<QueueId>,
+    /// The agent, and the place in the queue that brought them together.
+    assignment: Option<(AgentId, Place)>,
     since: Instant,
     heard_both: bool,
 }
 
+/// An agent's leg that ends sooner was no conversation: his telephone crashed, or a machine answered and hung up.
+const NO_CONVERSATION: Duration = Duration::from_secs(2);
+
 impl Talk {
-    pub(super) fn new(
-        leg: LegNumber,
-        agent: Option<AgentId>,
-        queue: Option<QueueId>,
-        since: Instant,
-    ) -> Talk {
-        Talk { leg, agent, queue, since, heard_both: false }
+    pub(super) fn new(leg: LegNumber, assignment: Option<(AgentId, Place)>, since: Instant) -> Talk {
+        Talk { leg, assignment, since, heard_both: false }
     }
 
     /// The agent who talks, if the call came through a queue.
     pub(super) fn agent(&self) -> Option<AgentId> {
-        self.agent
+        self.assignment.map(|(agent, _)| agent)
     }
 
     /// The queue that brought them together.
     pub(super) fn queue(&self) -> Option<QueueId> {
-        self.queue
+        self.assignment.map(|(_, place)| place.queue)
     }
 }
 
@@ -142,6 +141,13 @@ impl Call {
             return self.end(Why::caller_hung_up(reason), board);
         }
         match &self.stage {
+            Stage::Talking(Talk { leg, assignment: Some((agent, place)), since, .. })
+                if *leg == number && board.now < *since + NO_CONVERSATION =>
+            {
+                let (agent, place) = (*agent, *place);
+                self.close_leg(number, board);
+                self.returns_to_queue(agent, place, board);
+            }
             Stage::Talking(talk) if talk.leg == number => self.end(Why::called_hung_up(reason), board),
             _ => self.close_leg(number, board),
         }

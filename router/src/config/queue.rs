@@ -32,7 +32,7 @@ section! {
         max_wait,
         /// How long an agent who did not answer is left in peace. `"0s"` to `"1h"`, default `"30s"`.
         rest_no_answer,
-        /// How long an agent who was busy, declined or could not be reached is left in peace. `"0s"` to `"1h"`, default `"10s"`.
+        /// How long an agent who was busy, declined, could not be reached or hung up within two seconds is left in peace; in the last case the caller waits on with his old place. `"0s"` to `"1h"`, default `"10s"`.
         rest_rejected,
         /// An agent who leaves so many assignments in a row unanswered is paused until he says that he is ready. 0 to 100, 0 for never, default 0.
         pause_after,
@@ -92,7 +92,7 @@ pub struct Queue {
     pub max_wait: Duration,
     /// Rest of an agent who did not answer. 0 s to 1 h, default 30 s.
     pub rest_no_answer: Duration,
-    /// Rest of an agent who was busy, declined or could not be reached. 0 s to 1 h, default 10 s.
+    /// Rest of an agent who was busy, declined, could not be reached or hung up at once. 0 s to 1 h, default 10 s.
     pub rest_rejected: Duration,
     /// Unanswered assignments in a row after which an agent is paused; 0: never. 0 to 100, default 0.
     pub pause_after: u8,

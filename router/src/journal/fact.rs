@@ -180,6 +180,8 @@ pub enum Unanswered {
     Failed,
     /// The caller left while the agent rang.
     CallerLeft,
+    /// The agent's leg was answered and ended within two seconds: nobody can have said anything.
+    HungUpAtOnce,
 }
 
 /// States of an agent (design §11).
@@ -309,7 +311,8 @@ pub enum What {
         /// The answer.
         open: bool,
     },
-    /// The caller entered a queue (or came back after an unanswered assignment: then no second `Queued`).
+    /// The caller entered a queue. No second one when he waits on after an unanswered assignment; one when the agent's
+    /// leg was answered and ended at once ([`Unanswered::HungUpAtOnce`]), with the old key.
     Queued {
         /// Name of the queue.
         queue: String,

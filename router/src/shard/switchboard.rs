@@ -289,6 +289,7 @@ impl Switchboard {
             Unanswered::Rejected => "rejected",
             Unanswered::Failed => "not reached",
             Unanswered::CallerLeft => "caller left",
+            Unanswered::HungUpAtOnce => "hung up at once",
         };
         self.change(agent, reason, |agents, now, at| agents.rests(agent, rest, now, at));
     }
