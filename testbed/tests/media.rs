@@ -196,14 +196,12 @@ fn a_reinvite_that_we_cannot_take_is_488_and_the_call_goes_on_as_it_was() {
     assert_eq!(the_end(&mut world), (Cause::CallerHungUp, Fault::None, None));
 }
 
-/// As session border controllers do when they connect two calls of theirs (RFC 3725).
-#[test]
-fn a_reinvite_without_an_offer_gets_ours_and_the_answer_in_the_ack_counts() {
-    let mut world = world(10, &[DIRECT]);
-    let caller = world.caller("caller");
+/// As session border controllers do when they connect two calls of theirs (RFC 3725). Each answer in an ACK has one
+/// of `directions`, a second after the last.
+fn reinvites_without_offer(world: &mut World, directions: &'static [&str]) {
     let router: SocketAddr = ROUTER.parse().unwrap();
     let sound: SocketAddr = "10.2.0.31:40000".parse().unwrap();
-    let (mut invite, mut asked) = (None::<Message>, false);
+    let (mut invite, mut asked) = (None::<Message>, 0);
     world.script_at(callee::ADDRESS, move |message| {
         let reply = |status: StatusCode| {
             let mut response = respond_to(message, router, status, None, Some(b"sbc"));
@@ -213,33 +211,70 @@ fn a_reinvite_without_an_offer_gets_ours_and_the_answer_in_the_ack_counts() {
         match (message.is_request(), message.method()) {
             (true, Method::Invite) => {
                 invite = Some(message.clone());
-                let answer =
-                    reply(StatusCode::OK).body("application/sdp", callee::sdp(sound).as_bytes()).finish();
-                vec![(Duration::ZERO, answer)]
-            }
-            (true, Method::Ack) if !std::mem::replace(&mut asked, true) => {
-                let Some(invite) = &invite else { return vec![] };
-                vec![(SECOND, in_dialog(&Method::Invite, invite, message, None))]
+                let answer = callee::sdp(sound);
+                let after = |n: u32| (n * SECOND, in_dialog(&Method::Invite, message, message, 76 + n, None));
+                let mut sent: Vec<_> = (1..).take(directions.len()).map(after).collect();
+                sent.push((
+                    Duration::ZERO,
+                    reply(StatusCode::OK).body("application/sdp", answer.as_bytes()).finish(),
+                ));
+                sent
             }
             (false, Method::Invite) if message.status() == Some(StatusCode::OK) => {
                 let Some(invite) = &invite else { return vec![] };
-                vec![(Duration::ZERO, in_dialog(&Method::Ack, invite, message, Some(sound)))]
+                let answer = format!("{}a={}\r\n", callee::sdp(sound), directions[asked as usize]);
+                asked += 1;
+                vec![(Duration::ZERO, in_dialog(&Method::Ack, invite, message, 76 + asked, Some(&answer)))]
             }
             (true, Method::Bye) => vec![(Duration::ZERO, reply(StatusCode::OK).finish())],
             _ => vec![],
         }
     });
+}
+
+#[test]
+fn a_reinvite_without_an_offer_gets_ours_and_the_answer_in_the_ack_counts() {
+    let mut world = world(10, &[DIRECT]);
+    let caller = world.caller("caller");
+    reinvites_without_offer(&mut world, &["sendrecv"]);
     world.dials(caller, "+4930123");
     world.run_for(10 * SECOND);
     assert_eq!(world.state(caller), PhoneState::Talking, "{}", world.ladder());
     world.hangs_up_in(caller, SECOND);
     assert_eq!(the_end(&mut world), (Cause::CallerHungUp, Fault::None, None));
+    assert_eq!(house::count(&world, |what| matches!(what, What::Held { .. })), 0);
+}
+
+#[test]
+fn a_hold_agreed_in_an_ack_is_on_record_like_any_other() {
+    let mut world = world(10, &[DIRECT]);
+    let caller = world.caller("caller");
+    reinvites_without_offer(&mut world, &["sendonly", "inactive", "sendrecv"]);
+    world.dials(caller, "+4930123");
+    world.hangs_up_in(caller, 5 * SECOND);
+    assert_eq!(the_end(&mut world), (Cause::CallerHungUp, Fault::None, None));
+    let holds: Vec<_> = world
+        .happened()
+        .filter_map(|what| match what {
+            What::Held { leg, held } => Some((*leg, *held)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(holds, [(1, true), (1, false)]);
+    let record = &world.records()[0];
+    assert!((1_900..=2_100).contains(&record.hold_ms), "{record:?}");
 }
 
 /// A request of the far end in the dialog that `invite` began.
-fn in_dialog(method: &Method, invite: &Message, last: &Message, sound: Option<SocketAddr>) -> bytes::Bytes {
+fn in_dialog(
+    method: &Method,
+    invite: &Message,
+    last: &Message,
+    cseq: u32,
+    body: Option<&str>,
+) -> bytes::Bytes {
     let to = [invite.value(Header::To).unwrap().as_ref(), b";tag=sbc"].concat();
-    let branch = format!("SIP/2.0/UDP {};branch=z9hG4bK-sbc-{method:?}", callee::ADDRESS);
+    let branch = format!("SIP/2.0/UDP {};branch=z9hG4bK-sbc-{method:?}-{cseq}", callee::ADDRESS);
     let uri = invite.contact().unwrap().uri.to_string();
     let mut request = Builder::request(method, uri.as_bytes());
     request
@@ -248,10 +283,10 @@ fn in_dialog(method: &Method, invite: &Message, last: &Message, sound: Option<So
         .header(Header::From, to)
         .header(Header::To, invite.value(Header::From).unwrap())
         .header(Header::CallId, last.call_id().unwrap())
-        .header(Header::CSeq, format!("77 {method}"))
+        .header(Header::CSeq, format!("{cseq} {method}"))
         .header(Header::Contact, format!("<sip:sbc@{}>", callee::ADDRESS));
-    match sound {
-        Some(address) => request.body("application/sdp", callee::sdp(address).as_bytes()).finish(),
+    match body {
+        Some(body) => request.body("application/sdp", body.as_bytes()).finish(),
         None => request.finish(),
     }
 }

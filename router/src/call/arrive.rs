@@ -201,6 +201,7 @@ impl Call {
         if std::mem::take(&mut answered.answer_due_in_ack) && answered.accept(&ack.body(), board).is_err() {
             return self.end(Why::unusable_answer(leg), board);
         }
+        self.note_holds(board);
         if leg == CALLER && self.answered == Answered::Sent {
             self.answered = Answered::Acknowledged;
             self.fact(What::Acknowledged, board);

@@ -455,6 +455,7 @@ impl Call {
         if let (Some(a), Some(b)) = (self.caller().media_key(), self.leg(number).and_then(Leg::media_key)) {
             board.media(Command::Bridge { a, b });
         }
+        self.note_holds(board);
         let assignment = match ring.purpose {
             Purpose::Assignment { place, agent } => Some((agent, place)),
             Purpose::Step(_) => None,

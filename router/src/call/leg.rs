@@ -29,6 +29,8 @@ pub(super) struct Leg {
     pub(super) rang: bool,
     /// The far end put us on hold.
     pub(super) holds: bool,
+    /// That is on record.
+    pub(super) hold_noted: bool,
     /// Our description in the offer that the ACK will answer (late offer, RFC 3264 §4).
     pub(super) answer_due_in_ack: bool,
 }
@@ -57,7 +59,8 @@ pub(super) enum NoSound {
 impl Leg {
     pub(super) fn new(number: LegNumber, sip: Option<LegKey>) -> Leg {
         let (sound, agent, trunk) = (None, None, None);
-        Leg { number, sip, sound, agent, trunk, rang: false, holds: false, answer_due_in_ack: false }
+        let (rang, holds, hold_noted, answer_due_in_ack) = (false, false, false, false);
+        Leg { number, sip, sound, agent, trunk, rang, holds, hold_noted, answer_due_in_ack }
     }
 
     /// Reserves a port and an engine leg, once.

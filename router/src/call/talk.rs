@@ -8,6 +8,7 @@ use sip_core::{
     LegKey, Message, Reply, RequestKey, StatusCode,
     message::{Header, Method},
 };
+use smallvec::SmallVec;
 
 use super::{
     Call, Stage, Why,
@@ -66,14 +67,26 @@ impl Call {
     pub(super) fn reoffered(&mut self, number: LegNumber, request: &Message, board: &mut Switchboard) {
         let Some(leg) = self.leg_mut(number) else { return };
         let Some(sip) = leg.sip else { return };
-        let held_before = leg.holds;
         let reply = leg.answer_reoffer(request, board);
         board.sip.respond(board.now, sip, reply);
-        let held = self.leg(number).is_some_and(|leg| leg.holds);
-        if held != held_before {
-            self.fact(What::Held { leg: number, held }, board);
+        self.note_holds(board);
+    }
+
+    /// Who has put us on hold or taken us back, by offer or by answer, goes on record.
+    pub(super) fn note_holds(&mut self, board: &mut Switchboard) {
+        let live = self.legs.iter_mut().filter(|leg| leg.sip.is_some() && leg.hold_noted != leg.holds);
+        let changed: SmallVec<[(LegNumber, bool); 2]> = live
+            .map(|leg| {
+                leg.hold_noted = leg.holds;
+                (leg.number, leg.holds)
+            })
+            .collect();
+        for &(leg, held) in &changed {
+            self.fact(What::Held { leg, held }, board);
         }
-        self.watch_held_legs(board);
+        if !changed.is_empty() {
+            self.watch_held_legs(board);
+        }
     }
 
     /// A request in the dialog that is neither BYE nor re-INVITE. INFO without a body is a sign of life (RFC 6086
