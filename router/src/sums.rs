@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::fact::{CallId, Fact, LeftQueue, What};
+use crate::journal::fact::{CallId, Fact, LeftQueue, Targets, What};
 
 /// Sums of all queues since the journal began.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,7 @@ pub struct Sums {
 
 /// Sums of one queue. Everything but `waiting` only ever grows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct QueueSums {
     /// Callers who entered, those turned away at the door included.
     pub entered: u64,
@@ -36,6 +37,12 @@ pub struct QueueSums {
     pub closed: u64,
     /// The call ended for another reason.
     pub ended: u64,
+    /// Of the answered, those within `service_level`.
+    pub answered_in_time: u64,
+    /// Of the abandoned, those within `service_level`.
+    pub abandoned_in_time: u64,
+    /// Of the abandoned, those within `short_abandon`.
+    pub abandoned_short: u64,
     /// Waited by those who were answered, in milliseconds.
     pub answered_waited_ms: u64,
     /// Waited by those who abandoned, in milliseconds.
@@ -67,7 +74,9 @@ impl Sums {
         let Some(call) = fact.call else { return };
         match &fact.what {
             What::Queued { queue, .. } => self.enter(call, queue),
-            What::Left { queue, how, waited_ms } => self.leave(call, queue, *how, *waited_ms),
+            What::Left { queue, how, waited_ms, targets } => {
+                self.leave(call, queue).count(*how, *waited_ms, *targets);
+            }
             What::Ended { .. } => self.leave_whatever_queue(call),
             _ => {}
         }
@@ -94,21 +103,22 @@ impl Sums {
         self.inside.insert(call, queue.to_owned());
     }
 
-    fn leave(&mut self, call: CallId, queue: &str, how: LeftQueue, waited_ms: u64) {
+    /// The queue's sums, `call` no longer among those who wait.
+    fn leave(&mut self, call: CallId, queue: &str) -> &mut QueueSums {
         if self.inside.get(&call).is_some_and(|inside| inside == queue) {
             self.inside.remove(&call);
             self.sums(queue).waiting -= 1;
         } else {
             self.sums(queue).entered += 1;
         }
-        self.sums(queue).count(how, waited_ms);
+        self.sums(queue)
     }
 
     fn leave_whatever_queue(&mut self, call: CallId) {
         if let Some(queue) = self.inside.remove(&call) {
             let sums = self.sums(&queue);
             sums.waiting -= 1;
-            sums.count(LeftQueue::Ended, 0);
+            sums.count(LeftQueue::Ended, 0, Targets::default());
         }
     }
 
@@ -124,6 +134,12 @@ impl QueueSums {
     /// Left without an answer and without giving up.
     pub fn left_otherwise(&self) -> u64 {
         self.timed_out + self.full + self.closed + self.ended
+    }
+
+    /// The service level, 0 to 1: answered in time by entered less short abandons. `None` before anybody counts.
+    pub fn service_level(&self) -> Option<f64> {
+        let offered = self.entered - self.abandoned_short;
+        (offered > 0).then(|| self.answered_in_time as f64 / offered as f64)
     }
 
     /// Entered = answered + abandoned + left otherwise + waiting: true of every fold from the beginning.
@@ -152,19 +168,26 @@ impl QueueSums {
         self.full += other.full;
         self.closed += other.closed;
         self.ended += other.ended;
+        self.answered_in_time += other.answered_in_time;
+        self.abandoned_in_time += other.abandoned_in_time;
+        self.abandoned_short += other.abandoned_short;
         self.answered_waited_ms += other.answered_waited_ms;
         self.abandoned_waited_ms += other.abandoned_waited_ms;
         self.waiting += other.waiting;
     }
 
-    fn count(&mut self, how: LeftQueue, waited_ms: u64) {
+    fn count(&mut self, how: LeftQueue, waited_ms: u64, targets: Targets) {
+        let in_time = u64::from(waited_ms <= targets.in_time_ms);
         match how {
             LeftQueue::Answered => {
                 self.answered += 1;
+                self.answered_in_time += in_time;
                 self.answered_waited_ms += waited_ms;
             }
             LeftQueue::Abandoned => {
                 self.abandoned += 1;
+                self.abandoned_in_time += in_time;
+                self.abandoned_short += u64::from(waited_ms <= targets.short_ms);
                 self.abandoned_waited_ms += waited_ms;
             }
             LeftQueue::TimedOut => self.timed_out += 1,

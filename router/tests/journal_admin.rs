@@ -89,12 +89,30 @@ fn answer(question: Question) {
     }
 }
 
+fn sums() -> QueueSums {
+    let (entered, answered, abandoned, waiting) = (9, 5, 2, 2);
+    let (answered_in_time, abandoned_in_time, abandoned_short) = (4, 2, 1);
+    QueueSums {
+        entered,
+        answered,
+        abandoned,
+        answered_in_time,
+        abandoned_in_time,
+        abandoned_short,
+        waiting,
+        ..QueueSums::default()
+    }
+}
+
 fn numbers() -> Snapshot {
     let mut numbers = Snapshot {
         generation: 4,
         calls: CallsByStage { talking: 7, ..CallsByStage::default() },
         calls_ended: BTreeMap::from([((Cause::Abandoned, Fault::None), 3)]),
-        queues: BTreeMap::from([("support".into(), QueueGauges { waiting: 2, ..QueueGauges::default() })]),
+        queues: BTreeMap::from([(
+            "support".into(),
+            QueueGauges { waiting: 2, sums: sums(), ..QueueGauges::default() },
+        )]),
         ..Snapshot::default()
     };
     numbers.agents.count(AgentState::Idle);
@@ -105,7 +123,7 @@ fn numbers() -> Snapshot {
 }
 
 fn status(live: usize) -> Status {
-    let sums = QueueSums { entered: 9, answered: 5, abandoned: 2, waiting: 2, ..QueueSums::default() };
+    let sums = sums();
     let call = |key: usize| LiveCall {
         call: format!("{key:x}"),
         arrived_at: MORNING + key as i64,
@@ -181,6 +199,10 @@ fn metrics_show_what_the_shard_counts_at_this_instant_and_are_well_formed() {
         "fernamt_calls{stage=\"waiting\"} 0",
         "fernamt_calls_ended_total{cause=\"abandoned\",fault=\"none\"} 3",
         "fernamt_queue_waiting{queue=\"support\"} 2",
+        "fernamt_queue_left_total{queue=\"support\",how=\"answered\"} 5",
+        "fernamt_queue_answered_in_time_total{queue=\"support\"} 4",
+        "fernamt_queue_abandoned_in_time_total{queue=\"support\"} 2",
+        "fernamt_queue_abandoned_short_total{queue=\"support\"} 1",
         "fernamt_agents{state=\"idle\"} 1",
         "fernamt_sip_responses_total{direction=\"out\",code=\"486\"} 5",
         "fernamt_sip_parse_errors_total{class=\"no Via\"} 1",
@@ -244,6 +266,9 @@ fn the_status_command_shows_queues_agents_and_calls_within_120_columns_or_one_js
         people.starts_with("desk: open; fernamt 0.1.0, up 1m00s, configuration 4\n150 calls now"),
         "{people}"
     );
+    let queue = people.lines().find(|line| line.starts_with("support")).unwrap();
+    let columns: Vec<&str> = queue.split_whitespace().collect();
+    assert_eq!(columns[1..], ["2", "1m00s", "0/2", "9", "5", "50%", "2", "1", "0"], "{people}");
     assert!(people.ends_with("and 50 more\n"), "{people}");
     command::status::status(node.address(), true, &mut json).unwrap();
     let json: Status = serde_json::from_slice(&json).unwrap();

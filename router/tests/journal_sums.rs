@@ -19,6 +19,28 @@ fn a_caller_offered_to_a_second_agent_has_entered_once_and_was_answered_once() {
 }
 
 #[test]
+fn the_service_level_counts_by_the_wait_and_leaves_out_who_gave_up_at_once() {
+    let mut sums = Sums::default();
+    let waits = [
+        (LeftQueue::Answered, 20_000),
+        (LeftQueue::Answered, 20_001),
+        (LeftQueue::Abandoned, 5_000),
+        (LeftQueue::Abandoned, 5_001),
+        (LeftQueue::Abandoned, 20_001),
+        (LeftQueue::TimedOut, 3_000),
+    ];
+    for (key, (how, waited_ms)) in (0..).zip(waits) {
+        sums.apply(&fact(call(key), MORNING, queued("support", MORNING)));
+        sums.apply(&fact(call(key), MORNING, left("support", how, waited_ms)));
+    }
+    let sums = sums.queue("support");
+    assert_eq!((sums.answered, sums.answered_in_time), (2, 1));
+    assert_eq!((sums.abandoned, sums.abandoned_in_time, sums.abandoned_short), (3, 2, 1));
+    assert_eq!(sums.service_level(), Some(1.0 / 5.0), "six entered, one of them only to leave");
+    assert_eq!(QueueSums::default().service_level(), None);
+}
+
+#[test]
 fn a_caller_turned_away_at_the_door_counts_as_entered_and_as_left() {
     let mut sums = Sums::default();
     sums.apply(&fact(call(1), MORNING, left("support", LeftQueue::Full, 0)));
@@ -57,6 +79,8 @@ proptest! {
         after.iter().for_each(|fact| sums.apply(fact));
         for (name, queue) in sums.iter() {
             prop_assert!(queue.add_up());
+            prop_assert!(queue.answered_in_time <= queue.answered);
+            prop_assert!(queue.abandoned_short <= queue.abandoned_in_time && queue.abandoned_in_time <= queue.abandoned);
             prop_assert!(queue.since(&earlier.queue(name)).adds_up());
         }
         let saved = serde_json::to_string(&sums).unwrap();

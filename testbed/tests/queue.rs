@@ -414,3 +414,33 @@ fn where_the_caller_leaves_decides_whether_he_abandoned() {
     leaves("prompt behind the queue", &[&short], 1_050 * MILLISECOND, hung_up, None, &[LeftQueue::TimedOut]);
     leaves("ringing without a queue", &[house::DIRECT], later, abandoned, Some(487), &[]);
 }
+
+#[test]
+fn who_is_answered_in_time_is_told_by_the_target_of_that_moment() {
+    let five =
+        QUEUE.replace("[queue.support]", "[queue.support]\nservice_level = \"5s\"\nshort_abandon = \"2s\"");
+    let two = five.replace("\"5s\"", "\"2s\"");
+    let mut world = world(31, &[&five, ANNA]);
+    let caller = world.caller("caller");
+    let agent = anna(&mut world, Behaviour::Answers(3 * SECOND));
+    let mut rings = |config: &str, behaviour: Behaviour, hangs_up: u32| {
+        world.reload(&house::house(&[config, ANNA]));
+        world.behave(agent, behaviour);
+        world.dials(caller, "+4930999");
+        world.hangs_up_in(caller, hangs_up * SECOND);
+        world.run_until_silent().assert_nothing_left();
+    };
+    rings(&five, Behaviour::Answers(3 * SECOND), 10);
+    rings(&five, Behaviour::Answers(6 * SECOND), 10);
+    rings(&two, Behaviour::Answers(3 * SECOND), 10);
+    rings(&five, Behaviour::NeverAnswers, 1);
+    rings(&five, Behaviour::NeverAnswers, 3);
+    let status = world.shard().status(0, router::service::Service::Open);
+    let sums = status.queues[0].sums;
+    assert_eq!((sums.answered, sums.answered_in_time), (3, 1));
+    assert_eq!((sums.abandoned, sums.abandoned_in_time, sums.abandoned_short), (2, 2, 1));
+    assert_eq!(sums.service_level(), Some(0.25));
+    let mut again = router::sums::Sums::default();
+    world.facts().iter().for_each(|fact| again.apply(fact));
+    assert_eq!(again.queue("support"), sums, "a restart reads the same from the journal");
+}

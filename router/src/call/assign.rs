@@ -15,7 +15,7 @@ use super::{
 use crate::{
     clock::millis_between,
     config::{AgentId, Queue, QueueId},
-    journal::fact::{LeftQueue, Micros, Unanswered, What},
+    journal::fact::{LeftQueue, Micros, Targets, Unanswered, What},
     lines,
     media_command::play,
     shard::Switchboard,
@@ -87,7 +87,8 @@ impl Call {
     }
 
     fn turned_away(&mut self, queue: &str, how: LeftQueue, board: &mut Switchboard) -> Outcome {
-        self.fact(What::Left { queue: queue.to_owned(), how, waited_ms: 0 }, board);
+        let targets = Targets::default();
+        self.fact(What::Left { queue: queue.to_owned(), how, waited_ms: 0, targets }, board);
         Outcome::Next
     }
 
@@ -218,10 +219,12 @@ impl Call {
     }
 
     pub(super) fn note_left(&self, place: Place, how: LeftQueue, board: &mut Switchboard) {
+        let settings = board.config.queue(place.queue).or_else(|| self.config.queue(place.queue));
         let left = What::Left {
             queue: board.queue_name(place.queue),
             how,
             waited_ms: millis_between(place.entered, board.at),
+            targets: settings.map(Queue::targets).unwrap_or_default(),
         };
         self.fact(left, board);
     }

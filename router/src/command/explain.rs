@@ -98,7 +98,7 @@ fn lines_of(fact: &Fact) -> Vec<String> {
         What::Unanswered { agent, why, rang_ms } => {
             vec![format!("{agent}: {} after {}; he keeps his place", word(why), span(*rang_ms))]
         }
-        What::Left { queue, how, waited_ms } => {
+        What::Left { queue, how, waited_ms, .. } => {
             vec![format!("leaves {queue} after {}: {}", span(*waited_ms), word(how))]
         }
         What::Ended { cause, .. } => vec![format!("the call ends: {}", cause.word())],

@@ -34,8 +34,17 @@ fn write_status(status: &Status, out: &mut dyn Write) -> Result<(), CommandError
     if !status.queues.is_empty() {
         writeln!(
             out,
-            "\n{:<20} {:>7} {:>8} {:>9} {:>8} {:>8} {:>9} {:>9}",
-            "queue", "waiting", "first", "idle/in", "entered", "answered", "abandoned", "otherwise"
+            "\n{:<20} {:>7} {:>8} {:>9} {:>8} {:>8} {:>7} {:>9} {:>5} {:>9}",
+            "queue",
+            "waiting",
+            "first",
+            "idle/in",
+            "entered",
+            "answered",
+            "in time",
+            "abandoned",
+            "short",
+            "otherwise"
         )?;
     }
     status.queues.iter().try_for_each(|queue| write_queue(queue, status.now, out))?;
@@ -65,14 +74,16 @@ fn write_status(status: &Status, out: &mut dyn Write) -> Result<(), CommandError
 fn write_queue(queue: &QueueStatus, now: i64, out: &mut dyn Write) -> Result<(), CommandError> {
     let QueueStatus { name, waiting, idle, logged_in, longest_since, sums } = queue;
     let first = longest_since.map_or_else(|| "-".to_owned(), |since| span(millis(now - since)));
+    let in_time = sums.service_level().map_or("-".to_owned(), |level| format!("{:.0}%", level * 100.0));
     writeln!(
         out,
-        "{:<20} {waiting:>7} {first:>8} {:>9} {:>8} {:>8} {:>9} {:>9}",
+        "{:<20} {waiting:>7} {first:>8} {:>9} {:>8} {:>8} {in_time:>7} {:>9} {:>5} {:>9}",
         clip(name, 20),
         format!("{idle}/{logged_in}"),
         sums.entered,
         sums.answered,
         sums.abandoned,
+        sums.abandoned_short,
         sums.left_otherwise()
     )?;
     Ok(())

@@ -6,6 +6,7 @@ use super::names::{HoursId, PromptId, QueueId};
 use super::raw::{Item, section};
 use super::read::bounds;
 use super::scope::{Scope, Section};
+use crate::journal::fact::Targets;
 
 section! {
     /// How one queue treats its callers. Agents name their queues; what follows a `queue` step in its flow is the overflow.
@@ -20,8 +21,10 @@ section! {
         music,
         /// Which queue an agent of several serves first: 9 before 0; within one priority the longest waiting caller. 0 to 9, default 0.
         priority,
-        /// The wait within which a call counts as answered in time, for reports. `"1s"` to `"1h"`, default `"20s"`.
+        /// The wait, ringing included, within which a call counts as answered in time. The service level is the answered in time by the entered, those apart who gave up within `short_abandon`. `"1s"` to `"1h"`, default `"20s"`.
         service_level,
+        /// Who hangs up within so long had dialled wrong or thought better of it: he is counted, but not against the service level. `"0s"` to `"1m"`, default `"5s"`.
+        short_abandon,
         /// How long one agent rings before the next is tried. `"1s"` to `"5m"`, default `"20s"`.
         ring_timeout,
         /// Rest of an agent after a call, for notes. `"0s"` to `"8h"`, default `"0s"`.
@@ -82,6 +85,8 @@ pub struct Queue {
     pub priority: u8,
     /// The wait within which a call counts as answered in time. 1 s to 1 h, default 20 s.
     pub service_level: Duration,
+    /// Who hangs up within so long does not count against the service level. 0 s to 1 min, default 5 s.
+    pub short_abandon: Duration,
     /// How long one agent rings before the next is tried. 1 s to 5 min, default 20 s.
     pub ring_timeout: Duration,
     /// Rest of an agent after a call. 0 s to 8 h, default 0 s.
@@ -140,6 +145,12 @@ impl Queue {
         Duration::from_secs(u64::from(self.priority) * 25 * 3600)
     }
 
+    /// By which times its service is judged.
+    pub fn targets(&self) -> Targets {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Targets { in_time_ms: millis(self.service_level), short_ms: millis(self.short_abandon) }
+    }
+
     pub(super) fn resolve(section: &Section<'_>, scope: &mut Scope<'_, '_>) -> Option<Queue> {
         let item = Item { key: section.path.clone(), value: section.value };
         let table = item.table(&format!("[{}]", section.path), scope.report)?;
@@ -156,6 +167,7 @@ impl Queue {
             music,
             priority: raw.priority.integer(0..=9, 0, report) as u8,
             service_level: raw.service_level.duration(bounds("1s", "1h", "20s"), report),
+            short_abandon: raw.short_abandon.duration(bounds("0s", "1m", "5s"), report),
             ring_timeout: raw.ring_timeout.duration(bounds("1s", "5m", "20s"), report),
             wrap_up: raw.wrap_up.duration(bounds("0s", "8h", "0s"), report),
             max_waiting: raw.max_waiting.integer(1..=1_000_000, 200, report) as u32,

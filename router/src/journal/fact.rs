@@ -166,6 +166,16 @@ pub enum LeftQueue {
     Ended,
 }
 
+/// By which times a queue's service is judged, as they were in force when the caller left: a report over months must
+/// not change when a target does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Targets {
+    /// `service_level`: who waited no longer was served in time.
+    pub in_time_ms: u64,
+    /// `short_abandon`: who gives up no later does not count as offered.
+    pub short_ms: u64,
+}
+
 /// Why an assignment came to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -380,6 +390,9 @@ pub enum What {
         how: LeftQueue,
         /// Since entry: ring time of the last assignment included.
         waited_ms: u64,
+        /// By which the wait is judged; all zero when no configuration was there to say.
+        #[serde(default)]
+        targets: Targets,
     },
     /// We sent an INVITE.
     Dialled {

@@ -13,6 +13,7 @@ use super::{AGENT_STATES, AgentsByState, Histogram, Snapshot};
 use crate::{
     journal::{JournalCounters, fact::Micros},
     service::Service,
+    sums::QueueSums,
 };
 
 /// What else belongs on the page.
@@ -104,7 +105,10 @@ impl Page {
         let queues = &self.numbers.queues;
         let waiting = queues.iter().map(|(name, queue)| (name.as_str(), queue.waiting));
         sheet.gauges("queue_waiting", "Callers waiting", "queue", waiting)?;
-        let entered = queues.iter().map(|(name, queue)| (name.as_str(), queue.sums.entered));
+        let per_queue = |count: fn(&QueueSums) -> u64| {
+            queues.iter().map(move |(name, queue)| (name.as_str(), count(&queue.sums)))
+        };
+        let entered = per_queue(|sums| sums.entered);
         sheet.counters("queue_entered", "Callers who entered", "queue", entered)?;
         let mut family = sheet.family("queue_left", "Callers who left, by how", MetricType::Counter)?;
         for (name, queue) in queues {
@@ -116,6 +120,12 @@ impl Page {
                 counter(family.encode_family(&[("queue", name.as_str()), ("how", how)])?, count)?;
             }
         }
+        let answered = per_queue(|sums| sums.answered_in_time);
+        sheet.counters("queue_answered_in_time", "Answered within service_level", "queue", answered)?;
+        let abandoned = per_queue(|sums| sums.abandoned_in_time);
+        sheet.counters("queue_abandoned_in_time", "Gave up within service_level", "queue", abandoned)?;
+        let short = per_queue(|sums| sums.abandoned_short);
+        sheet.counters("queue_abandoned_short", "Gave up within short_abandon", "queue", short)?;
         let mut family = sheet.family("queue_agents", "Agents of each queue by state", MetricType::Gauge)?;
         for (name, queue) in queues {
             for (state, count) in by_state(&queue.agents) {

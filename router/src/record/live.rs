@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Record;
-use crate::journal::fact::{CallId, Cause, Fact, Fault, LeftQueue, Micros, What};
+use crate::journal::fact::{CallId, Cause, Fact, Fault, LeftQueue, Micros, Targets, What};
 
 /// Folds facts of many calls; gives each record when its call ends.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -79,7 +79,7 @@ impl Record {
         let at = at.max(self.arrived_at);
         let left = self.progress.queued.zip(self.queue.clone()).map(|((_, entered_ms), queue)| {
             let waited_ms = u64::try_from(at / 1_000 - entered_ms).unwrap_or(0);
-            What::Left { queue, how: LeftQueue::Ended, waited_ms }
+            What::Left { queue, how: LeftQueue::Ended, waited_ms, targets: Targets::default() }
         });
         let ended = What::Ended {
             cause: Cause::RouterRestarted,

@@ -1,7 +1,9 @@
 //! Facts of calls as a shard would tell them, for tests and the cost example.
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
-use router::journal::fact::{CallId, Cause, Fact, Fault, LeftQueue, LegMedia, Micros, Unanswered, What};
+use router::journal::fact::{
+    CallId, Cause, Fact, Fault, LeftQueue, LegMedia, Micros, Targets, Unanswered, What,
+};
 
 pub const SECOND: Micros = 1_000_000;
 /// 2026-11-25 08:00 UTC.
@@ -30,7 +32,12 @@ pub fn queued(queue: &str, key: Micros) -> What {
 }
 
 pub fn left(queue: &str, how: LeftQueue, waited_ms: u64) -> What {
-    What::Left { queue: queue.into(), how, waited_ms }
+    What::Left {
+        queue: queue.into(),
+        how,
+        waited_ms,
+        targets: Targets { in_time_ms: 20_000, short_ms: 5_000 },
+    }
 }
 
 pub fn ended(cause: Cause, fault: Fault) -> What {
