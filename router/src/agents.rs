@@ -29,6 +29,8 @@ pub struct Desk {
     pub call: Option<CallKey>,
     /// His place among the idle.
     pub standing: Standing,
+    /// When he is free next, he stands among the free where he stood.
+    keeps_place: bool,
     /// Assignments in a row that he left unanswered.
     unanswered: u8,
     until: Option<Instant>,
@@ -69,6 +71,7 @@ impl Agents {
             since: at,
             call: None,
             standing: Standing::since(at),
+            keeps_place: false,
             unanswered: 0,
             until: None,
         });
@@ -152,12 +155,16 @@ impl Agents {
     pub fn spared(&mut self, agent: AgentId, at: Micros) -> Tell {
         let Some(desk) = self.desk(agent) else { return Tell::Nothing };
         desk.call = None;
-        let (idle_since, turn) = (desk.standing.idle_since, desk.standing.turn);
-        let tell = self.settle(agent, at);
+        desk.keeps_place = true;
+        self.settle(agent, at)
+    }
+
+    /// He could not be rung, and that is not his fault: free again after `wait`, and then he stands where he stood.
+    pub fn waits(&mut self, agent: AgentId, wait: Duration, now: Instant, at: Micros) -> Tell {
         if let Some(desk) = self.desk(agent) {
-            (desk.standing.idle_since, desk.standing.turn) = (idle_since, turn);
+            desk.keeps_place = true;
         }
-        tell
+        self.pause(agent, AgentState::NotReady, wait, now, at)
     }
 
     /// When [`due`](Self::due) has work next.
@@ -205,11 +212,14 @@ impl Agents {
         self.clear_timer(agent);
         let (idle_since, turn) = (at.max(self.last_idle + 1), self.turn.wrapping_add(1));
         let Some(desk) = self.desk(agent) else { return Tell::Nothing };
+        let keeps_place = std::mem::take(&mut desk.keeps_place);
         match desk.wish {
             Wish::Ready => {
-                (desk.standing.idle_since, desk.standing.turn) = (idle_since, turn);
                 desk.becomes(AgentState::Idle, at);
-                (self.last_idle, self.turn) = (idle_since, turn);
+                if !keeps_place {
+                    (desk.standing.idle_since, desk.standing.turn) = (idle_since, turn);
+                    (self.last_idle, self.turn) = (idle_since, turn);
+                }
                 Tell::Ready
             }
             Wish::Paused => {
@@ -307,6 +317,19 @@ mod tests {
         agents.rings(anna, CallKey(1), 6);
         assert_eq!(agents.spared(anna, 90), Tell::Ready);
         assert_eq!(agents.get(anna).unwrap().standing.idle_since, 5);
+    }
+
+    #[test]
+    fn an_agent_whom_we_could_not_ring_waits_and_then_stands_where_he_stood_once() {
+        let (mut agents, anna, now) = at_work();
+        agents.rings(anna, CallKey(1), 6);
+        assert_eq!(agents.waits(anna, Duration::from_secs(1), now, 7), Tell::Rest);
+        assert_eq!(agents.due(now + Duration::from_secs(1), 8), Some((anna, Tell::Ready)));
+        assert_eq!(agents.get(anna).unwrap().standing.idle_since, 5);
+        agents.rings(anna, CallKey(2), 9);
+        agents.talks(anna, 10);
+        assert_eq!(agents.wraps_up(anna, Duration::ZERO, now, 11), Tell::Ready);
+        assert_eq!(agents.get(anna).unwrap().standing.idle_since, 11);
     }
 
     #[test]

@@ -444,3 +444,56 @@ fn who_is_answered_in_time_is_told_by_the_target_of_that_moment() {
     world.facts().iter().for_each(|fact| again.apply(fact));
     assert_eq!(again.queue("support"), sums, "a restart reads the same from the journal");
 }
+
+/// Sixteen ports, each resting for a minute after use: the caller gets the last pair and the agent none.
+#[test]
+fn an_agent_for_whom_we_have_no_port_is_not_to_blame_and_the_caller_keeps_his_place() {
+    let house = house::house(&[QUEUE, ANNA, "[limits]\nmax_calls = 1\n"])
+        .replace("ports = \"10000-10999\"", "ports = \"10000-10015\"\nquarantine = \"1m\"");
+    let mut world = testbed::World::new(32, &house);
+    let caller = world.caller("caller");
+    anna(&mut world, Behaviour::Answers(SECOND));
+    let calls_for = |world: &mut testbed::World, length: u32| {
+        world.dials(caller, "+4930999");
+        world.hangs_up_in(caller, length * SECOND);
+        world.run_for((length + 1) * SECOND);
+    };
+    world.agent_wish("anna", Wish::Paused);
+    calls_for(&mut world, 2);
+    world.agent_wish("anna", Wish::Ready);
+    (0..3).for_each(|_| calls_for(&mut world, 3));
+    let (before, start) = (assigned(&world).len(), world.elapsed());
+
+    world.dials(caller, "+4930999");
+    world.run_until(90 * SECOND, |world| world.agent_state("anna") == AgentState::Talking);
+    let seconds = usize::try_from((world.elapsed() - start).as_secs()).unwrap();
+    assert!((30..60).contains(&seconds), "{seconds} s until a port had rested");
+    let ours = house::count(&world, |what| matches!(what, What::Unanswered { why: Unanswered::Router, .. }));
+    assert!((seconds - 2..=seconds).contains(&ours), "{ours} attempts in {seconds} s");
+    assert_eq!(assigned(&world).len() - before, ours + 1);
+    assert_eq!(house::count(&world, |what| matches!(what, What::Queued { .. })), 5, "one place a call");
+    world.hangs_up_in(caller, SECOND);
+    world.run_until_silent().assert_nothing_left();
+    assert_eq!(left(&world).last(), Some(&LeftQueue::Answered));
+}
+
+/// Two agents behind one trunk that takes one call: the second is rung as soon as there is room, not ten seconds later.
+#[test]
+fn an_agent_behind_a_full_trunk_is_tried_again_soon() {
+    let agents = "[agent.anna]\ncall = \"1@teams\"\nqueues = [\"support\"]\n[agent.bo]\ncall = \"2@teams\"\nqueues = [\"support\"]\n";
+    let house = house::house(&[QUEUE, agents]).replace("[trunk.teams]", "[trunk.teams]\nmax_calls = 1");
+    let mut world = testbed::World::new(33, &house);
+    let callers = ["one", "two"].map(|name| world.caller(name));
+    house::teams(&mut world, Behaviour::Answers(SECOND));
+    for caller in callers {
+        world.dials(caller, "+4930999");
+        world.run_for(3 * SECOND);
+    }
+    assert_eq!(world.waiting("support"), 1, "{}", world.ladder());
+    world.hangs_up_in(callers[0], SECOND / 2);
+    world.run_for(4 * SECOND);
+    assert_eq!(world.waiting("support"), 0);
+    assert_eq!(world.state(callers[1]), PhoneState::Talking);
+    world.hangs_up_in(callers[1], SECOND);
+    world.run_until_silent().assert_nothing_left();
+}

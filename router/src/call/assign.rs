@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::{
     Call, Stage, Why,
-    dial::{Failure, Purpose, Ring},
+    dial::{Failure, Origin, Purpose, Ring},
     flow::Outcome,
 };
 use crate::{
@@ -20,6 +20,10 @@ use crate::{
     media_command::play,
     shard::Switchboard,
 };
+
+/// An agent whom we could not ring, by a fault of ours, is tried again after so long: short, for he could work, and
+/// long enough that a want of ports is not made worse by looking for them all the time.
+const OUR_REST: Duration = Duration::from_secs(1);
 
 /// A caller's place in a queue.
 #[derive(Debug, Clone, Copy)]
@@ -161,7 +165,7 @@ impl Call {
     ) {
         self.note_unanswered(agent, rang_since, why, board);
         let settings = board.config.queue(place.queue).cloned();
-        let rest = settings.as_ref().map(|queue| rest_after(why, queue)).unwrap_or_default();
+        let rest = rest_after(why, settings.as_ref());
         board.agent_rests(agent, rest, why);
         if why == Unanswered::NoAnswer {
             board.agent_left_unanswered(agent, settings.as_ref().map_or(0, |queue| queue.pause_after));
@@ -181,8 +185,7 @@ impl Call {
             board,
         );
         let settings = board.config.queue(place.queue).cloned();
-        let rest =
-            settings.as_ref().map_or(Duration::ZERO, |queue| rest_after(Unanswered::HungUpAtOnce, queue));
+        let rest = rest_after(Unanswered::HungUpAtOnce, settings.as_ref());
         board.agent_rests(agent, rest, Unanswered::HungUpAtOnce);
         let Some(settings) = settings else { return self.go_on(board) };
         let ahead = board.ahead(place.queue, place.key);
@@ -256,6 +259,7 @@ impl Call {
             failure if failure.is_busy() => Unanswered::Busy,
             failure if failure.is_decline() => Unanswered::Rejected,
             failure if failure.is_no_answer() => Unanswered::NoAnswer,
+            failure if failure.origin == Origin::Ourselves => Unanswered::Router,
             _ => Unanswered::Failed,
         }
     }
@@ -281,12 +285,14 @@ fn order_key(arrival: Micros, credit: Duration) -> u64 {
     arrival.saturating_sub(u64::try_from(credit.as_micros()).unwrap_or(u64::MAX))
 }
 
-fn rest_after(why: Unanswered, queue: &Queue) -> Duration {
+fn rest_after(why: Unanswered, queue: Option<&Queue>) -> Duration {
+    let of_queue = |rest: fn(&Queue) -> Duration| queue.map(rest).unwrap_or_default();
     match why {
-        Unanswered::NoAnswer => queue.rest_no_answer,
+        Unanswered::NoAnswer => of_queue(|queue| queue.rest_no_answer),
         Unanswered::Busy | Unanswered::Rejected | Unanswered::Failed | Unanswered::HungUpAtOnce => {
-            queue.rest_rejected
+            of_queue(|queue| queue.rest_rejected)
         }
         Unanswered::CallerLeft => Duration::ZERO,
+        Unanswered::Router => OUR_REST,
     }
 }

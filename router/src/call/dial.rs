@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use media::Command;
 use sip_core::{FailCause, HangUp, Invite, Message, StatusCode, Target, message::Header};
+use tracing::warn;
 
 use super::{
     Answered, CALLER, Call, Stage, Why,
@@ -137,13 +138,14 @@ impl Failure {
         matches!(self.status.code(), 480) || (self.rang && matches!(self.status.code(), 408 | 487))
     }
 
-    /// Of two legs that failed, the one that says more about the person called.
+    /// Of two legs that failed, the one that says more about the person called; least what we could not even try.
     fn weight(&self) -> u8 {
         match self {
-            failure if failure.is_busy() => 3,
-            failure if failure.is_decline() => 2,
-            failure if failure.is_no_answer() => 1,
-            _ => 0,
+            failure if failure.is_busy() => 4,
+            failure if failure.is_decline() => 3,
+            failure if failure.is_no_answer() => 2,
+            failure if failure.origin == Origin::Ourselves => 0,
+            _ => 1,
         }
     }
 
@@ -537,6 +539,10 @@ impl Call {
         let failure = ring.worst.unwrap_or_else(|| Failure::no_way("no address to call"));
         match ring.purpose {
             Purpose::Assignment { place, agent } => {
+                if failure.origin == Origin::Ourselves {
+                    let agent = board.agent_name(agent);
+                    warn!(parent: &self.span, agent, reason = failure.phrase, "an agent could not be rung");
+                }
                 self.assignment_failed(place, agent, ring.since, Call::unanswered(&failure), board);
             }
             Purpose::Step(dial) => self.dial_failed(&dial, failure, board),
@@ -629,7 +635,8 @@ mod tests {
         let purpose = Purpose::Assignment { place, agent };
         let mut ring = Ring::new(purpose, Vec::new(), RingOrder::All, Duration::from_secs(1), 0);
         ring.note(Failure::found(StatusCode::BUSY_HERE, "busy", Origin::Remote));
-        ring.note(Failure::no_way("dead"));
+        ring.note(Failure::found(StatusCode::REQUEST_TIMEOUT, "dead", Origin::Network));
+        ring.note(Failure::no_way("no port"));
         assert!(ring.worst.unwrap().is_busy());
     }
 }

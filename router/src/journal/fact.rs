@@ -192,6 +192,8 @@ pub enum Unanswered {
     CallerLeft,
     /// The agent's leg was answered and ended within two seconds: nobody can have said anything.
     HungUpAtOnce,
+    /// The agent was not rung, and the fault is ours: no port or leg free, or his trunk has as many calls as it may.
+    Router,
 }
 
 /// States of an agent (design §11).

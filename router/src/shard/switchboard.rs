@@ -290,8 +290,12 @@ impl Switchboard {
             Unanswered::Failed => "not reached",
             Unanswered::CallerLeft => "caller left",
             Unanswered::HungUpAtOnce => "hung up at once",
+            Unanswered::Router => "not rung by our fault",
         };
-        self.change(agent, reason, |agents, now, at| agents.rests(agent, rest, now, at));
+        self.change(agent, reason, |agents, now, at| match why {
+            Unanswered::Router => agents.waits(agent, rest, now, at),
+            _ => agents.rests(agent, rest, now, at),
+        });
     }
 
     /// He let an assignment ring; after `limit` in a row he is paused until he says that he is ready. 0: never.
