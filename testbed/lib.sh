@@ -17,6 +17,20 @@ need_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# Runs a command with a file system of 8 MB in $FERNAMT_SMALL_DISK, and takes that away again however the command ends.
+# Where nobody may mount (a container without the right to) it does not run, and says so.
+on_small_disk() (
+    FERNAMT_SMALL_DISK=$(mktemp -d)
+    export FERNAMT_SMALL_DISK
+    trap 'rmdir "$FERNAMT_SMALL_DISK"' EXIT
+    if ! as_root mount -t tmpfs -o size=8m,mode=1777 fernamt "$FERNAMT_SMALL_DISK"; then
+        printf '\n!!!! SKIPPED, for nobody may mount here: %s\n\n' "$*" >&2
+        return 0
+    fi
+    trap 'as_root umount "$FERNAMT_SMALL_DISK"; rmdir "$FERNAMT_SMALL_DISK"' EXIT
+    "$@"
+)
+
 # The folder of release binaries.
 release_dir() { cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1\/release/'; }
 
