@@ -40,6 +40,7 @@ fn measure(
     let settings = JournalSettings {
         data_dir: directory.clone(),
         config: JournalConfig {
+            retention: Duration::from_secs(90 * 86_400),
             spill: 1_000_000,
             synchronous: Synchronous::Normal,
             flush: Duration::from_millis(200),

@@ -82,8 +82,23 @@ enum Command {
         #[arg(long, default_value = "", value_name = "TEXT")]
         reason: String,
     },
+    /// Looks after the journal.
+    Journal {
+        #[command(subcommand)]
+        work: JournalWork,
+    },
     /// Prints the reference of all configuration keys.
     Reference,
+}
+
+#[derive(Subcommand)]
+enum JournalWork {
+    /// Makes the call records anew from the facts, after a damage or with a new version. No router may run on it.
+    Rebuild {
+        /// The configuration, for the place of the journal.
+        #[arg(default_value = "fernamt.toml")]
+        file: PathBuf,
+    },
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -118,6 +133,9 @@ fn main() -> ExitCode {
         }
         Command::Agent { name, state, file, reason } => {
             asked(&file, |admin, out| command::agent::agent(admin, &name, state.order(), &reason, out))
+        }
+        Command::Journal { work: JournalWork::Rebuild { file } } => {
+            told(&file, |config, out| command::journal::rebuild(&config.node.data_dir, out))
         }
         Command::Reference => print(&config::reference()),
     }

@@ -14,6 +14,7 @@ use std::{
 use router::{
     config::{JournalConfig, Synchronous},
     driver::journal_writer::{JournalError, JournalSettings, Opened, open, read, rebuild},
+    driver::shard_thread::utc_now,
     journal::fact::{Cause, Fact, LeftQueue, Micros, What, Wish},
     record::Records,
     service::{Service, ServiceState},
@@ -21,6 +22,7 @@ use router::{
 use support::*;
 
 const PATIENCE: Duration = Duration::from_secs(20);
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// A directory of this test's own, gone with it.
 struct Dir(PathBuf);
@@ -58,6 +60,7 @@ fn settings(dir: &Path, started_at: Micros) -> JournalSettings {
     JournalSettings {
         data_dir: dir.to_owned(),
         config: JournalConfig {
+            retention: 90 * DAY,
             spill: 10_000,
             synchronous: Synchronous::Normal,
             flush: Duration::from_millis(10),
@@ -218,7 +221,7 @@ fn a_locked_database_raises_the_alarm_and_loses_only_detail_that_the_gap_counts(
     assert!(records.iter().all(|record| record.talk_ms == 60_000 && record.agent.as_deref() == Some("anna")));
 }
 
-/// `mount -t tmpfs -o size=8m tmpfs DIR`, then `FERNAMT_SMALL_DISK=DIR cargo test -p router --test journal_writer -- --ignored`.
+/// `testbed/test` mounts a file system of 8 MB for it.
 #[test]
 #[ignore = "needs a small file system in FERNAMT_SMALL_DISK"]
 fn a_full_disk_raises_the_alarm_and_everything_is_written_when_there_is_room_again() {
@@ -257,6 +260,50 @@ fn the_records_made_anew_from_the_facts_are_the_records_that_were_there() {
     let (opened, _) = start(&dir, MORNING + SECOND);
     assert_eq!((opened.restored.interrupted, opened.restored.sums.queue("support").answered), (0, 50));
     opened.writer.stop(MORNING, 3);
+}
+
+/// Calls of 100 days ago and of today; the first caller of the old ones is not gone yet when they are forgotten.
+#[test]
+fn what_is_older_than_the_retention_goes_and_sums_wishes_and_live_calls_stay() {
+    let (dir, days) = (Dir::new(), |days: i64| days * 86_400 * SECOND);
+    let now = utc_now();
+    let (opened, _) = start(&dir, now - days(101));
+    let old = now - days(100);
+    opened.journal.append_all(queue_call(call(0), old).drain(..8));
+    for key in 1..=130 {
+        opened.journal.append_all(queue_call(call(key), old));
+        assert!(opened.journal.flush(PATIENCE), "a batch each: more than go at once");
+    }
+    let wished = What::Wished { agent: "anna".into(), wish: Wish::Paused, reason: String::new() };
+    opened.journal.append(Fact { call: None, ..fact(call(0), old, wished) });
+    assert!(opened.journal.flush(PATIENCE));
+    opened.journal.append_all(queue_call(call(200), now));
+    assert!(opened.journal.flush(PATIENCE));
+    let crashed = dir.as_after_a_crash();
+    opened.writer.stop(now, 3);
+
+    let (opened, _) = start(&crashed, now);
+    assert_eq!(opened.restored.sums.queue("support").answered, 131);
+    let batches = || {
+        let sql = "SELECT count(*) FROM batches WHERE last_at < ?1";
+        let file = rusqlite::Connection::open(crashed.file()).unwrap();
+        file.query_row(sql, [old + days(1)], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    wait_until(|| batches() == 0);
+    opened.writer.stop(now, 3);
+    let kept = |dir: &Dir| read(&dir.0).unwrap().last_calls(1_000).unwrap();
+    assert_eq!(kept(&crashed).iter().map(|record| record.call.key).collect::<Vec<_>>(), [200, 0]);
+
+    let before = kept(&crashed);
+    rusqlite::Connection::open(crashed.file()).unwrap().execute("DELETE FROM checkpoint", []).unwrap();
+    assert_eq!(rebuild(&crashed.0).unwrap(), 2);
+    assert_eq!(kept(&crashed), before, "the one that had begun before is whole");
+    rusqlite::Connection::open(crashed.file()).unwrap().execute("DELETE FROM checkpoint", []).unwrap();
+    let (opened, _) = start(&crashed, now + SECOND);
+    let support = opened.restored.sums.queue("support");
+    assert_eq!((support.entered, support.answered, support.ended, support.waiting), (132, 131, 1, 0));
+    assert_eq!(opened.restored.wishes["anna"], Wish::Paused);
+    opened.writer.stop(now, 3);
 }
 
 #[test]

@@ -215,11 +215,18 @@ fn the_first_interrupt_lets_calls_go_on_and_the_second_ends_them_at_once() {
     router.signal("-INT");
     let bye = expect(&carrier, "BYE ");
     let answer = bye.replacen(bye.lines().next().unwrap(), "SIP/2.0 200 OK", 1);
+    let refused = output("error", &["journal", "rebuild"], &router.config);
+    assert_eq!(refused.status.code(), Some(1));
+    let why = String::from_utf8(refused.stderr).unwrap();
+    assert!(why.contains("a running fernamt uses this directory; end it"), "{why}");
+
     carrier.send_to(answer.as_bytes(), router.sip).unwrap();
     assert_eq!(router.end().code(), Some(0));
     let told = output("error", &["calls", "--json"], &router.config);
     let told = String::from_utf8(told.stdout).unwrap();
     assert!(told.contains(r#""cause":"shutdown""#), "{told}");
+    let rebuilt = output("error", &["journal", "rebuild"], &router.config);
+    assert_eq!(String::from_utf8(rebuilt.stdout).unwrap(), "1 call records made anew from the facts\n");
 }
 
 #[test]

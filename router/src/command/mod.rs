@@ -5,6 +5,7 @@ pub mod calls;
 pub mod check;
 pub mod explain;
 mod http;
+pub mod journal;
 pub mod status;
 mod table;
 

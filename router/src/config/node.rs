@@ -54,6 +54,8 @@ section! {
         spill,
         /// `"normal"`: a power cut loses what the disk had not been told to keep, a crash of Fernamt loses nothing committed. `"full"`: nothing, at the price of one disk flush per batch. Default `"normal"`. Needs a restart.
         synchronous,
+        /// How long facts and call records are kept; older ones are deleted little by little, sums stay. The file does not shrink, its room is used again. `"1h"` to `"3650d"`, default `"90d"`. Needs a restart.
+        retention,
         /// Longest time a fact waits to be written; what a `kill -9` can lose. `"10ms"` to `"10s"`, default `"200ms"`. Needs a restart.
         flush,
     }
@@ -66,6 +68,8 @@ pub struct JournalConfig {
     pub spill: usize,
     /// When the disk is asked to keep what it was given. Default `Normal`.
     pub synchronous: Synchronous,
+    /// How long facts and call records are kept. 1 h to 3,650 d, default 90 d.
+    pub retention: Duration,
     /// Longest time between two batches. 10 ms to 10 s, default 200 ms.
     pub flush: Duration,
 }
@@ -85,6 +89,7 @@ impl JournalConfig {
         JournalConfig {
             spill: raw.spill.integer(1_000..=10_000_000, 100_000, report) as usize,
             synchronous: raw.synchronous.choice(&kinds, report),
+            retention: raw.retention.duration(bounds("1h", "3650d", "90d"), report),
             flush: raw.flush.duration(bounds("10ms", "10s", "200ms"), report),
         }
     }

@@ -1,7 +1,8 @@
 //! The journal's SQLite file: its tables, how a batch gets in, how facts and records come out.
 //!
 //! `batches` is the truth: one row per batch, its facts as lines of JSON. `calls` (one row per finished call) and
-//! `checkpoint` (the [`Ledger`] at some fact) are projections and can be computed again from it.
+//! `checkpoint` (the [`Ledger`] at some fact) are projections and can be computed again from it, and from `base`, which
+//! stands for the facts that were [forgotten](super::journal_retention).
 
 use std::{io, path::Path, time::Duration};
 
@@ -37,6 +38,7 @@ CREATE TABLE IF NOT EXISTS batches (
   first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
   facts BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS checkpoint (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, ledger BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS base (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, ledger BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS calls (
   seq INTEGER PRIMARY KEY, run INTEGER NOT NULL, key INTEGER NOT NULL, generation INTEGER NOT NULL,
   arrived_at INTEGER NOT NULL, answered_at INTEGER, connected_at INTEGER, ended_at INTEGER,
@@ -55,6 +57,9 @@ const INSERT_CALL: &str = "INSERT INTO calls VALUES
   (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 const SAVE_CHECKPOINT: &str = "INSERT OR REPLACE INTO checkpoint VALUES (1, ?1, ?2)";
+pub(super) const SAVE_BASE: &str = "INSERT OR REPLACE INTO base VALUES (1, ?1, ?2)";
+const CHECKPOINT: &str = "SELECT ledger FROM checkpoint";
+pub(super) const BASE: &str = "SELECT ledger FROM base";
 
 /// Facts that go to disk together, already written out, and the records they finished.
 #[derive(Debug, Default)]
@@ -108,7 +113,7 @@ impl Batch {
 /// The open file.
 #[derive(Debug)]
 pub struct Store {
-    connection: Connection,
+    pub(super) connection: Connection,
     /// Memory for the legs of one record as JSON.
     legs: Vec<u8>,
 }
@@ -151,24 +156,23 @@ impl Store {
         }
         insert_records(&transaction, &batch.records, legs)?;
         if let Some(ledger) = checkpoint {
-            save_checkpoint(&transaction, ledger)?;
+            save_ledger(&transaction, SAVE_CHECKPOINT, ledger)?;
         }
         transaction.commit()
     }
 
-    /// The fold over all facts in the file: the checkpoint, then what came after it. A line that cannot be read is
-    /// reported and passed over.
+    /// The fold over all facts there ever were: the checkpoint or the base, then what came after it. A line that
+    /// cannot be read is reported and passed over.
     pub fn ledger(&self) -> rusqlite::Result<Ledger> {
-        let saved: Option<Vec<u8>> =
-            self.connection.query_row("SELECT ledger FROM checkpoint", [], |row| row.get(0)).optional()?;
-        let readable = saved.and_then(|saved| match serde_json::from_slice(&saved) {
-            Ok(ledger) => Some(ledger),
-            Err(error) => {
-                tracing::warn!(%error, "the journal's checkpoint cannot be read: reading all of it");
-                None
+        let readable = |sql| match saved_ledger(&self.connection, sql) {
+            Err(error @ rusqlite::Error::FromSqlConversionFailure(..)) => {
+                tracing::warn!(%error, "a sum of the journal cannot be read: adding up what there is");
+                Ok(None)
             }
-        });
-        let mut ledger: Ledger = readable.unwrap_or_default();
+            saved => saved,
+        };
+        let saved = [readable(CHECKPOINT)?, readable(BASE)?];
+        let mut ledger = saved.into_iter().flatten().max_by_key(|ledger| ledger.last_seq).unwrap_or_default();
         self.facts_after(ledger.last_seq, |fact| {
             ledger.apply(&fact);
             Ok(())
@@ -188,7 +192,7 @@ impl Store {
         // A batch after `seq` begins after the one that holds it, and that one begins at or before it.
         let sql = "SELECT facts, first_seq FROM batches WHERE first_seq >=
                coalesce((SELECT max(first_seq) FROM batches WHERE first_seq <= ?1), 0) ORDER BY first_seq";
-        self.facts(sql, [seq as i64], each)
+        each_fact(&self.connection, sql, [seq as i64], each)
     }
 
     /// The facts of one call, in order. None if the journal does not know it.
@@ -205,34 +209,11 @@ impl Store {
         let sql =
             "SELECT facts, first_seq FROM batches WHERE last_at >= ?1 AND first_seq <= ?2 ORDER BY first_seq";
         let mut facts = Vec::new();
-        self.facts(sql, [arrived_at, ended], |fact| {
+        each_fact(&self.connection, sql, [arrived_at, ended], |fact| {
             facts.extend(Some(fact).filter(|fact| fact.call == Some(call)));
             Ok(())
         })?;
         Ok(facts)
-    }
-
-    fn facts(
-        &self,
-        sql: &str,
-        bounds: impl rusqlite::Params,
-        mut each: impl FnMut(Fact) -> rusqlite::Result<()>,
-    ) -> rusqlite::Result<()> {
-        let mut batches = self.connection.prepare(sql)?;
-        let mut rows = batches.query(bounds)?;
-        while let Some(row) = rows.next()? {
-            let facts = row.get_ref(0)?.as_bytes()?;
-            for line in facts.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-                match serde_json::from_slice(line) {
-                    Ok(fact) => each(fact)?,
-                    Err(error) => {
-                        let batch: i64 = row.get(1)?;
-                        tracing::error!(batch, %error, "a fact in the journal cannot be read: passed over");
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 
     /// The last `count` finished calls, oldest first.
@@ -244,9 +225,13 @@ impl Store {
         Ok(records)
     }
 
-    /// Makes the projections anew from the facts; returns how many calls there are.
+    /// Makes the projections anew from the base and the facts; returns how many calls there are.
+    ///
+    /// # Errors
+    /// What SQLite says, also when the base cannot be read: without it sums would be wrong.
     pub fn rebuild(&mut self) -> rusqlite::Result<u64> {
-        let (mut ledger, mut finished, mut count) = (Ledger::default(), Vec::new(), 0);
+        let mut ledger = saved_ledger(&self.connection, BASE)?.unwrap_or_default();
+        let (mut finished, mut count) = (Vec::new(), 0);
         let transaction = self.connection.unchecked_transaction()?;
         transaction.execute_batch("DELETE FROM calls; DELETE FROM checkpoint")?;
         self.facts_after(0, |fact| {
@@ -259,15 +244,47 @@ impl Store {
         })?;
         count += finished.len() as u64;
         insert_records(&transaction, &finished, &mut Vec::new())?;
-        save_checkpoint(&transaction, &ledger)?;
+        save_ledger(&transaction, SAVE_CHECKPOINT, &ledger)?;
         transaction.commit()?;
         Ok(count)
     }
 }
 
-fn save_checkpoint(into: &Transaction<'_>, ledger: &Ledger) -> rusqlite::Result<()> {
+/// The facts of the batches that `sql` selects (`facts`, `first_seq`), in order.
+pub(super) fn each_fact(
+    connection: &Connection,
+    sql: &str,
+    bounds: impl rusqlite::Params,
+    mut each: impl FnMut(Fact) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let mut batches = connection.prepare(sql)?;
+    let mut rows = batches.query(bounds)?;
+    while let Some(row) = rows.next()? {
+        let facts = row.get_ref(0)?.as_bytes()?;
+        for line in facts.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            match serde_json::from_slice(line) {
+                Ok(fact) => each(fact)?,
+                Err(error) => {
+                    let batch: i64 = row.get(1)?;
+                    tracing::error!(batch, %error, "a fact in the journal cannot be read: passed over");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The ledger that `sql` selects, if it was ever saved.
+pub(super) fn saved_ledger(connection: &Connection, sql: &str) -> rusqlite::Result<Option<Ledger>> {
+    let read = |row: &Row<'_>| {
+        serde_json::from_slice(row.get_ref(0)?.as_bytes()?).map_err(|error| unreadable(row, "ledger", error))
+    };
+    connection.query_row(sql, [], read).optional()
+}
+
+pub(super) fn save_ledger(into: &Transaction<'_>, sql: &str, ledger: &Ledger) -> rusqlite::Result<()> {
     let saved = serde_json::to_vec(ledger).map_err(unwritable)?;
-    into.prepare_cached(SAVE_CHECKPOINT)?.execute(params![ledger.last_seq as i64, saved])?;
+    into.prepare_cached(sql)?.execute(params![ledger.last_seq as i64, saved])?;
     Ok(())
 }
 

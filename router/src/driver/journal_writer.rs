@@ -13,7 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::journal_store::{Batch, FILE, Store};
+use super::{
+    journal_store::{Batch, FILE, Store},
+    shard_thread::utc_now,
+};
 use crate::{
     config::{JournalConfig, Synchronous},
     journal::{
@@ -31,6 +34,9 @@ const CHECKPOINT: u64 = 100_000;
 /// First pause after a failed commit; it doubles up to [`LONGEST_RETRY`].
 const RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_secs(2);
+
+/// How often the writer looks for facts that are too old.
+const FORGET_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long a clean stop keeps trying to write.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -90,7 +96,7 @@ pub enum JournalError {
         source: io::Error,
     },
     /// Another process writes here.
-    #[error("{}: another fernamt uses this directory; give each node its own node.data_dir", path.display())]
+    #[error("{}: a running fernamt uses this directory; end it, or give each node its own node.data_dir", path.display())]
     InUse {
         /// The directory.
         path: PathBuf,
@@ -182,6 +188,8 @@ impl Prepared {
             batch,
             hand: Hand::default(),
             failing_since: None,
+            retention: settings.config.retention,
+            next_forget: Instant::now(),
             _lock: lock,
         };
         let flush = settings.config.flush;
@@ -301,6 +309,9 @@ struct Work {
     batch: Batch,
     hand: Hand,
     failing_since: Option<Instant>,
+    /// Facts older than this are forgotten.
+    retention: Duration,
+    next_forget: Instant,
     _lock: File,
 }
 
@@ -349,8 +360,22 @@ impl Work {
                         "facts could not be written"
                     );
                 }
+            } else if worked {
+                self.forget_old();
             }
         }
+    }
+
+    /// One step of forgetting, when it is time for one. That it fails is no alarm: it is tried again.
+    fn forget_old(&mut self) {
+        let now = Instant::now();
+        let Some(store) = self.store.as_mut().filter(|_| self.next_forget <= now) else { return };
+        let retention = Micros::try_from(self.retention.as_micros()).unwrap_or(Micros::MAX);
+        let more = store.forget(utc_now().saturating_sub(retention)).unwrap_or_else(|error| {
+            tracing::warn!(%error, "old facts are not forgotten yet");
+            false
+        });
+        self.next_forget = if more { now } else { now + FORGET_INTERVAL };
     }
 
     /// Writes one batch: the one in hand, or the next. False if the disk did not take it.

@@ -3,6 +3,7 @@
 
 pub mod admin;
 mod capped;
+mod journal_retention;
 pub mod journal_store;
 pub mod journal_writer;
 mod open;
