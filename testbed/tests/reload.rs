@@ -25,6 +25,14 @@ fn a_queue_that_a_reload_takes_away_sends_its_callers_on() {
 }
 
 #[test]
+fn the_numbers_name_the_configuration_in_force() {
+    let mut world = world(25, &[QUEUE]);
+    assert_eq!(world.shard().numbers().generation, 1);
+    world.reload(&house(&[DIRECT]));
+    assert_eq!(world.shard().numbers().generation, 2);
+}
+
+#[test]
 fn a_reload_that_changes_nothing_about_an_agent_leaves_his_call_and_state_alone() {
     let mut world = world(21, &[QUEUE, ANNA]);
     let caller = world.caller("caller");

@@ -112,6 +112,7 @@ impl Shard {
     /// The shard's numbers. Ports, latencies, media and socket drops are the driver's to fill in.
     pub fn numbers(&self) -> Snapshot {
         let mut numbers = Snapshot {
+            generation: self.board.config.generation,
             calls: self.calls_by_stage(),
             dialogs: self.live_legs() as u64,
             legs: self.calls().map(|call| call.live_legs() as u64).sum(),
