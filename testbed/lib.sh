@@ -46,7 +46,7 @@ await() {
 
 # Runs the router on a configuration, in this folder, with its log in fernamt.log; $router is its process.
 start_router() { # $1: release folder, $2: configuration
-    RUST_LOG=warn NO_COLOR=1 "$1/fernamt" run "$2" >fernamt.log 2>&1 &
+    RUST_LOG=${RUST_LOG:-warn} NO_COLOR=1 "$1/fernamt" run "$2" >fernamt.log 2>&1 &
     router=$!
     await 30 "a router that is ready (its log: $(pwd)/fernamt.log)" curl -sf http://127.0.0.1:8060/readyz
 }
