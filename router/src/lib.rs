@@ -19,6 +19,7 @@ pub mod prompts;
 pub mod record;
 pub mod service;
 pub mod shard;
+pub mod simulate;
 pub mod standing;
 pub mod status;
 pub mod sums;

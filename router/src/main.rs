@@ -6,11 +6,12 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Instant,
 };
 
 use clap::{Parser, Subcommand};
 use router::{
-    command::{self, CommandError, explain::Which},
+    command::{self, CommandError, explain::Which, simulate},
     config::{self, Config, Names},
     driver,
     status::Order,
@@ -87,6 +88,7 @@ enum Command {
         #[command(subcommand)]
         work: JournalWork,
     },
+    Simulate(simulate::Options),
     /// Prints the reference of all configuration keys.
     Reference,
 }
@@ -115,7 +117,7 @@ enum AgentState {
 
 /// The end of a command that could not do its work.
 const FAILED: u8 = 1;
-/// The end of a command that refuses the configuration.
+/// The end of a command that refuses the configuration, or what else it was given.
 const REFUSED: u8 = 2;
 
 fn main() -> ExitCode {
@@ -137,6 +139,9 @@ fn main() -> ExitCode {
         Command::Journal { work: JournalWork::Rebuild { file } } => {
             told(&file, |config, out| command::journal::rebuild(&config.node.data_dir, out))
         }
+        Command::Simulate(options) => {
+            told(&options.file, |config, out| simulate::simulate(config, &options, any_instant(), out))
+        }
         Command::Reference => print(&config::reference()),
     }
 }
@@ -145,6 +150,12 @@ fn check(file: &Path, at: Option<&str>) -> ExitCode {
     let outcome = command::check::check(file, at);
     print(&outcome.text);
     ExitCode::from(outcome.code)
+}
+
+/// Virtual time is counted from it.
+#[allow(clippy::disallowed_methods, reason = "the outcome does not depend on it")]
+fn any_instant() -> Instant {
+    Instant::now()
 }
 
 /// A reader that has gone away (`| head`) is no failure.
@@ -169,7 +180,7 @@ fn told(file: &Path, command: impl FnOnce(&Config, &mut dyn Write) -> Result<(),
         }
         Err(error) => {
             eprintln!("{error}");
-            ExitCode::from(FAILED)
+            ExitCode::from(if let CommandError::Input(_) = error { REFUSED } else { FAILED })
         }
     }
 }

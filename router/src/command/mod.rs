@@ -6,6 +6,7 @@ pub mod check;
 pub mod explain;
 mod http;
 pub mod journal;
+pub mod simulate;
 pub mod status;
 mod table;
 
@@ -37,6 +38,9 @@ pub enum CommandError {
     /// The router's answer cannot be understood: it is of another version.
     #[error("the answer of the router is not understood ({0}); is it of another version?")]
     Answer(#[from] serde_json::Error),
+    /// What was given with the command cannot be used: every problem, one a line, each with its cure.
+    #[error("{0}")]
+    Input(String),
     /// The output cannot be written.
     #[error("output: {0}")]
     Output(#[from] io::Error),

@@ -53,6 +53,8 @@ pub use trunk::{Source, Trunk};
 
 use sip_core::Sources;
 
+pub(crate) use units::{duration, written};
+
 use written::Written;
 
 /// One accepted configuration. Never changed: a reload makes a new one.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Why a text is no duration or size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum UnitError {
+pub(crate) enum UnitError {
     /// A number alone.
     NoUnit,
     /// A unit we do not know, or no number at all.
@@ -17,7 +17,7 @@ pub(super) enum UnitError {
 const TIMES: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// Reads `"20s"`, `"200ms"`, `"1m30s"`, `"1.5h"`: units `ms`, `s`, `m`, `h`, `d`. The smallest step is a millisecond.
-pub(super) fn duration(text: &str) -> Result<Duration, UnitError> {
+pub(crate) fn duration(text: &str) -> Result<Duration, UnitError> {
     let mut rest = text.trim();
     let mut total: u64 = 0;
     if rest.is_empty() {
@@ -47,7 +47,7 @@ pub(super) fn size(text: &str) -> Result<u64, UnitError> {
 }
 
 /// Writes a duration the way [`duration`] reads it: `"1m30s"`, `"0s"`.
-pub(super) fn written(duration: Duration) -> String {
+pub(crate) fn written(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     if rest == 0 {
         return "0s".to_owned();

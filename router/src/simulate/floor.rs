@@ -1,0 +1,521 @@
+//! The event loop: callers and agents around the scheduler, time jumping from event to event.
+//!
+//! What is done here with the scheduler, in which order and with which key, is what `call/assign.rs` and
+//! `shard/switchboard.rs` do in the running router.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use scheduler::{Agent, Caller, Capacity, Line, Match, Scheduler, Withdrawn};
+
+use super::{
+    Scenario, Worker,
+    arrivals::{Arrival, Stream},
+    length::FOREVER,
+    micros,
+    overflow::overflow,
+    tally::{self, Tally},
+    timesheet::Timesheet,
+};
+use crate::{
+    agents::{Agents, Tell},
+    config::{AgentId, Config, Opening, Queue, QueueId, Strategy},
+    journal::fact::{AgentState, LeftQueue, Micros, Wish},
+    keys::CallKey,
+    lines,
+    standing::Chances,
+};
+
+/// Callers who can be inside at once: what the scheduler has room for.
+const MOST_INSIDE: u32 = 1 << 22;
+
+/// Queues that a caller is sent on to at most: flows may lead in a circle.
+const MOST_HOPS: u32 = 16;
+
+/// A caller's key: arrival less time credit; smaller is sooner.
+fn order_key(arrival: Micros, credit: Duration) -> u64 {
+    u64::try_from(arrival - micros(credit)).unwrap_or(0)
+}
+
+fn agent_id(agent: Agent) -> AgentId {
+    AgentId(agent.0)
+}
+
+/// A caller inside, from his entry into a queue to his hang-up.
+#[derive(Debug, Clone, Copy)]
+struct Inside {
+    queue: QueueId,
+    entered: Micros,
+    key: u64,
+    /// The step of the queue's widening, and when the next begins.
+    step: usize,
+    widens: Micros,
+    /// When `max_wait` is over.
+    until: Micros,
+    visit: Visit,
+    stage: Stage,
+}
+
+/// What a caller brings, and keeps from queue to queue.
+#[derive(Debug, Clone, Copy)]
+struct Visit {
+    /// When he loses patience.
+    gives_up: Micros,
+    talk: Micros,
+    /// Queues that did not keep him.
+    hops: u32,
+}
+
+/// Each stage owns its deadline.
+#[derive(Debug, Clone, Copy)]
+enum Stage {
+    Waiting,
+    Ringing { agent: Agent, answers: Micros, stops: Micros },
+    Talking { agent: Agent, ends: Micros },
+}
+
+impl Inside {
+    fn deadline(&self) -> Micros {
+        match self.stage {
+            Stage::Waiting => self.visit.gives_up.min(self.until).min(self.widens),
+            Stage::Ringing { answers, stops, .. } => answers.min(stops).min(self.visit.gives_up),
+            Stage::Talking { ends, .. } => ends,
+        }
+    }
+}
+
+/// What happens next.
+enum Event {
+    Shift { worker: usize, wish: Wish },
+    AgentDue,
+    CallerDue(u32),
+    Arrives(Arrival),
+}
+
+/// One day.
+pub(super) struct Floor<'a> {
+    scenario: &'a Scenario<'a>,
+    staff: &'a [Worker],
+    at: Micros,
+    scheduler: Scheduler,
+    agents: Agents,
+    /// Comings and goings of agents, the next one last.
+    shifts: Vec<(Micros, usize, Wish)>,
+    arrivals: Stream<'a>,
+    /// The next arrival and what was drawn with it.
+    next: Option<(Arrival, Micros, Micros)>,
+    last_arrival: Micros,
+    inside: Vec<Inside>,
+    free: Vec<u32>,
+    /// The deadline of each caller who has one: all but those whose turn it is.
+    deadlines: BTreeSet<(Micros, u32)>,
+    matches: VecDeque<Match>,
+    overflow: BTreeMap<QueueId, QueueId>,
+    /// Whether a queue is open, and until when that holds.
+    open: BTreeMap<QueueId, (bool, Micros)>,
+    calls: StdRng,
+    /// For what is drawn in the course of things: ring times and agents chosen by chance.
+    rest: StdRng,
+    chances: Chances,
+    /// Queues that choose by chance.
+    by_chance: Vec<QueueId>,
+    sheet: Timesheet,
+    tally: Tally,
+}
+
+impl<'a> Floor<'a> {
+    pub(super) fn new(scenario: &'a Scenario<'a>, staff: &'a [Worker], day: u32) -> Floor<'a> {
+        let seed = scenario.seed.wrapping_mul(1 << 20).wrapping_add(u64::from(day) * 2);
+        let scheduler = Scheduler::new(capacity(scenario, staff));
+        let mut agents = Agents::default();
+        for (index, worker) in staff.iter().enumerate() {
+            agents.add(AgentId::from(index), scenario.start);
+            drop(scheduler.set_memberships(Agent(index as u32), &worker.lines, |_| 0));
+        }
+        let mut floor = Floor {
+            scenario,
+            staff,
+            at: scenario.start,
+            scheduler,
+            agents,
+            shifts: shifts(staff),
+            arrivals: Stream::of(scenario),
+            next: None,
+            last_arrival: 0,
+            inside: Vec::new(),
+            free: Vec::new(),
+            deadlines: BTreeSet::new(),
+            matches: VecDeque::new(),
+            overflow: overflow(scenario.config),
+            open: BTreeMap::new(),
+            calls: StdRng::seed_from_u64(seed),
+            rest: StdRng::seed_from_u64(seed + 1),
+            chances: Chances::default(),
+            by_chance: by_chance(scenario.config),
+            sheet: Timesheet::new(scenario, staff),
+            tally: Tally::new(scenario, Vec::new()),
+        };
+        floor.draw_next();
+        floor
+    }
+
+    pub(super) fn run(mut self) -> Tally {
+        while let Some((at, event)) = self.event().filter(|(at, _)| *at < self.scenario.end()) {
+            self.at = at;
+            match event {
+                Event::Shift { worker, wish } => self.shift(worker, wish),
+                Event::AgentDue => self.agent_due(),
+                Event::CallerDue(caller) => self.caller_due(caller),
+                Event::Arrives(arrival) => self.arrives(arrival),
+            }
+            self.tell_matches();
+        }
+        self.close()
+    }
+
+    /// The earliest event. Of several at one instant agents come first, then callers inside, then a new one.
+    fn event(&self) -> Option<(Micros, Event)> {
+        let shift =
+            self.shifts.last().map(|(at, worker, wish)| (*at, Event::Shift { worker: *worker, wish: *wish }));
+        let due = self.agents.deadline().map(|at| (self.date(at), Event::AgentDue));
+        let caller = self.deadlines.first().map(|(at, caller)| (*at, Event::CallerDue(*caller)));
+        let arrival = self.next.map(|(arrival, ..)| (arrival.at, Event::Arrives(arrival)));
+        [shift, due, caller, arrival].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// Talk time and patience are drawn with the arrival, so that they do not depend on who is there to answer.
+    fn draw_next(&mut self) {
+        self.next = self.arrivals.next(&mut self.calls).map(|arrival| {
+            let talk = self.scenario.talk.of(arrival.queue).draw(&mut self.calls);
+            let patience = self.scenario.patience.of(arrival.queue).draw(&mut self.calls);
+            (arrival, arrival.talk.unwrap_or(talk), patience)
+        });
+    }
+
+    fn arrives(&mut self, arrival: Arrival) {
+        let Some((_, talk, patience)) = self.next.take() else { return };
+        self.draw_next();
+        self.enter(arrival.queue, Visit { gives_up: self.at + patience, talk, hops: 0 });
+    }
+
+    /// Enters a queue, or what follows it if it cannot take him.
+    fn enter(&mut self, mut id: QueueId, mut visit: Visit) {
+        while let Some(how) = self.turned_away(id) {
+            self.counts(id, self.at).offered += 1;
+            self.leave(id, self.at, how);
+            let Some(next) = self.overflow.get(&id).filter(|_| visit.hops < MOST_HOPS) else { return };
+            (id, visit.hops) = (*next, visit.hops + 1);
+        }
+        self.counts(id, self.at).offered += 1;
+        let Some(queue) = self.scenario.config.queue(id) else { return };
+        self.last_arrival = self.at.max(self.last_arrival + 1);
+        let caller = self.seat(Inside {
+            queue: id,
+            entered: self.at,
+            key: order_key(self.last_arrival, queue.credit()),
+            step: 0,
+            widens: queue.steps.get(1).map_or(FOREVER, |next| self.at + micros(next.after)),
+            until: self.at + micros(queue.max_wait),
+            visit,
+            stage: Stage::Waiting,
+        });
+        self.wait(caller);
+    }
+
+    fn turned_away(&mut self, id: QueueId) -> Option<LeftQueue> {
+        let queue = self.scenario.config.queue(id)?;
+        if !self.is_open(id, queue) {
+            return Some(LeftQueue::Closed);
+        }
+        let waiting: u32 = lines::of_queue(id).map(|line| self.scheduler.waiting(line)).sum();
+        (waiting >= queue.max_waiting).then_some(LeftQueue::Full)
+    }
+
+    fn seat(&mut self, inside: Inside) -> u32 {
+        match self.free.pop() {
+            Some(slot) => {
+                self.inside[slot as usize] = inside;
+                slot
+            }
+            None => {
+                self.inside.push(inside);
+                self.inside.len() as u32 - 1
+            }
+        }
+    }
+
+    /// He is posted; who is matched at once needs no deadline.
+    fn wait(&mut self, caller: u32) {
+        let Inside { queue, key, step, .. } = self.inside[caller as usize];
+        self.inside[caller as usize].stage = Stage::Waiting;
+        let made = self.scheduler.post(Caller(caller), lines::of_step(queue, step), key);
+        if made.is_empty() {
+            self.arm(caller);
+        }
+        self.matches.extend(made);
+    }
+
+    /// Waits where he waited, or at a later step of widening if one has begun meanwhile.
+    fn wait_on(&mut self, caller: u32) {
+        let entered = self.inside[caller as usize].entered;
+        let waited = Duration::from_micros((self.at - entered) as u64);
+        let (step, next) = lines::step_after(self.queue_of(caller), waited);
+        let inside = &mut self.inside[caller as usize];
+        (inside.step, inside.widens) = (step, next.map_or(FOREVER, |next| entered + micros(next)));
+        self.wait(caller);
+    }
+
+    fn tell_matches(&mut self) {
+        while let Some(Match { caller, .. }) = self.matches.pop_front() {
+            if let Some(agent) = self.scheduler.take_letter(caller) {
+                self.disarm(caller.0);
+                self.ring(caller.0, agent);
+            }
+        }
+    }
+
+    fn ring(&mut self, caller: u32, agent: Agent) {
+        let queue = self.inside[caller as usize].queue;
+        self.agents.takes_turn(agent_id(agent), queue, &mut self.chances);
+        self.change(agent, |agents, _, at| {
+            agents.rings(agent_id(agent), CallKey(u64::from(caller)), at);
+            Tell::Nothing
+        });
+        let answers = self.at + self.scenario.ring.draw(&mut self.rest);
+        if answers == self.at {
+            return self.answered(caller, agent);
+        }
+        let ring_timeout = self.queue_of(caller).ring_timeout;
+        let stops = self.at + micros(ring_timeout);
+        self.inside[caller as usize].stage = Stage::Ringing { agent, answers, stops };
+        self.arm(caller);
+    }
+
+    fn answered(&mut self, caller: u32, agent: Agent) {
+        self.change(agent, |agents, _, at| {
+            agents.talks(agent_id(agent), at);
+            Tell::Nothing
+        });
+        let Inside { queue, entered, visit, .. } = self.inside[caller as usize];
+        self.leave(queue, entered, LeftQueue::Answered);
+        self.inside[caller as usize].stage = Stage::Talking { agent, ends: self.at + visit.talk };
+        self.arm(caller);
+    }
+
+    fn caller_due(&mut self, caller: u32) {
+        self.disarm(caller);
+        let inside = self.inside[caller as usize];
+        let gives_up = inside.visit.gives_up <= self.at;
+        match inside.stage {
+            Stage::Waiting => {
+                let withdrawn = self.scheduler.withdraw(Caller(caller));
+                debug_assert_eq!(withdrawn, Withdrawn::Gone, "matches are told before the next event");
+                match (gives_up, inside.until <= self.at) {
+                    (true, _) => self.goes(caller, LeftQueue::Abandoned),
+                    (false, true) => self.timed_out(caller),
+                    (false, false) => self.wait_on(caller),
+                }
+            }
+            Stage::Ringing { agent, answers, .. } if answers <= self.at => self.answered(caller, agent),
+            Stage::Ringing { agent, .. } if gives_up => {
+                self.spare(agent);
+                self.goes(caller, LeftQueue::Abandoned);
+            }
+            Stage::Ringing { agent, .. } => self.unanswered(caller, agent),
+            Stage::Talking { agent, .. } => self.hangs_up(caller, agent),
+        }
+    }
+
+    /// Nobody took the assignment: the agent rests, the caller waits again with his old key.
+    fn unanswered(&mut self, caller: u32, agent: Agent) {
+        let Inside { queue, entered, until, .. } = self.inside[caller as usize];
+        let Queue { rest_no_answer: rest, pause_after, .. } = *self.queue_of(caller);
+        self.counts(queue, entered).unanswered += 1;
+        self.scheduler.release(agent);
+        self.change(agent, |agents, now, at| agents.rests(agent_id(agent), rest, now, at));
+        let in_a_row = self.agents.left_unanswered(agent_id(agent));
+        if pause_after > 0 && in_a_row >= pause_after {
+            self.change(agent, |agents, _, at| agents.wish(agent_id(agent), Wish::Paused, at));
+        }
+        match until <= self.at {
+            true => self.timed_out(caller),
+            false => self.wait_on(caller),
+        }
+    }
+
+    fn hangs_up(&mut self, caller: u32, agent: Agent) {
+        let wrap_up = self.queue_of(caller).wrap_up;
+        self.free.push(caller);
+        self.scheduler.release(agent);
+        self.change(agent, |agents, now, at| agents.wraps_up(agent_id(agent), wrap_up, now, at));
+    }
+
+    fn spare(&mut self, agent: Agent) {
+        self.scheduler.release(agent);
+        self.change(agent, |agents, _, at| agents.spared(agent_id(agent), at));
+    }
+
+    fn goes(&mut self, caller: u32, how: LeftQueue) {
+        let Inside { queue, entered, .. } = self.inside[caller as usize];
+        self.leave(queue, entered, how);
+        self.free.push(caller);
+    }
+
+    /// `max_wait` is over: on to what follows the queue.
+    fn timed_out(&mut self, caller: u32) {
+        let Inside { queue, mut visit, .. } = self.inside[caller as usize];
+        self.goes(caller, LeftQueue::TimedOut);
+        if let Some(next) = self.overflow.get(&queue).filter(|_| visit.hops < MOST_HOPS) {
+            visit.hops += 1;
+            self.enter(*next, visit);
+        }
+    }
+
+    fn shift(&mut self, worker: usize, wish: Wish) {
+        self.shifts.pop();
+        self.change(Agent(worker as u32), |agents, _, at| agents.wish(AgentId::from(worker), wish, at));
+    }
+
+    fn agent_due(&mut self) {
+        let now = self.now();
+        if let Some(agent) = self.agents.first_due(now) {
+            self.change(Agent(agent.0), |agents, now, at| {
+                agents.due(now, at).map_or(Tell::Nothing, |(_, tell)| tell)
+            });
+        }
+    }
+
+    /// Changes an agent, notes his time, tells the scheduler.
+    fn change(&mut self, agent: Agent, change: impl FnOnce(&mut Agents, Instant, Micros) -> Tell) {
+        let before = self.state_of(agent);
+        let (now, at) = (self.now(), self.at);
+        let tell = change(&mut self.agents, now, at);
+        let after = self.state_of(agent);
+        if let (Some((state, since)), true) = (before, before != after) {
+            self.sheet.note(agent.0 as usize, state, since, self.at);
+        }
+        match tell {
+            Tell::Ready => self.ready(agent),
+            Tell::Rest => _ = self.scheduler.rest(agent),
+            Tell::Nothing => {}
+        }
+    }
+
+    /// An agent who becomes idle draws anew in each queue that chooses by chance.
+    fn ready(&mut self, agent: Agent) {
+        let who = &self.staff[agent.0 as usize].agent;
+        for queue in &self.by_chance {
+            let Some(standing) = self.agents.standing(agent_id(agent)) else { return };
+            let weight = who.membership(*queue).map_or(1, |own| own.weight);
+            standing.draws(*queue, weight, self.rest.random(), &self.chances);
+        }
+        let Some(desk) = self.agents.get(agent_id(agent)) else { return };
+        let key = |line: Line| {
+            let queue = lines::queue_of(line);
+            let strategy =
+                self.scenario.config.queue(queue).map_or(Strategy::LongestIdle, |queue| queue.strategy);
+            desk.standing.key(strategy, queue, who.membership(queue), who.rank)
+        };
+        self.matches.extend(self.scheduler.ready(agent, key));
+    }
+
+    fn state_of(&self, agent: Agent) -> Option<(AgentState, Micros)> {
+        self.agents.get(agent_id(agent)).map(|desk| (desk.state, desk.since))
+    }
+
+    fn is_open(&mut self, id: QueueId, queue: &Queue) -> bool {
+        let Some(hours) = queue.hours.and_then(|hours| self.scenario.config.hours(hours)) else {
+            return true;
+        };
+        if let Some((open, _)) = self.open.get(&id).filter(|(_, until)| self.at < *until) {
+            return *open;
+        }
+        let Ok(now) = Timestamp::from_microsecond(self.at) else { return true };
+        let opening = hours.at(now);
+        let (Opening::Open { until } | Opening::Closed { until, .. }) = opening;
+        let until = until.map_or(FOREVER, |until| until.as_microsecond());
+        self.open.insert(id, (opening.is_open(), until));
+        opening.is_open()
+    }
+
+    /// The day is over: who waits, waits; what agents do goes on to the end.
+    fn close(mut self) -> Tally {
+        let end = self.scenario.end();
+        self.at = end;
+        let waiting: Vec<Inside> =
+            self.deadlines.iter().map(|(_, slot)| self.inside[*slot as usize]).collect();
+        for inside in waiting.iter().filter(|inside| !matches!(inside.stage, Stage::Talking { .. })) {
+            self.leave(inside.queue, inside.entered, LeftQueue::Ended);
+        }
+        for (agent, desk) in self.agents.iter() {
+            self.sheet.note(agent.index(), desk.state, desk.since, end);
+        }
+        self.tally.teams = self.sheet.teams;
+        self.tally
+    }
+
+    fn leave(&mut self, queue: QueueId, entered: Micros, how: LeftQueue) {
+        let Some(settings) = self.scenario.config.queue(queue) else { return };
+        let waited = self.at - entered;
+        self.counts(queue, entered).leave(how, waited, settings);
+    }
+
+    fn counts(&mut self, queue: QueueId, entered: Micros) -> &mut tally::Counts {
+        let index = tally::half_hour(entered, self.scenario.start);
+        let queue = self.tally.queues.get_mut(&queue).expect("every queue has its counts");
+        &mut queue[index]
+    }
+
+    fn queue_of(&self, caller: u32) -> &'a Queue {
+        let queue = self.inside[caller as usize].queue;
+        self.scenario.config.queue(queue).expect("callers wait in queues of the configuration")
+    }
+
+    fn arm(&mut self, caller: u32) {
+        self.deadlines.insert((self.inside[caller as usize].deadline(), caller));
+    }
+
+    /// Before his stage changes: the deadline is found by it.
+    fn disarm(&mut self, caller: u32) {
+        self.deadlines.remove(&(self.inside[caller as usize].deadline(), caller));
+    }
+
+    /// The instant at which it is `self.at`.
+    fn now(&self) -> Instant {
+        self.scenario.origin + Duration::from_micros((self.at - self.scenario.start) as u64)
+    }
+
+    fn date(&self, at: Instant) -> Micros {
+        self.scenario.start + micros(at.duration_since(self.scenario.origin))
+    }
+}
+
+/// Comings and goings, the first one last; at one instant in the order of the staff, comings first.
+fn shifts(staff: &[Worker]) -> Vec<(Micros, usize, Wish)> {
+    let comes = staff.iter().enumerate().map(|(index, worker)| (worker.from, index, Wish::Ready));
+    let goes = staff.iter().enumerate().map(|(index, worker)| (worker.to, index, Wish::LoggedOut));
+    let mut shifts: Vec<_> = comes.chain(goes).collect();
+    shifts.sort_by_key(|(at, index, wish)| (std::cmp::Reverse(*at), std::cmp::Reverse((*wish, *index))));
+    shifts
+}
+
+fn by_chance(config: &Config) -> Vec<QueueId> {
+    let chosen = config.queues().filter(|(_, queue)| queue.strategy == Strategy::RandomWeighted);
+    chosen.map(|(id, _)| id).collect()
+}
+
+/// Room for everybody who may wait and everybody who may talk.
+fn capacity(scenario: &Scenario<'_>, staff: &[Worker]) -> Capacity {
+    let waiting: u64 = scenario.config.queues().map(|(_, queue)| u64::from(queue.max_waiting)).sum();
+    let agents = staff.len() as u32;
+    Capacity {
+        callers: (waiting + u64::from(agents) + 1).min(u64::from(MOST_INSIDE)) as u32,
+        agents,
+        lines: lines::count(scenario.config.queues().map(|(id, _)| id.0 + 1).max().unwrap_or(0)),
+        memberships: staff.iter().map(|worker| worker.lines.len() as u32).max().unwrap_or(0),
+    }
+}
