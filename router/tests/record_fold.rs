@@ -91,6 +91,18 @@ fn a_call_whose_process_died_is_ended_as_the_routers_fault_and_leaves_its_queue(
 }
 
 #[test]
+fn a_call_that_is_over_has_no_leg_that_is_not() {
+    let mut records = Records::default();
+    for fact in &direct_call(call(1), MORNING)[..7] {
+        records.apply(fact);
+    }
+    let ends = records.ends_after_a_crash(MORNING + 7 * SECOND, 9);
+    let record = ends.iter().find_map(|fact| records.apply(fact)).unwrap();
+    let ended: Vec<_> = record.legs.iter().map(|leg| leg.ended_at).collect();
+    assert_eq!(ended, [Some(MORNING + 7 * SECOND); 2]);
+}
+
+#[test]
 fn words_of_causes_and_faults_are_those_in_the_facts() {
     let json = |cause: Cause| serde_json::to_string(&cause).unwrap();
     let causes =

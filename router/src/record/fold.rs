@@ -200,11 +200,10 @@ impl Record {
         self.q850 = q850.or(failed.and_then(|leg| leg.q850));
         self.reason = reason.clone().or_else(|| failed.and_then(|leg| leg.phrase.clone()));
         self.progress = Progress::default();
-        let (at, status) = (self.ended_at, *status);
-        self.with_leg(0, |leg| {
-            leg.ended_at = leg.ended_at.or(at);
-            leg.status = leg.status.or(status);
-        });
+        for leg in &mut self.legs {
+            leg.ended_at = leg.ended_at.or(self.ended_at); // after a crash nobody has said so
+        }
+        self.with_leg(0, |leg| leg.status = leg.status.or(*status));
     }
 
     fn with_leg(&mut self, number: LegNumber, change: impl FnOnce(&mut Leg)) {
