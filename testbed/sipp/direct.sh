@@ -62,7 +62,7 @@ nonsense_does_no_harm() {
     start_called called.xml -m 2
     start_call caller.xml nonsense -d 4000
     await 10 "a call that stands" talking
-    python3 nonsense.py
+    $python nonsense.py
     talking || fail "the call did not go on"
     call_is_content nonsense
     both_heard_each_other 150

@@ -22,7 +22,7 @@ check() {
         "$@"
     ) >check.log 2>&1 &
     checking=$!
-    wait "$checking" || code=$?
+    wait "$checking" 2>/dev/null || code=$? # bash would tell of each process that was killed
     checking=
     if [ $code = 0 ]; then
         printf 'ok      %s (%d s)\n' "$sentence" $((SECONDS - since))
@@ -73,7 +73,7 @@ record_shows() {
 heard() {
     local who=$1
     shift
-    await 5 "the end of what the $who heard" test -e "$who.heard"
+    await 10 "the end of what the $who heard" test -e "$who.heard"
     holds "what the $who heard" "$(cat "$who.heard")" "$@"
 }
 
@@ -92,12 +92,12 @@ expecting() {
     echo "$2-$1"
 }
 
-# SIPp with ports beyond the router's. $1: whose voice, $2: SIP port, $3: first of its media ports, the rest: options.
+# SIPp in place of this shell, so that its number is the job's; its ports are beyond the router's. $1: whose voice, $2: SIP port, $3: first of its media ports, the rest: options.
 sipp_as() {
     local who=$1 port=$2 media=$3
     shift 3
-    sipp -i 127.0.0.1 -p "$port" -mi 127.0.0.1 -mp $((media + 2)) -key voice_port "$media" \
-        -key voice "${voice:-python3 voice.py $keys $who $who.heard}" \
+    exec sipp -i 127.0.0.1 -p "$port" -mi 127.0.0.1 -mp $((media + 2)) -key voice_port "$media" \
+        -key voice "${voice:-$python voice.py $keys $who $who.heard}" \
         -nostdin -trace_err -timeout_error -timeout 60 "$@"
 }
 
@@ -117,7 +117,7 @@ await_free() {
     local port
     for port in "$@"; do
         is_free() { ! listens "$port"; }
-        await 5 "a free UDP port $port" is_free
+        await 10 "a free UDP port $port" is_free
     done
 }
 

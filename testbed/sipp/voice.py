@@ -4,14 +4,14 @@
     voice.py [--press KEY --after NAME] VOICE RESULT PORT REMOTE
 
 Sends G.711 A-law from PORT to 127.0.0.1:REMOTE every 20 ms; each VOICE, any word, has a noise of its own. Ends when it
-has heard nothing for 1.5 s, and writes RESULT: packets by the voice or prompt that they were, in the order first heard,
-and the longest silence. --press sends KEY by RFC 4733 when NAME was heard for half a second.
+has heard nothing for 1.5 s, or 5 s at the start, and writes RESULT: packets by the voice or prompt that they were, in
+the order first heard, and the longest silence. --press sends KEY by RFC 4733 when NAME was heard for half a second.
 """
-import argparse, json, os, pathlib, random, socket, struct, time, wave
+import argparse, functools, json, os, pathlib, random, socket, struct, time, wave
 
 FRAME = 160  # samples in 20 ms
 SOUND, EVENT = 8, 96  # payload types, as in the session descriptions of the scenarios
-PATIENCE = 1.5
+PATIENCE, FIRST_PATIENCE = 1.5, 5.0  # seconds
 
 
 def voice(name):
@@ -34,8 +34,14 @@ def prompt(path):
 class Ear:
     def __init__(self):
         self.voices = {voice(name): name for name in ("caller", "called")}
-        self.prompts = {path.stem: prompt(path) for path in pathlib.Path("prompts").glob("*.wav")}
         self.heard, self.last, self.gap = {}, time.monotonic(), 0.0
+
+    @functools.cached_property
+    def prompts(self):
+        return {path.stem: prompt(path) for path in pathlib.Path("prompts").glob("*.wav")}
+
+    def patient_until(self):
+        return self.last + (PATIENCE if self.heard else FIRST_PATIENCE)
 
     def hear(self, frame):
         now = time.monotonic()
@@ -73,7 +79,7 @@ class Mouth:
 
 def converse(link, mouth, ear, key, after):
     tick = time.monotonic()
-    while time.monotonic() < ear.last + PATIENCE:
+    while time.monotonic() < ear.patient_until():
         link.settimeout(max(tick - time.monotonic(), 0.0001))
         try:
             ear.hear(link.recv(2048)[12:])
