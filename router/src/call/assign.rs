@@ -77,7 +77,7 @@ impl Call {
         }
         let place = Place {
             queue,
-            key: order_key(board.arrival(), settings.credit()),
+            key: settings.order_key(board.arrival()),
             entered: board.at,
             step: 0,
             widens: settings.steps.get(1).map(|next| board.now + next.after),
@@ -277,12 +277,6 @@ impl Call {
     pub(super) fn how_left(why: &Why) -> LeftQueue {
         if why.is_caller_gone() { LeftQueue::Abandoned } else { LeftQueue::Ended }
     }
-}
-
-/// Arrival less time credit, in UTC microseconds: smaller is sooner.
-fn order_key(arrival: Micros, credit: Duration) -> u64 {
-    let arrival = u64::try_from(arrival).unwrap_or(0);
-    arrival.saturating_sub(u64::try_from(credit.as_micros()).unwrap_or(u64::MAX))
 }
 
 fn rest_after(why: Unanswered, queue: Option<&Queue>) -> Duration {

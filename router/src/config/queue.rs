@@ -6,6 +6,7 @@ use super::names::{HoursId, PromptId, QueueId};
 use super::raw::{Item, section};
 use super::read::bounds;
 use super::scope::{Scope, Section};
+use crate::journal::fact::Micros;
 use crate::journal::fact::Targets;
 
 section! {
@@ -149,6 +150,13 @@ impl Queue {
     pub fn targets(&self) -> Targets {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Targets { in_time_ms: millis(self.service_level), short_ms: millis(self.short_abandon) }
+    }
+
+    /// The order key of a caller who came at `arrival` (UTC microseconds): arrival less [`credit`](Self::credit),
+    /// smaller is sooner, 0 at least.
+    pub fn order_key(&self, arrival: Micros) -> u64 {
+        let credit = u64::try_from(self.credit().as_micros()).unwrap_or(u64::MAX);
+        u64::try_from(arrival).unwrap_or(0).saturating_sub(credit)
     }
 
     pub(super) fn resolve(section: &Section<'_>, scope: &mut Scope<'_, '_>) -> Option<Queue> {

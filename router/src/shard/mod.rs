@@ -322,6 +322,9 @@ impl Shard {
             self.board.agent_wish(agent, Wish::LoggedOut, "removed from the configuration");
             self.board.agent_serves(agent, &[]);
         }
+        for (id, queue) in config.queues() {
+            self.board.make_room(id, queue);
+        }
         for (id, agent) in config.agents() {
             self.board.agent_serves(id, &lines::served_by(agent, &config));
             if known.contains(&id) {

@@ -16,7 +16,7 @@ use super::Output;
 use crate::{
     agents::{Agents, Tell},
     clock::Clock,
-    config::{AgentId, Config, QueueId, Strategy, TrunkId},
+    config::{AgentId, Config, Queue, QueueId, Strategy, TrunkId},
     journal::fact::{AgentState, CallId, Cause, Fact, Fault, LegNumber, Micros, Unanswered, What, Wish},
     keys::CallKey,
     lines,
@@ -25,6 +25,9 @@ use crate::{
     standing::Chances,
     sums::Sums,
 };
+
+/// Callers a line has room for from the start, 17 bytes each.
+const ROOM_AT_START: u32 = 4_096;
 
 /// Everything a [`Call`](crate::call::Call) acts on. One per shard; calls are worked on one at a time.
 pub struct Switchboard {
@@ -310,6 +313,13 @@ impl Switchboard {
     pub(crate) fn spare_agent(&mut self, agent: AgentId) {
         self.scheduler.release(scheduler_agent(agent));
         self.change(agent, "caller left", |agents, _, at| agents.spared(agent, at));
+    }
+
+    /// Room on the queue's lines, so that callers are posted without taking memory; a larger crowd takes it as it comes.
+    pub(super) fn make_room(&self, id: QueueId, queue: &Queue) {
+        for step in 0..queue.steps.len() {
+            self.scheduler.reserve(lines::of_step(id, step), queue.max_waiting.min(ROOM_AT_START));
+        }
     }
 
     /// The lines that an agent serves from now on.

@@ -36,11 +36,6 @@ const MOST_INSIDE: u32 = 1 << 22;
 /// Queues that a caller is sent on to at most: flows may lead in a circle.
 const MOST_HOPS: u32 = 16;
 
-/// A caller's key: arrival less time credit; smaller is sooner.
-fn order_key(arrival: Micros, credit: Duration) -> u64 {
-    u64::try_from(arrival - micros(credit)).unwrap_or(0)
-}
-
 fn agent_id(agent: Agent) -> AgentId {
     AgentId(agent.0)
 }
@@ -216,7 +211,7 @@ impl<'a> Floor<'a> {
         let caller = self.seat(Inside {
             queue: id,
             entered: self.at,
-            key: order_key(self.last_arrival, queue.credit()),
+            key: queue.order_key(self.last_arrival),
             step: 0,
             widens: queue.steps.get(1).map_or(FOREVER, |next| self.at + micros(next.after)),
             until: self.at + micros(queue.max_wait),
