@@ -9,7 +9,8 @@ use tracing::info;
 
 use super::{
     Call, Stage, Why,
-    dial::{Failure, Origin, Purpose, Ring},
+    dial::{Purpose, Ring},
+    failure::{Failure, Origin},
     flow::Outcome,
 };
 use crate::{

@@ -10,7 +10,7 @@ use tracing::info;
 use super::{
     Answered, CALLER, Call, Stage,
     arrive::text,
-    dial::{Failure, Origin, q850_cause},
+    failure::{Failure, Origin, q850_cause},
     leg::NoSound,
     talk::refusal,
 };

@@ -8,11 +8,13 @@ mod arrive;
 mod assign;
 mod dial;
 mod end;
+mod failure;
 mod flow;
 mod leg;
 mod menu;
 mod parties;
 mod talk;
+mod way;
 
 use std::{fmt, sync::Arc, time::Instant};
 
@@ -26,6 +28,7 @@ use self::{
     assign::Place,
     dial::{Purpose, Ring},
     end::Ending,
+    failure::Failure,
     flow::Position,
     leg::Leg,
     menu::Menu,
@@ -65,7 +68,7 @@ pub struct Call {
     stage: Stage,
     plays: u32,
     /// What the last unsuccessful dial came to: passed on if the flow runs out unanswered.
-    last_failure: Option<dial::Failure>,
+    last_failure: Option<Failure>,
     /// When to ask the quiet legs whether they live.
     probe_at: Option<Instant>,
     span: Span,
@@ -267,7 +270,7 @@ impl Call {
             SipEvent::Progress { response, .. } => self.progressed(leg, &response, board),
             SipEvent::Answered { response, .. } => self.picked_up(leg, &response, board),
             SipEvent::Failed { status, response, cause, .. } => {
-                self.leg_failed(leg, dial::Failure::of(status, response.as_ref(), cause), board);
+                self.leg_failed(leg, Failure::of(status, response.as_ref(), cause), board);
             }
             SipEvent::Reinvite { request, .. } => self.reoffered(leg, &request, board),
             SipEvent::Request { key, request, .. } => self.asked(leg, key, &request, board),

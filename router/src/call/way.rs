@@ -1,0 +1,59 @@
+//! The way to an address: where an INVITE is sent, and what is written in it.
+
+use std::time::Duration;
+
+use sip_core::Target;
+
+use super::{Call, failure::Failure};
+use crate::{
+    config::{Address, TrunkId},
+    shard::Switchboard,
+};
+
+/// The way to an address: where to send, and what to write.
+pub(super) struct Way {
+    pub(super) trunk: Option<TrunkId>,
+    pub(super) name: String,
+    pub(super) uri: String,
+    pub(super) targets: Vec<Target>,
+    pub(super) udp_only: bool,
+    pub(super) response_timeout: Duration,
+}
+
+/// For an address without a trunk: as a trunk's `response_timeout` by default.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(8);
+
+impl Way {
+    pub(super) fn to(address: &Address, call: &Call, board: &Switchboard) -> Result<Way, Failure> {
+        match address {
+            Address::Number { user, trunk } => Way::by_trunk(&call.parties.fill(user), *trunk, board),
+            Address::Uri(address) => Ok(Way::direct(call.parties.fill(&address.uri), address.target.clone())),
+        }
+    }
+
+    fn by_trunk(user: &str, trunk: TrunkId, board: &Switchboard) -> Result<Way, Failure> {
+        let gone = || Failure::no_way("the trunk is not configured any more");
+        let settings = board.config.trunk(trunk).ok_or_else(gone)?;
+        let first = settings.send_to.first().ok_or_else(gone)?;
+        Ok(Way {
+            trunk: Some(trunk),
+            name: settings.name.clone(),
+            uri: format!("sip:{user}@{}", host_port(first)),
+            targets: settings.send_to.clone(),
+            udp_only: settings.udp_only,
+            response_timeout: settings.response_timeout,
+        })
+    }
+
+    fn direct(uri: String, target: Target) -> Way {
+        let (name, response_timeout) = ("sip".to_owned(), RESPONSE_TIMEOUT);
+        Way { trunk: None, name, uri, targets: vec![target], udp_only: false, response_timeout }
+    }
+}
+
+fn host_port(target: &Target) -> String {
+    match target.port {
+        Some(port) => format!("{}:{port}", target.host),
+        None => target.host.to_string(),
+    }
+}
