@@ -4,7 +4,7 @@
 //! moves to the next with the key he has, and an agent serves every line whose callers accept him. Numbers of lines
 //! are fixed by the ids of queues, so a reload moves nobody.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use scheduler::Line;
 
@@ -32,25 +32,45 @@ pub fn queue_of(line: Line) -> QueueId {
     QueueId(line.0 / STEPS)
 }
 
-/// The lines that an agent serves: those whose callers accept him.
-pub fn served_by(agent: &Agent, config: &Config) -> Vec<Line> {
-    let accepting = |(queue, settings): (QueueId, &Queue)| {
-        let steps = (0..settings.steps.len()).filter(|step| accepts(settings, *step, queue, agent));
-        steps.map(|step| of_step(queue, step)).collect::<Vec<_>>()
-    };
-    config.queues().flat_map(accepting).collect()
+/// On which lines the members of each queue are accepted: made once for a configuration, asked for each agent, so that
+/// thousands of queues with thousands of agents cost no more than what they have to do with each other.
+pub struct Accepting {
+    /// With the least skill that a member must have; 0 where any will do.
+    by_queue: BTreeMap<QueueId, Vec<(Line, u8)>>,
 }
 
-/// The most lines one agent of `config` serves.
-pub fn most_served(config: &Config) -> usize {
-    config.agents().map(|(_, agent)| served_by(agent, config).len()).max().unwrap_or(0)
-}
+impl Accepting {
+    /// As `config` says.
+    pub fn by(config: &Config) -> Accepting {
+        let mut by_queue: BTreeMap<QueueId, Vec<(Line, u8)>> = BTreeMap::new();
+        for (queue, settings) in config.queues() {
+            for (at, step) in settings.steps.iter().enumerate() {
+                let line = of_step(queue, at);
+                by_queue.entry(queue).or_default().push((line, step.least_skill));
+                for other in &step.agents_of {
+                    by_queue.entry(*other).or_default().push((line, 0));
+                }
+            }
+        }
+        Accepting { by_queue }
+    }
 
-/// Does a caller of the queue at `step` accept this agent?
-fn accepts(settings: &Queue, step: usize, queue: QueueId, agent: &Agent) -> bool {
-    let step = &settings.steps[step];
-    let skilled = agent.membership(queue).is_some_and(|own| own.skill >= step.least_skill);
-    skilled || step.agents_of.iter().any(|other| agent.membership(*other).is_some())
+    /// The lines that an agent serves: those whose callers accept him. In order.
+    pub fn served_by(&self, agent: &Agent) -> Vec<Line> {
+        let members = agent.queues.iter().filter_map(|own| Some((own.skill, self.by_queue.get(&own.queue)?)));
+        let mut lines: Vec<Line> = members
+            .flat_map(|(skill, lines)| lines.iter().filter(move |(_, least)| skill >= *least))
+            .map(|(line, _)| *line)
+            .collect();
+        lines.sort_unstable();
+        lines.dedup();
+        lines
+    }
+
+    /// The most lines one agent of `config` serves.
+    pub fn most_served(&self, config: &Config) -> usize {
+        config.agents().map(|(_, agent)| self.served_by(agent).len()).max().unwrap_or(0)
+    }
 }
 
 /// The step of widening that a caller is at after `waited` in the queue, and when the next begins.

@@ -7,7 +7,7 @@ use router::{
     call::Call,
     config::AgentId,
     journal::fact::{AgentState, Fact, LeftQueue, What, Wish},
-    lines,
+    lines::{self, Accepting},
     record::Records,
 };
 
@@ -30,11 +30,12 @@ pub fn after_turn(world: &World) -> Vec<String> {
             broken.push(format!("agent {id:?} is {:?} and has {calls} calls", desk.state));
         }
     }
+    let accepting = Accepting::by(world.config());
     for (id, queue) in world.config().queues() {
         let (waiting, idle) = (world.shard().waiting(id), world.shard().idle(id));
         let is_idle = |(agent, desk): &(AgentId, &Desk)| {
             let widest = lines::of_step(id, queue.steps.len() - 1);
-            let serves = |agent| lines::served_by(agent, world.config()).contains(&widest);
+            let serves = |agent| accepting.served_by(agent).contains(&widest);
             desk.state == AgentState::Idle && world.config().agent(*agent).is_some_and(serves)
         };
         let desks = world.shard().agents().iter().filter(is_idle).count();

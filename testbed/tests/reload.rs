@@ -326,3 +326,31 @@ fn agents_called_away_and_back_leave_one_trace_each_in_the_journal() {
     assert_eq!(states("anna"), [AgentState::Idle, AgentState::LoggedOut]);
     assert_eq!(states("bo"), [AgentState::Idle, AgentState::Ringing, AgentState::Talking, AgentState::Idle]);
 }
+
+#[test]
+fn a_reload_of_something_else_disturbs_neither_a_caller_who_waits_nor_an_agent_who_is_idle() {
+    let other = "[queue.other]\nmax_wait = \"5m\"\n[agent.carl]\ncall = \"sip:carl@10.2.0.13:5060\"\nqueues = [\"other\"]\n";
+    let mut world = world(44, &[QUEUE, other]);
+    let caller = world.caller("caller");
+    world.dials(caller, "+4930999");
+    world.run_for(SECOND);
+    let key = world.shard().calls().next().expect("he waits").key();
+    let (queue, carl) = (world.config().queues().next().expect("other").0, router::config::AgentId(0));
+    let before = |world: &testbed::World| {
+        (
+            world.scheduler().position(scheduler::Caller(key.slot())),
+            world.scheduler().first_idle(router::lines::of_step(queue, 0)),
+            world.shard().calls().next().map(|call| call.deadline()),
+            world.shard().agents().get(carl).map(|desk| desk.standing.clone()),
+        )
+    };
+    let (then, facts) = (before(&world), world.facts().len());
+    world.run_for(SECOND);
+    let bo = BO.replace("support", "other");
+    world.reload(&house(&[QUEUE, &other.replace("5m", "6m"), &bo]));
+    assert_eq!(before(&world), then);
+    let news: Vec<_> = world.happened().skip(facts).collect();
+    assert!(matches!(news[..], [What::ConfigLoaded { .. }, What::Agent { .. }]), "{news:?}");
+    world.hangs_up_in(caller, SECOND);
+    the_end(&mut world);
+}

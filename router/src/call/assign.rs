@@ -241,8 +241,8 @@ impl Call {
         self.note_left(place, how, board);
     }
 
-    /// A new configuration: a queue that is gone sends its callers on.
-    pub(super) fn reloaded(&mut self, board: &mut Switchboard) {
+    /// The queue is set otherwise, or gone: then it sends its callers on.
+    pub(super) fn queue_changed(&mut self, board: &mut Switchboard) {
         let Stage::Waiting(place) = self.stage else { return };
         let Some(settings) = board.config.queue(place.queue).cloned() else {
             return self.give_up_waiting(place, LeftQueue::Closed, board);

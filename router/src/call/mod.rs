@@ -150,8 +150,8 @@ pub enum Input {
     Assigned,
     /// A deadline of the call is due.
     Deadline,
-    /// A new configuration is in force.
-    Reloaded,
+    /// The queue he waits in is set otherwise, is gone, or has found or lost those who serve it.
+    QueueChanged,
     /// End now.
     End(Why),
 }
@@ -187,6 +187,15 @@ impl Call {
         match &self.stage {
             Stage::Waiting(place) => Some(place.entered),
             Stage::Ringing(ring) => ring.place().map(|place| place.entered),
+            _ => None,
+        }
+    }
+
+    /// The queue in which he waits, or which he leaves if the agent who rings answers.
+    pub fn waits_in(&self) -> Option<QueueId> {
+        match &self.stage {
+            Stage::Waiting(place) => Some(place.queue),
+            Stage::Ringing(ring) => ring.place().map(|place| place.queue),
             _ => None,
         }
     }
@@ -256,7 +265,7 @@ impl Call {
             Input::Media(leg, event) => self.handle_media(leg, event, board),
             Input::Assigned => self.assigned(board),
             Input::Deadline => self.handle_deadline(board),
-            Input::Reloaded => self.reloaded(board),
+            Input::QueueChanged => self.queue_changed(board),
             Input::End(why) => self.end(why, board),
         }
     }

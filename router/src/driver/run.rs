@@ -32,7 +32,8 @@ use super::{
 use crate::{
     clock::Clock,
     config::{self, Config, Names, Problems},
-    lines, log,
+    lines::{self, Accepting},
+    log,
     service::ServiceState,
     shard::{Parts, Shard},
 };
@@ -193,7 +194,7 @@ fn capacity(config: &Config) -> Capacity {
         callers: config.limits.max_calls,
         agents: with_room(config.agents().count()),
         lines: lines::count(with_room(config.queues().count())),
-        memberships: (lines::most_served(config) + ROOM_FOR_LINES) as u32,
+        memberships: (Accepting::by(config).most_served(config) + ROOM_FOR_LINES) as u32,
     }
 }
 
@@ -276,7 +277,7 @@ fn reload(file: &Path, names: &mut Names, old: &Config, room: &Capacity) -> Opti
         );
         return None;
     }
-    if lines::most_served(&fresh) > room.memberships as usize {
+    if Accepting::by(&fresh).most_served(&fresh) > room.memberships as usize {
         error!(
             "configuration not reloaded: an agent serves over {} queues and steps of their widening, more than there is room for; restart",
             room.memberships

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use crate::{call::Call, keys::CallKey};
+use crate::{call::Call, config::QueueId, keys::CallKey};
 
 /// Calls by key. Bounded: [`reserve`](Self::reserve) gives nothing when all slots are taken.
 pub(super) struct Calls {
@@ -11,19 +11,29 @@ pub(super) struct Calls {
     free: Vec<u32>,
     live: usize,
     deadlines: BTreeSet<(Instant, CallKey)>,
+    /// Who is in which queue, waiting or while an agent rings.
+    queued: BTreeSet<(QueueId, CallKey)>,
 }
 
 #[derive(Default)]
 struct Slot {
     generation: u32,
     call: Option<Box<Call>>,
-    filed: Option<Instant>,
+    filed: Filed,
+}
+
+/// Where a call stands in the indexes.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+struct Filed {
+    deadline: Option<Instant>,
+    queue: Option<QueueId>,
 }
 
 impl Calls {
     pub(super) fn new(owner: u8, capacity: u32) -> Calls {
         let slots = (0..capacity).map(|_| Slot::default()).collect();
-        Calls { owner, slots, free: (0..capacity).rev().collect(), live: 0, deadlines: BTreeSet::new() }
+        let (deadlines, queued) = (BTreeSet::new(), BTreeSet::new());
+        Calls { owner, slots, free: (0..capacity).rev().collect(), live: 0, deadlines, queued }
     }
 
     /// A key for a new call; [`put`](Self::put) must follow.
@@ -47,33 +57,30 @@ impl Calls {
         self.slots.get(slot as usize)?.call.as_ref().map(|call| call.key())
     }
 
-    /// Puts a call back and files its deadline.
+    /// Puts a call back and files its deadline and its queue.
     pub(super) fn put(&mut self, call: Box<Call>) {
-        let (key, deadline) = (call.key(), call.deadline());
-        let slot = &mut self.slots[key.slot() as usize];
-        slot.call = Some(call);
-        let filed = std::mem::replace(&mut slot.filed, deadline);
-        self.refile(key, filed, deadline);
+        let (key, filed) = (call.key(), Filed { deadline: call.deadline(), queue: call.waits_in() });
+        self.slots[key.slot() as usize].call = Some(call);
+        self.refile(key, filed);
     }
 
     /// A call is over: its slot is free for the next.
     pub(super) fn retire(&mut self, call: &Call) {
         let key = call.key();
-        let filed = self.slots[key.slot() as usize].filed.take();
-        self.refile(key, filed, None);
+        self.refile(key, Filed::default());
         self.free.push(key.slot());
         self.live -= 1;
     }
 
-    fn refile(&mut self, key: CallKey, filed: Option<Instant>, deadline: Option<Instant>) {
-        if filed == deadline {
-            return;
+    fn refile(&mut self, key: CallKey, filed: Filed) {
+        let before = std::mem::replace(&mut self.slots[key.slot() as usize].filed, filed);
+        if before.deadline != filed.deadline {
+            before.deadline.map(|at| self.deadlines.remove(&(at, key)));
+            filed.deadline.map(|at| self.deadlines.insert((at, key)));
         }
-        if let Some(at) = filed {
-            self.deadlines.remove(&(at, key));
-        }
-        if let Some(at) = deadline {
-            self.deadlines.insert((at, key));
+        if before.queue != filed.queue {
+            before.queue.map(|queue| self.queued.remove(&(queue, key)));
+            filed.queue.map(|queue| self.queued.insert((queue, key)));
         }
     }
 
@@ -100,5 +107,11 @@ impl Calls {
 
     pub(super) fn keys(&self) -> Vec<CallKey> {
         self.iter().map(Call::key).collect()
+    }
+
+    /// Who is in `queue`, waiting or while an agent rings; in the order of keys, which is no order of theirs.
+    pub(super) fn queued(&self, queue: QueueId) -> impl Iterator<Item = &Call> {
+        let range = (queue, CallKey(0))..=(queue, CallKey(u64::MAX));
+        self.queued.range(range).filter_map(|(_, key)| self.slots[key.slot() as usize].call.as_deref())
     }
 }

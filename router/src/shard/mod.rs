@@ -4,6 +4,7 @@
 //! order in which the driver must carry them out: a port is opened before the answer that names it leaves.
 
 mod calls;
+mod reload;
 mod status;
 mod switchboard;
 
@@ -23,10 +24,9 @@ use crate::{
     agents::Agents,
     call::{Call, Input as CallInput, Why},
     clock::Clock,
-    config::{AgentId, Config, Login, TrunkId},
-    journal::fact::{Fact, LegNumber, Micros, What, Wish},
+    config::{AgentId, Config, TrunkId},
+    journal::fact::{Fact, LegNumber, Micros, Wish},
     keys::{CallKey, media_leg_number, media_leg_slot},
-    lines,
     metrics::Histogram,
     prompts::Prompts,
     standing::Chances,
@@ -146,6 +146,7 @@ impl Shard {
             last_arrival: 0,
             sums: parts.sums,
             names: Names::default(),
+            by_chance: Vec::new(),
         };
         let calls = Calls::new(parts.owner, capacity);
         let mut shard = Shard { board, calls, sip_timeout: None };
@@ -296,44 +297,6 @@ impl Shard {
     fn end_all(&mut self) {
         for key in self.calls.keys() {
             self.tell(key, CallInput::End(Why::shutdown()));
-        }
-    }
-
-    fn reload(&mut self, config: Arc<Config>, prompts: Arc<Prompts>) {
-        let difference = config.difference(&self.board.config);
-        let before = std::mem::replace(&mut self.board.config, config);
-        self.board.prompts = Arc::new(prompts.beside(&self.board.prompts));
-        self.board.sip.set_sources(self.board.config.sources());
-        self.board.fact(None, What::ConfigLoaded { difference });
-        self.take_on_agents(Some(&before), &BTreeMap::new());
-        for key in self.calls.keys() {
-            self.tell(key, CallInput::Reloaded);
-        }
-    }
-
-    /// Agents who were not in the configuration `before` start with their wish of the last run, or as their `login`
-    /// says; those who left it are logged out. Memberships follow the configuration.
-    fn take_on_agents(&mut self, before: Option<&Config>, wishes: &BTreeMap<String, Wish>) {
-        let config = Arc::clone(&self.board.config);
-        self.board.names.learn(&config);
-        let known: Vec<AgentId> =
-            before.into_iter().flat_map(Config::agents).map(|(agent, _)| agent).collect();
-        for agent in known.iter().copied().filter(|agent| config.agent(*agent).is_none()) {
-            self.board.agent_wish(agent, Wish::LoggedOut, "removed from the configuration");
-            self.board.agent_serves(agent, &[]);
-        }
-        for (id, queue) in config.queues() {
-            self.board.make_room(id, queue);
-        }
-        for (id, agent) in config.agents() {
-            self.board.agent_serves(id, &lines::served_by(agent, &config));
-            if known.contains(&id) {
-                continue;
-            }
-            self.board.agents.add(id, self.board.at);
-            let at_start = if agent.login == Login::Manual { Wish::LoggedOut } else { Wish::Ready };
-            let wish = wishes.get(&agent.name).copied().unwrap_or(at_start);
-            self.board.agent_wish(id, wish, "start");
         }
     }
 }

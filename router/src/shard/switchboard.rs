@@ -67,6 +67,8 @@ pub struct Switchboard {
     /// What went into each queue and came out of it.
     pub(super) sums: Sums,
     pub(super) names: Names,
+    /// Queues that choose by chance.
+    pub(super) by_chance: Vec<QueueId>,
 }
 
 /// Names of all queues and agents of this and earlier configurations: one that was removed still has callers to
@@ -315,8 +317,16 @@ impl Switchboard {
         self.change(agent, "caller left", |agents, _, at| agents.spared(agent, at));
     }
 
+    /// What is kept of a configuration beside it.
+    pub(super) fn learn(&mut self, config: &Config) {
+        self.names.learn(config);
+        let by_chance = config.queues().filter(|(_, queue)| queue.strategy == Strategy::RandomWeighted);
+        self.by_chance = by_chance.map(|(id, _)| id).collect();
+        config.queues().for_each(|(id, queue)| self.make_room(id, queue));
+    }
+
     /// Room on the queue's lines, so that callers are posted without taking memory; a larger crowd takes it as it comes.
-    pub(super) fn make_room(&self, id: QueueId, queue: &Queue) {
+    fn make_room(&self, id: QueueId, queue: &Queue) {
         for step in 0..queue.steps.len() {
             self.scheduler.reserve(lines::of_step(id, step), queue.max_waiting.min(ROOM_AT_START));
         }
@@ -343,8 +353,7 @@ impl Switchboard {
     fn draw_chances(&mut self, agent: AgentId) {
         let Some(settings) = self.config.agent(agent) else { return };
         let Some(standing) = self.agents.standing(agent) else { return };
-        for (queue, _) in self.config.queues().filter(|(_, queue)| queue.strategy == Strategy::RandomWeighted)
-        {
+        for &queue in &self.by_chance {
             let weight = settings.membership(queue).map_or(1, |own| own.weight);
             standing.draws(queue, weight, self.random.random(), &self.chances);
         }

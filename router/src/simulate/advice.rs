@@ -9,7 +9,7 @@ use super::{
     report::clock,
     tally,
 };
-use crate::{config::QueueId, journal::fact::Micros};
+use crate::{config::QueueId, journal::fact::Micros, lines::Accepting};
 
 /// Sentences about the queue whose number of agents differs from staffing to staffing, the first being the fewest.
 pub(super) fn advice(forecast: &Forecast<'_>, tried: &[Tried<'_>]) -> Vec<String> {
@@ -97,7 +97,7 @@ impl<'a> Question<'a> {
 
     fn with_more(&self, more: u32, stretch: &Range<usize>) -> Outcome {
         let Range { start: from, end: to } = self.span(stretch);
-        let extra = Worker::of_queue(self.queue, self.forecast.scenario.config, from, to);
+        let extra = Worker::of_queue(self.queue, &Accepting::by(self.forecast.scenario.config), from, to);
         let workers = self.tried[0].workers.iter().cloned().chain(std::iter::repeat_n(extra, more as usize));
         Outcome::of(self.forecast, &workers.collect::<Vec<_>>())
     }

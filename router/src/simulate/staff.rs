@@ -5,7 +5,7 @@ use scheduler::Line;
 use crate::{
     config::{Agent, Config, Login, Membership, QueueId, RingOrder},
     journal::fact::Micros,
-    lines,
+    lines::Accepting,
 };
 
 /// One agent's working time.
@@ -33,25 +33,26 @@ pub struct Headcount {
 /// Everybody of `config`, at work from `from` to `to`, whatever their `login`. Queues with a headcount are served by
 /// that many and by nobody else but whom widening lends.
 pub fn staff(config: &Config, heads: &[Headcount], from: Micros, to: Micros) -> Vec<Worker> {
+    let accepting = Accepting::by(config);
     let is_counted = |queue: QueueId| heads.iter().any(|head| head.queue == queue);
     let written = config.agents().filter_map(|(_, agent)| {
         let mut agent = agent.clone();
         agent.queues.retain(|membership| !is_counted(membership.queue));
-        (!agent.queues.is_empty()).then(|| Worker::new(agent, config, from, to))
+        (!agent.queues.is_empty()).then(|| Worker::new(agent, &accepting, from, to))
     });
     let counted = heads.iter().flat_map(|head| {
-        std::iter::repeat_n(Worker::of_queue(head.queue, config, from, to), head.agents as usize)
+        std::iter::repeat_n(Worker::of_queue(head.queue, &accepting, from, to), head.agents as usize)
     });
     written.chain(counted).collect()
 }
 
 impl Worker {
-    fn new(agent: Agent, config: &Config, from: Micros, to: Micros) -> Worker {
-        Worker { lines: lines::served_by(&agent, config), agent, from, to }
+    fn new(agent: Agent, accepting: &Accepting, from: Micros, to: Micros) -> Worker {
+        Worker { lines: accepting.served_by(&agent), agent, from, to }
     }
 
     /// Somebody who serves `queue` and nothing else.
-    pub(super) fn of_queue(queue: QueueId, config: &Config, from: Micros, to: Micros) -> Worker {
+    pub(super) fn of_queue(queue: QueueId, accepting: &Accepting, from: Micros, to: Micros) -> Worker {
         let agent = Agent {
             name: String::new(),
             call: Vec::new(),
@@ -61,7 +62,7 @@ impl Worker {
             login: Login::Auto,
             shared: false,
         };
-        Worker::new(agent, config, from, to)
+        Worker::new(agent, accepting, from, to)
     }
 
     pub(super) fn serves(&self, queue: QueueId) -> bool {
