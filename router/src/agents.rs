@@ -245,11 +245,6 @@ impl Agents {
 }
 
 impl Desk {
-    /// At work, whatever he does.
-    pub fn is_logged_in(&self) -> bool {
-        self.state != AgentState::LoggedOut
-    }
-
     fn becomes(&mut self, state: AgentState, at: Micros) {
         if self.state != state {
             self.state = state;

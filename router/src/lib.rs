@@ -20,6 +20,7 @@ pub mod record;
 pub mod service;
 pub mod shard;
 pub mod simulate;
+pub mod staff;
 pub mod standing;
 pub mod status;
 pub mod sums;

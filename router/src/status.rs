@@ -48,9 +48,10 @@ pub struct QueueStatus {
     pub name: String,
     /// Callers who wait and are rung for nobody.
     pub waiting: u64,
-    /// Agents of this queue who are idle.
+    /// Agents who are idle, and whom callers of this queue accept in the end.
     pub idle: u64,
-    /// Agents of this queue who are logged in.
+    /// Agents who are logged in, and whom callers of this queue accept in the end; who is to be logged out after his
+    /// call does not count.
     pub logged_in: u64,
     /// Since when the first in line waits: UTC microseconds.
     pub longest_since: Option<Micros>,

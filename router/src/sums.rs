@@ -35,6 +35,10 @@ pub struct QueueSums {
     pub full: u64,
     /// The queue was removed or closed.
     pub closed: u64,
+    /// Nobody was logged in: turned away, or left.
+    pub nobody_logged_in: u64,
+    /// Nobody was ready: turned away, or left.
+    pub nobody_ready: u64,
     /// The call ended for another reason.
     pub ended: u64,
     /// Of the answered, those within `service_level`.
@@ -133,7 +137,7 @@ impl Sums {
 impl QueueSums {
     /// Left without an answer and without giving up.
     pub fn left_otherwise(&self) -> u64 {
-        self.timed_out + self.full + self.closed + self.ended
+        self.timed_out + self.full + self.closed + self.nobody_logged_in + self.nobody_ready + self.ended
     }
 
     /// The service level, 0 to 1: answered in time by entered less short abandons. `None` before anybody counts.
@@ -167,6 +171,8 @@ impl QueueSums {
         self.timed_out += other.timed_out;
         self.full += other.full;
         self.closed += other.closed;
+        self.nobody_logged_in += other.nobody_logged_in;
+        self.nobody_ready += other.nobody_ready;
         self.ended += other.ended;
         self.answered_in_time += other.answered_in_time;
         self.abandoned_in_time += other.abandoned_in_time;
@@ -193,6 +199,8 @@ impl QueueSums {
             LeftQueue::TimedOut => self.timed_out += 1,
             LeftQueue::Full => self.full += 1,
             LeftQueue::Closed => self.closed += 1,
+            LeftQueue::NobodyLoggedIn => self.nobody_logged_in += 1,
+            LeftQueue::NobodyReady => self.nobody_ready += 1,
             LeftQueue::Ended => self.ended += 1,
         }
     }

@@ -581,3 +581,25 @@ fn how_an_agent_serves_a_queue_is_checked() {
         expect(&agent(queues), &[&format!("agent.zoe.queues{expected}")]);
     }
 }
+
+#[test]
+fn rules_that_let_callers_in_only_to_send_them_on_are_told() {
+    expect(
+        &format!("{DESK}leave_when = \"nobody-ready\"\nturn_away_when = \"nobody-logged-in\"\n"),
+        &[
+            "warning: queue.desk.leave_when: would let callers in only to send them on after leave_grace; write turn_away_when = \"nobody-ready\" too",
+        ],
+    );
+    expect(
+        &format!("{DESK}leave_grace = \"5s\"\n"),
+        &[
+            "warning: queue.desk.leave_grace: has no effect; write leave_when = \"nobody-logged-in\" too, or take it out",
+        ],
+    );
+    expect(
+        &format!("{DESK}turn_away_when = \"nobody\"\n"),
+        &[
+            "queue.desk.turn_away_when: \"nobody\" is not known here; write \"never\", \"nobody-logged-in\" or \"nobody-ready\" (default \"never\")",
+        ],
+    );
+}

@@ -155,7 +155,7 @@ pub fn sums(facts: &[Fact]) -> Vec<String> {
                 let sums = queues.entry(queue).or_default();
                 sums[column(*how)] += 1;
                 // Turned away at the door: entered and left in one.
-                if !inside.remove(&(call, queue)) && matches!(how, LeftQueue::Full | LeftQueue::Closed) {
+                if !inside.remove(&(call, queue)) && how.is_of_the_door() {
                     sums[0] += 1;
                 }
             }

@@ -39,19 +39,29 @@ pub(super) struct Place {
     widens: Option<Instant>,
     /// When `max_wait` is over.
     until: Instant,
+    /// When he must go because nobody serves the queue, and how that is called.
+    leaves: Option<(Instant, LeftQueue)>,
 }
 
 impl Place {
     /// When something is to be done about waiting here.
     pub(super) fn deadline(&self) -> Instant {
-        self.widens.map_or(self.until, |widens| widens.min(self.until))
+        let leaves = self.leaves.map(|(at, _)| at);
+        [self.widens, leaves].into_iter().flatten().fold(self.until, Instant::min)
     }
 
-    /// The same place at the step of widening that has been reached.
-    fn at_step_of_now(self, settings: &Queue, board: &Switchboard) -> Place {
+    /// How he must leave now, if he must.
+    fn must_leave(&self, now: Instant) -> Option<LeftQueue> {
+        let timed_out = (self.until <= now).then_some(LeftQueue::TimedOut);
+        timed_out.or(self.leaves.filter(|(at, _)| *at <= now).map(|(_, how)| how))
+    }
+
+    /// The same place as the queue's settings and its crew have it now: at the step of widening that is reached.
+    fn as_of_now(self, settings: &Queue, board: &Switchboard) -> Place {
         let waited = Duration::from_millis(millis_between(self.entered, board.at));
         let (step, next) = lines::step_after(settings, waited);
-        Place { step, widens: next.map(|next| board.now + next.saturating_sub(waited)), ..self }
+        let widens = next.map(|next| board.now + next.saturating_sub(waited));
+        Place { step, widens, leaves: self.leaves(settings, board), ..self }
     }
 }
 
@@ -59,7 +69,8 @@ impl Place {
 impl Place {
     #[allow(clippy::disallowed_methods, reason = "any instant will do")]
     pub(super) fn for_tests() -> Place {
-        Place { queue: QueueId::from(0), key: 0, entered: 0, step: 0, widens: None, until: Instant::now() }
+        let (widens, until, leaves) = (None, Instant::now(), None);
+        Place { queue: QueueId::from(0), key: 0, entered: 0, step: 0, widens, until, leaves }
     }
 }
 
@@ -67,14 +78,8 @@ impl Call {
     /// Enters a queue, or passes on to what follows it if the queue cannot take him.
     pub(super) fn enter_queue(&mut self, queue: QueueId, board: &mut Switchboard) -> Outcome {
         let Some(settings) = board.config.queue(queue).cloned() else { return Outcome::Next };
-        if let Some(hours) = settings.hours
-            && !self.is_open(hours, board)
-        {
-            return self.turned_away(&settings.name, LeftQueue::Closed, board);
-        }
-        let waiting = board.waiting(queue);
-        if waiting >= settings.max_waiting {
-            return self.turned_away(&settings.name, LeftQueue::Full, board);
+        if let Some(how) = self.refused_at_the_door(queue, &settings, board) {
+            return self.turned_away(&settings.name, how, board);
         }
         let place = Place {
             queue,
@@ -83,7 +88,9 @@ impl Call {
             step: 0,
             widens: settings.steps.get(1).map(|next| board.now + next.after),
             until: board.now + settings.max_wait,
+            leaves: None,
         };
+        let place = Place { leaves: place.leaves(&settings, board), ..place };
         let ahead = board.ahead(queue, place.key);
         self.fact(What::Queued { queue: settings.name.clone(), key: place.key, place: ahead + 1 }, board);
         self.start_music(place.queue, board);
@@ -105,7 +112,10 @@ impl Call {
 
     /// Waits where he waited, or at a later step of widening if one has begun meanwhile.
     fn wait_on(&mut self, place: Place, settings: &Queue, board: &mut Switchboard) {
-        let fresh = place.at_step_of_now(settings, board);
+        let fresh = place.as_of_now(settings, board);
+        if let Some(how) = fresh.must_leave(board.now) {
+            return self.leave_queue(fresh, how, board);
+        }
         if fresh.step != place.step {
             self.fact(What::Widened { queue: settings.name.clone(), step: fresh.step as u8 }, board);
         }
@@ -114,8 +124,8 @@ impl Call {
 
     /// A deadline of waiting: the caller accepts more agents, or has waited too long.
     pub(super) fn waited(&mut self, place: Place, board: &mut Switchboard) {
-        if place.until <= board.now {
-            return self.give_up_waiting(place, LeftQueue::TimedOut, board);
+        if let Some(how) = place.must_leave(board.now) {
+            return self.give_up_waiting(place, how, board);
         }
         match (board.withdraw_caller(self.key), board.config.queue(place.queue).cloned()) {
             (Some(agent), _) => self.ring_agent(place, agent, board),
@@ -173,7 +183,6 @@ impl Call {
         }
         match settings {
             None => self.leave_queue(place, LeftQueue::Closed, board),
-            Some(_) if place.until <= board.now => self.leave_queue(place, LeftQueue::TimedOut, board),
             Some(settings) => self.wait_on(place, &settings, board),
         }
     }
@@ -247,11 +256,14 @@ impl Call {
         let Some(settings) = board.config.queue(place.queue).cloned() else {
             return self.give_up_waiting(place, LeftQueue::Closed, board);
         };
-        let fresh = place.at_step_of_now(&settings, board);
-        if fresh.step != place.step {
-            return self.waited(place, board);
+        let fresh = place.as_of_now(&settings, board);
+        if let Some(how) = fresh.must_leave(board.now) {
+            return self.give_up_waiting(place, how, board);
         }
-        self.stage = Stage::Waiting(fresh);
+        match fresh.step == place.step {
+            true => self.stage = Stage::Waiting(fresh),
+            false => self.waited(place, board),
+        }
     }
 
     /// Why an assignment's last leg failed, in the words of the record.

@@ -13,6 +13,7 @@ mod flow;
 mod leg;
 mod menu;
 mod parties;
+mod rules;
 mod talk;
 mod way;
 

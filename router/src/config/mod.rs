@@ -23,6 +23,7 @@ mod problem;
 mod program;
 mod prompt;
 mod queue;
+mod queue_rules;
 mod raw;
 mod read;
 mod reference;
@@ -48,6 +49,7 @@ pub use number::{Number, Pattern};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use prompt::{Files, Prompt};
 pub use queue::{MAX_STEPS, Queue, Strategy, WidenStep};
+pub use queue_rules::{QueueRules, Unstaffed};
 pub use reference::reference;
 pub use trunk::{Source, Trunk};
 

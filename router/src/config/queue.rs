@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::names::{HoursId, PromptId, QueueId};
+use super::queue_rules::QueueRules;
 use super::raw::{Item, section};
 use super::read::bounds;
 use super::scope::{Scope, Section};
@@ -40,6 +41,12 @@ section! {
         rest_rejected,
         /// An agent who leaves so many assignments in a row unanswered is paused until he says that he is ready. 0 to 100, 0 for never, default 0.
         pause_after,
+        /// When new callers go on to the next step because nobody serves the queue. `"nobody-logged-in"`; `"nobody-ready"`: that, or all who are logged in have paused. Whoever rings, talks, rests or wraps up is ready, unless he has asked to be paused or logged out after it. Those count whom callers accept in the end, at the last step of `widen`. Default `"never"`: they wait.
+        turn_away_when,
+        /// When those who wait go on to the next step; the same words as for `turn_away_when`. Default `"never"`.
+        leave_when,
+        /// How long that must hold before they go, so that a change of shift does not empty the queue; who comes meanwhile stays as long. `"0s"` to `"1h"`, default `"30s"`.
+        leave_grace,
         /// Opening hours, a `[hours.NAME]`: outside them new callers go on to the next step. Default: always open.
         hours,
     }
@@ -104,6 +111,8 @@ pub struct Queue {
     pub pause_after: u8,
     /// Outside these hours new callers go on to the next step; `None`: always open.
     pub hours: Option<HoursId>,
+    /// When it takes callers, and when it sends away those who wait.
+    pub rules: QueueRules,
 }
 
 /// Who of several free agents is rung; among equals who has waited longest.
@@ -167,6 +176,7 @@ impl Queue {
         let hours = raw.hours.item.as_ref().and_then(|item| scope.hours_named(item));
         let strategy = raw.strategy.choice(&Strategy::ALL, scope.report);
         let steps = steps(&raw, scope);
+        let rules = QueueRules::resolve(&raw, scope);
         let report = &mut *scope.report;
         Some(Queue {
             name: section.name.to_owned(),
@@ -184,6 +194,7 @@ impl Queue {
             rest_rejected: raw.rest_rejected.duration(bounds("0s", "1h", "10s"), report),
             pause_after: raw.pause_after.integer(0..=100, 0, report) as u8,
             hours,
+            rules,
         })
     }
 }

@@ -162,8 +162,22 @@ pub enum LeftQueue {
     Full,
     /// The queue was removed or closed under the caller.
     Closed,
+    /// Nobody who serves the queue was logged in (`turn_away_when`, `leave_when`).
+    NobodyLoggedIn,
+    /// All who serve the queue and were logged in had paused.
+    NobodyReady,
     /// The call ended for another reason (media lost, shutdown).
     Ended,
+}
+
+impl LeftQueue {
+    /// Callers may be turned away so at the door: they have left without having entered.
+    pub fn is_of_the_door(self) -> bool {
+        match self {
+            LeftQueue::Full | LeftQueue::Closed | LeftQueue::NobodyLoggedIn | LeftQueue::NobodyReady => true,
+            LeftQueue::Answered | LeftQueue::Abandoned | LeftQueue::TimedOut | LeftQueue::Ended => false,
+        }
+    }
 }
 
 /// By which times a queue's service is judged, as they were in force when the caller left: a report over months must
@@ -384,7 +398,7 @@ pub enum What {
         /// How long it rang.
         rang_ms: u64,
     },
-    /// The caller left the queue, or was turned away at its door ([`LeftQueue::Full`], then there is no `Queued`).
+    /// The caller left the queue, or was turned away at its door ([`LeftQueue::is_of_the_door`]): then there is no `Queued`.
     Left {
         /// Name of the queue.
         queue: String,

@@ -116,7 +116,9 @@ impl Page {
             let ways =
                 [("answered", sums.answered), ("abandoned", sums.abandoned), ("timed-out", sums.timed_out)];
             let others = [("full", sums.full), ("closed", sums.closed), ("ended", sums.ended)];
-            for (how, count) in ways.into_iter().chain(others) {
+            let unstaffed =
+                [("nobody-logged-in", sums.nobody_logged_in), ("nobody-ready", sums.nobody_ready)];
+            for (how, count) in ways.into_iter().chain(others).chain(unstaffed) {
                 counter(family.encode_family(&[("queue", name.as_str()), ("how", how)])?, count)?;
             }
         }

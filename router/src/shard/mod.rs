@@ -29,6 +29,7 @@ use crate::{
     keys::{CallKey, media_leg_number, media_leg_slot},
     metrics::Histogram,
     prompts::Prompts,
+    staff::Staff,
     standing::Chances,
     sums::Sums,
 };
@@ -147,6 +148,8 @@ impl Shard {
             sums: parts.sums,
             names: Names::default(),
             by_chance: Vec::new(),
+            staff: Staff::new(now),
+            restaffed: VecDeque::new(),
         };
         let calls = Calls::new(parts.owner, capacity);
         let mut shard = Shard { board, calls, sip_timeout: None };
@@ -207,9 +210,12 @@ impl Shard {
     fn finish_turn(&mut self) {
         loop {
             self.drain_sip();
-            match self.board.matches.pop_front() {
-                Some(made) => self.deliver(made),
-                None => return,
+            if let Some(made) = self.board.matches.pop_front() {
+                self.deliver(made);
+            } else if let Some(queue) = self.board.restaffed.pop_front() {
+                self.tell_queue(queue, || CallInput::QueueChanged);
+            } else {
+                return;
             }
         }
     }

@@ -123,30 +123,26 @@ impl Shard {
             sip: self.sip_counters(),
             ..Snapshot::default()
         };
-        for (_, agent, desk) in self.agents_at_work() {
+        let mut agents: BTreeMap<QueueId, AgentsByState> = BTreeMap::new();
+        for (agent, desk) in self.agents_at_work() {
             numbers.agents.count(desk.state);
             for own in &agent.queues {
-                self.gauges(&mut numbers.queues, own.queue).agents.count(desk.state);
+                agents.entry(own.queue).or_default().count(desk.state);
             }
         }
-        for (id, _) in self.board.config.queues() {
-            self.gauges(&mut numbers.queues, id);
+        for (id, queue) in self.board.config.queues() {
+            let agents = agents.remove(&id).unwrap_or_default();
+            numbers.queues.insert(queue.name.clone(), self.gauges(id, &queue.name, agents));
         }
         numbers
     }
 
-    fn agents_at_work(&self) -> impl Iterator<Item = (AgentId, &Agent, &Desk)> {
-        self.board.config.agents().filter_map(|(id, agent)| Some((id, agent, self.board.agents.get(id)?)))
+    fn agents_at_work(&self) -> impl Iterator<Item = (&Agent, &Desk)> {
+        self.board.config.agents().filter_map(|(id, agent)| Some((agent, self.board.agents.get(id)?)))
     }
 
-    fn gauges<'a>(&self, queues: &'a mut BTreeMap<String, QueueGauges>, id: QueueId) -> &'a mut QueueGauges {
-        let name = self.board.queue_name(id);
-        let sums = self.board.sums.queue(&name);
-        queues.entry(name).or_insert_with(|| QueueGauges {
-            waiting: u64::from(self.waiting(id)),
-            agents: AgentsByState::default(),
-            sums,
-        })
+    fn gauges(&self, id: QueueId, name: &str, agents: AgentsByState) -> QueueGauges {
+        QueueGauges { waiting: u64::from(self.waiting(id)), agents, sums: self.board.sums.queue(name) }
     }
 
     fn calls_by_stage(&self) -> CallsByStage {
@@ -209,19 +205,12 @@ impl Shard {
     }
 
     fn queue_status(&self, id: QueueId, name: &str) -> QueueStatus {
-        let serves = |agent: &Agent| agent.membership(id).is_some();
-        let logged_in =
-            self.agents_at_work().filter(|(_, agent, desk)| serves(agent) && desk.is_logged_in()).count();
         QueueStatus {
             name: name.to_owned(),
             waiting: u64::from(self.waiting(id)),
             idle: u64::from(self.idle(id)),
-            logged_in: logged_in as u64,
-            longest_since: self
-                .calls()
-                .filter(|call| call.queue() == Some(id))
-                .filter_map(Call::waits_since)
-                .min(),
+            logged_in: u64::from(self.board.crew(id).logged_in),
+            longest_since: self.calls.queued(id).filter_map(Call::waits_since).min(),
             sums: self.board.sums.queue(name),
         }
     }

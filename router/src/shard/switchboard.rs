@@ -22,6 +22,7 @@ use crate::{
     lines,
     metrics::Histogram,
     prompts::Prompts,
+    staff::{Crew, Staff},
     standing::Chances,
     sums::Sums,
 };
@@ -69,6 +70,9 @@ pub struct Switchboard {
     pub(super) names: Names,
     /// Queues that choose by chance.
     pub(super) by_chance: Vec<QueueId>,
+    pub(super) staff: Staff,
+    /// Queues that have found or lost those who serve them in this turn; their callers are still to be told.
+    pub(super) restaffed: VecDeque<QueueId>,
 }
 
 /// Names of all queues and agents of this and earlier configurations: one that was removed still has callers to
@@ -204,6 +208,11 @@ impl Switchboard {
         self.scheduler.idle(lines::of_step(queue, steps - 1))
     }
 
+    /// Who is at work for `queue`.
+    pub(crate) fn crew(&self, queue: QueueId) -> Crew {
+        self.staff.crew(queue)
+    }
+
     /// Callers of `queue` with a smaller key.
     pub(crate) fn ahead(&self, queue: QueueId, key: u64) -> u32 {
         lines::of_queue(queue).map(|line| self.scheduler.ahead(line, key)).sum()
@@ -337,6 +346,19 @@ impl Switchboard {
         let order = |line| self.agent_key(agent, line);
         let made = self.scheduler.set_memberships(scheduler_agent(agent), lines, order);
         self.matches.extend(made);
+        let is_last = |line: &&Line| {
+            let queue = lines::queue_of(**line);
+            self.config.queue(queue).is_some_and(|of| lines::of_step(queue, of.steps.len() - 1) == **line)
+        };
+        let crews = lines.iter().filter(is_last).map(|line| lines::queue_of(*line)).collect();
+        let restaffed = self.staff.serves(agent, crews, self.now);
+        self.note_restaffed(restaffed);
+    }
+
+    fn note_restaffed(&mut self, queues: Vec<QueueId>) {
+        let asks =
+            |queue: &QueueId| self.config.queue(*queue).is_some_and(|of| of.rules.leave_when.is_some());
+        self.restaffed.extend(queues.into_iter().filter(asks));
     }
 
     /// Where an agent stands among the idle of a line: the smaller the sooner.
@@ -369,6 +391,8 @@ impl Switchboard {
     /// A wish as it was, or as the configuration says.
     pub(super) fn agent_wish(&mut self, agent: AgentId, wish: Wish, reason: &str) {
         self.change(agent, reason, |agents, _, at| agents.wish(agent, wish, at));
+        let restaffed = self.staff.wishes(agent, wish, self.now);
+        self.note_restaffed(restaffed);
     }
 
     /// Wrap-ups and rests that are over.

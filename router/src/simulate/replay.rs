@@ -81,7 +81,7 @@ impl<'c> Replay<'c> {
         let Some(call) = fact.call else { return };
         match &fact.what {
             What::Queued { queue, .. } => self.entered(call, fact.at, queue),
-            What::Left { queue, how: how @ (LeftQueue::Full | LeftQueue::Closed), waited_ms: 0, .. } => {
+            What::Left { queue, how, waited_ms: 0, .. } if how.is_of_the_door() => {
                 self.entered(call, fact.at, queue);
                 self.left(call, fact.at, *how, 0);
             }

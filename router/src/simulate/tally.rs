@@ -36,6 +36,8 @@ pub struct Counts {
     pub full: u64,
     /// Outside the opening hours.
     pub closed: u64,
+    /// Nobody was at work for the queue.
+    pub unstaffed: u64,
     /// Waiting when the simulation ended.
     pub waiting: u64,
     /// Assignments that nobody answered within `ring_timeout`.
@@ -75,7 +77,7 @@ pub struct ServiceLevels {
 impl Counts {
     /// Left without an answer and without giving up, or never came in.
     pub fn flowed_out(&self) -> u64 {
-        self.timed_out + self.full + self.closed
+        self.timed_out + self.full + self.closed + self.unstaffed
     }
 
     /// The service levels.
@@ -122,6 +124,7 @@ impl Counts {
             LeftQueue::TimedOut => self.timed_out += 1,
             LeftQueue::Full => self.full += 1,
             LeftQueue::Closed => self.closed += 1,
+            LeftQueue::NobodyLoggedIn | LeftQueue::NobodyReady => self.unstaffed += 1,
             LeftQueue::Ended => self.waiting += 1,
         }
     }
@@ -139,6 +142,7 @@ impl AddAssign<&Counts> for Counts {
         self.timed_out += other.timed_out;
         self.full += other.full;
         self.closed += other.closed;
+        self.unstaffed += other.unstaffed;
         self.waiting += other.waiting;
         self.unanswered += other.unanswered;
         self.answered_wait += other.answered_wait;

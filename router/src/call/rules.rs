@@ -1,0 +1,48 @@
+//! When a caller may enter a queue, and when he must leave it though he could wait on.
+
+use std::time::{Duration, Instant};
+
+use super::assign::Place;
+use crate::{
+    call::Call,
+    clock::millis_between,
+    config::{Queue, QueueId},
+    journal::fact::LeftQueue,
+    shard::Switchboard,
+    staff::Crew,
+};
+
+impl Call {
+    /// Why the queue does not take a new caller; `None` if it does.
+    pub(super) fn refused_at_the_door(
+        &self,
+        queue: QueueId,
+        settings: &Queue,
+        board: &mut Switchboard,
+    ) -> Option<LeftQueue> {
+        if settings.hours.is_some_and(|hours| !self.is_open(hours, board)) {
+            return Some(LeftQueue::Closed);
+        }
+        let crew = board.crew(queue);
+        if settings.rules.turn_away_when.is_some_and(|how| crew.unstaffed_since(how).is_some()) {
+            return Some(unstaffed(crew));
+        }
+        (board.waiting(queue) >= settings.max_waiting).then_some(LeftQueue::Full)
+    }
+}
+
+impl Place {
+    /// When the caller must go because nobody serves the queue, and how that is called: `leave_grace` after he came
+    /// or the last agent went, whichever was later.
+    pub(super) fn leaves(&self, settings: &Queue, board: &Switchboard) -> Option<(Instant, LeftQueue)> {
+        let crew = board.crew(self.queue);
+        let since = crew.unstaffed_since(settings.rules.leave_when?)?;
+        let waited = Duration::from_millis(millis_between(self.entered, board.at));
+        let held = board.now.saturating_duration_since(since).min(waited);
+        Some((board.now + settings.rules.leave_grace.saturating_sub(held), unstaffed(crew)))
+    }
+}
+
+fn unstaffed(crew: Crew) -> LeftQueue {
+    if crew.logged_in == 0 { LeftQueue::NobodyLoggedIn } else { LeftQueue::NobodyReady }
+}

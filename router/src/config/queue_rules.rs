@@ -1,0 +1,65 @@
+//! When a queue takes callers, and when it sends away those who wait.
+
+use std::time::Duration;
+
+use super::problem::Report;
+use super::queue::QueueToml;
+use super::read::bounds;
+use super::scope::Scope;
+
+/// When a queue takes callers, and when it sends away those who wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueRules {
+    /// When new callers go on to the next step; `None`: never. Default never.
+    pub turn_away_when: Option<Unstaffed>,
+    /// When those who wait do; `None`: never. Default never.
+    pub leave_when: Option<Unstaffed>,
+    /// How long that must hold before they go. 0 s to 1 h, default 30 s.
+    pub leave_grace: Duration,
+}
+
+/// In which sense nobody serves a queue; the second holds whenever the first does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unstaffed {
+    /// Nobody is logged in.
+    NobodyLoggedIn,
+    /// Nobody is logged in, or all who are have paused.
+    NobodyReady,
+}
+
+impl Unstaffed {
+    const CHOICES: [(&'static str, Option<Unstaffed>); 3] = [
+        ("never", None),
+        ("nobody-logged-in", Some(Unstaffed::NobodyLoggedIn)),
+        ("nobody-ready", Some(Unstaffed::NobodyReady)),
+    ];
+}
+
+impl QueueRules {
+    pub(super) fn resolve(raw: &QueueToml<'_>, scope: &mut Scope<'_, '_>) -> QueueRules {
+        let report = &mut *scope.report;
+        let rules = QueueRules {
+            turn_away_when: raw.turn_away_when.choice(&Unstaffed::CHOICES, report),
+            leave_when: raw.leave_when.choice(&Unstaffed::CHOICES, report),
+            leave_grace: raw.leave_grace.duration(bounds("0s", "1h", "30s"), report),
+        };
+        rules.contradictions(raw, report);
+        rules
+    }
+
+    fn contradictions(&self, raw: &QueueToml<'_>, report: &mut Report) {
+        if let Some(item) = raw.leave_when.item.as_ref().filter(|_| self.leave_when > self.turn_away_when) {
+            let text = format!(
+                "would let callers in only to send them on after leave_grace; write turn_away_when = {} too",
+                item.written(report)
+            );
+            item.warning(report, text);
+        }
+        if let Some(item) = raw.leave_grace.item.as_ref().filter(|_| self.leave_when.is_none()) {
+            item.warning(
+                report,
+                "has no effect; write leave_when = \"nobody-logged-in\" too, or take it out",
+            );
+        }
+    }
+}
