@@ -106,6 +106,15 @@ fn who_finds_the_queue_full_or_waits_too_long_goes_on_to_the_next_queue_of_the_f
 }
 
 #[test]
+fn who_is_sent_on_stands_in_the_second_queue_by_the_time_at_which_he_came_to_the_first() {
+    let config = two_queues("max_wait = \"30s\"");
+    let given = calls(&config, &[(0, 0, 600), (0, 1, 100), (1, 0, 50), (10, 1, 50)]);
+    let second = totals(&day(&scenario(&config, given)))[1];
+    // Bo is free at 100 and takes the one who came at 1 and was sent on at 31; at 150 the one who came at 10.
+    assert_eq!((second.answered, second.longest), (3, 140 * SECOND));
+}
+
+#[test]
 fn a_closed_queue_takes_nobody_and_whoever_waits_inside_stays() {
     let hours = "hours = \"h\"\n[hours.h]\nzone = \"Europe/Berlin\"\nmon = \"09:00-09:01\"";
     let config = two_queues(hours);

@@ -308,6 +308,12 @@ impl World {
         self.tell(Input::Reload(Arc::clone(&self.config), prompts));
     }
 
+    /// The system's clock is found to be wrong: it is so much earlier.
+    pub fn sets_clock_back(&mut self, by: Duration) {
+        // The anchor of a clock that shows MORNING so much later.
+        self.tell(Input::Clock(Clock::new(self.start + by, MORNING)));
+    }
+
     /// Time since the world began.
     pub fn elapsed(&self) -> Duration {
         self.now - self.start

@@ -55,6 +55,7 @@ impl Call {
             config: Arc::clone(&board.config),
             trunk,
             arrived: board.at,
+            in_line_since: None,
             legs: smallvec![Leg::new(CALLER, Some(sip))],
             offer: Some(invite.body()).filter(|body| !body.is_empty()),
             answered: Answered::No,

@@ -78,12 +78,13 @@ impl Call {
     /// Enters a queue, or passes on to what follows it if the queue cannot take him.
     pub(super) fn enter_queue(&mut self, queue: QueueId, board: &mut Switchboard) -> Outcome {
         let Some(settings) = board.config.queue(queue).cloned() else { return Outcome::Next };
+        let arrived = *self.in_line_since.get_or_insert_with(|| board.arrival());
         if let Some(how) = self.refused_at_the_door(queue, &settings, board) {
             return self.turned_away(&settings.name, how, board);
         }
         let place = Place {
             queue,
-            key: settings.order_key(board.arrival()),
+            key: settings.order_key(arrived),
             entered: board.at,
             step: 0,
             widens: settings.steps.get(1).map(|next| board.now + next.after),

@@ -56,6 +56,8 @@ pub struct Call {
     trunk: TrunkId,
     parties: Parties,
     arrived: Micros,
+    /// When he first came to a queue: by this he is placed in every queue, however often he enters one.
+    in_line_since: Option<Micros>,
     /// The caller first, then the legs we dialled; over ones stay for the record.
     legs: SmallVec<[Leg; 2]>,
     /// The caller's offer, until it is answered.

@@ -58,6 +58,8 @@ struct Inside {
 /// What a caller brings, and keeps from queue to queue.
 #[derive(Debug, Clone, Copy)]
 struct Visit {
+    /// When he came, no two alike: by this he is placed in every queue.
+    arrived: Micros,
     /// When he loses patience.
     gives_up: Micros,
     talk: Micros,
@@ -194,7 +196,9 @@ impl<'a> Floor<'a> {
     fn arrives(&mut self, arrival: Arrival) {
         let Some((_, talk, patience)) = self.next.take() else { return };
         self.draw_next();
-        self.enter(arrival.queue, Visit { gives_up: self.at + patience, talk, hops: 0 });
+        self.last_arrival = self.at.max(self.last_arrival + 1);
+        let (arrived, gives_up) = (self.last_arrival, self.at + patience);
+        self.enter(arrival.queue, Visit { arrived, gives_up, talk, hops: 0 });
     }
 
     /// Enters a queue, or what follows it if it cannot take him.
@@ -207,11 +211,10 @@ impl<'a> Floor<'a> {
         }
         self.counts(id, self.at).offered += 1;
         let Some(queue) = self.scenario.config.queue(id) else { return };
-        self.last_arrival = self.at.max(self.last_arrival + 1);
         let caller = self.seat(Inside {
             queue: id,
             entered: self.at,
-            key: queue.order_key(self.last_arrival),
+            key: queue.order_key(visit.arrived),
             step: 0,
             widens: queue.steps.get(1).map_or(FOREVER, |next| self.at + micros(next.after)),
             until: self.at + micros(queue.max_wait),
