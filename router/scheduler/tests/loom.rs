@@ -386,6 +386,51 @@ fn who_rests_while_he_is_rung_beside_another_is_resting_or_assigned() {
     });
 }
 
+/// Ring-all, and the caller gives up: both who rang are put back while another caller posts. He gets one of them.
+#[test]
+fn all_who_rang_for_one_who_gave_up_are_there_for_the_next() {
+    explore(2, |start| {
+        let floor = floor(2, 1, &[&[0], &[0]]);
+        assert!(floor.ready(Agent(0), |_| 1).is_empty());
+        assert!(floor.ready(Agent(1), |_| 2).is_empty());
+        assert_eq!(floor.post(Caller(0), L0, 1).len(), 1);
+        assert_eq!(floor.take_letter(Caller(0)), Some(Agent(0)));
+        assert_eq!(floor.reinforce(Caller(0), L0).0, Some(Agent(1)));
+        let give_up = |f: &Scheduler| {
+            let free = |agent| {
+                f.release(agent);
+                f.ready(agent, |_| 3)
+            };
+            [free(Agent(0)), free(Agent(1))]
+        };
+        let (by_owner, by_next) = start.both(&floor, give_up, |f| f.post(Caller(1), L0, 2));
+        let letters = letters(&floor, 2);
+        assert_eq!((letters.len(), letters[0].caller), (1, Caller(1)));
+        assert_told_once(&letters, by_owner.into_iter().flatten().chain(by_next));
+        assert_eq!((floor.waiting(L0), floor.idle(L0)), (0, 1));
+    });
+}
+
+/// Log-out of one who is rung beside another, while the caller gives up: he is resting in the end, whoever was first.
+#[test]
+fn who_rests_while_he_is_rung_for_one_who_gives_up_is_resting() {
+    explore(3, |start| {
+        let floor = floor(1, 1, &[&[0], &[0]]);
+        assert!(floor.ready(Agent(0), |_| 1).is_empty());
+        assert!(floor.ready(Agent(1), |_| 2).is_empty());
+        assert_eq!(floor.post(Caller(0), L0, 1).len(), 1);
+        assert_eq!(floor.take_letter(Caller(0)), Some(Agent(0)));
+        let rings_and_gives_up = |f: &Scheduler| {
+            let second = f.reinforce(Caller(0), L0).0;
+            second.into_iter().for_each(|agent| f.release(agent));
+            second
+        };
+        let (second, rested) = start.both(&floor, rings_and_gives_up, |f| f.rest(Agent(1)));
+        assert!(second.is_some() || rested == Rested::Resting);
+        assert_eq!((floor.rest(Agent(1)), floor.idle(L0)), (Rested::Resting, 0));
+    });
+}
+
 /// Priority changes while waiting: withdrawn and posted again with another key.
 #[test]
 fn a_caller_whose_key_changes_is_matched_once() {
