@@ -46,7 +46,7 @@ impl Standing {
     /// The key of an agent in `queue`; smaller is sooner. `membership` is absent where his own queue lends him.
     pub fn key(&self, strategy: Strategy, queue: QueueId, membership: Option<&Membership>, rank: u32) -> u64 {
         match strategy {
-            Strategy::LongestIdle => u64::try_from(self.idle_since).unwrap_or(0),
+            Strategy::LongestIdle | Strategy::RingAll => u64::try_from(self.idle_since).unwrap_or(0),
             Strategy::FewestCalls => self.first_by(self.answered),
             Strategy::BestSkill => self.first_by(10 - membership.map_or(0, |own| u64::from(own.skill))),
             Strategy::RoundRobin => u64::from(self.last_of.get(&queue).copied().unwrap_or(0)),
@@ -111,7 +111,8 @@ mod tests {
         let (mut first, mut second) = (standing(1), standing(2));
         let key =
             |who: &Standing, strategy, skill, rank| who.key(strategy, QUEUE, Some(&skilled(skill)), rank);
-        for strategy in [Strategy::LongestIdle, Strategy::FewestCalls, Strategy::BestSkill] {
+        for strategy in [Strategy::LongestIdle, Strategy::RingAll, Strategy::FewestCalls, Strategy::BestSkill]
+        {
             assert!(key(&first, strategy, 5, 0) < key(&second, strategy, 5, 0), "{strategy:?}");
         }
         assert!(key(&second, Strategy::BestSkill, 9, 0) < key(&first, Strategy::BestSkill, 8, 0));

@@ -91,8 +91,8 @@ pub struct LiveCall {
     pub to: String,
     /// The queue, if it is or was in one.
     pub queue: Option<String>,
-    /// The agent who rings or talks.
-    pub agent: Option<String>,
+    /// The agents who ring for the caller, or the one who talks with him.
+    pub agents: Vec<String>,
 }
 
 /// What an operator asks of an agent.

@@ -112,7 +112,7 @@ fn values_of_the_wrong_kind_are_told_with_what_would_be_right() {
         ),
         (
             "strategy = \"random\"",
-            "strategy: \"random\" is not known here; write \"longest-idle\", \"fewest-calls\", \"best-skill\", \"round-robin\", \"ordered\" or \"random-weighted\" (default \"longest-idle\")",
+            "strategy: \"random\" is not known here; write \"longest-idle\", \"fewest-calls\", \"best-skill\", \"round-robin\", \"ordered\", \"random-weighted\" or \"ring-all\" (default \"longest-idle\")",
         ),
         ("music = 5", "music: 5 is not a text; write \"5\""),
         ("ring_timout = \"5s\"", "ring_timout: there is no such key; did you mean \"ring_timeout\"?"),
@@ -506,6 +506,22 @@ fn the_machine_is_warned_of_when_it_gives_less_than_is_asked() {
             "1:1: warning: media.ports: the system hands out ports 20000-60999 to others (net.ipv4.ip_local_port_range); keep media.ports below 20000",
             "2:1: warning: listen.receive_buffer: the system gives a socket 212992 bytes (about 92 SIP messages in a burst); raise net.core.rmem_max to 4194304",
         ]
+    );
+}
+
+#[test]
+fn how_many_ring_at_once_is_bounded_and_means_nothing_unless_all_ring() {
+    let ring_all = |keys: &str| sentences(&format!("{DESK}strategy = \"ring-all\"\n{keys}"));
+    assert_eq!(ring_all("ring_at_once = 32\n"), [""; 0]);
+    assert_eq!(
+        ring_all("ring_at_once = 1\n"),
+        ["queue.desk.ring_at_once: 1 is out of range; write 2 to 32 (default 8)"]
+    );
+    expect(
+        &format!("{DESK}ring_at_once = 4\n"),
+        &[
+            "warning: queue.desk.ring_at_once: 4 has an effect only with strategy = \"ring-all\"; write that, or take it out",
+        ],
     );
 }
 

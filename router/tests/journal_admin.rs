@@ -131,7 +131,7 @@ fn status(live: usize) -> Status {
         from: "+491701234567".into(),
         to: "+493012345".into(),
         queue: Some("support".into()),
-        agent: None,
+        agents: Vec::new(),
     };
     Status {
         node: "desk".into(),

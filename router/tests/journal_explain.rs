@@ -34,8 +34,12 @@ fn chosen(strategy: &str, agent_key: u64, next: Option<(&str, u64)>) -> What {
 #[test]
 fn an_assignment_says_who_waited_behind_and_who_else_was_free() {
     let call = call(1);
-    let assigned =
-        |agent: &str, waited_ms| What::Assigned { queue: "support".into(), agent: agent.into(), waited_ms };
+    let assigned = |agent: &str, waited_ms| What::Assigned {
+        queue: "support".into(),
+        agent: agent.into(),
+        waited_ms,
+        beside: 0,
+    };
     let facts = [
         fact(call, MORNING, arrived("+491701234567")),
         fact(call, MORNING + SECOND, queued("support", MORNING)),
@@ -63,6 +67,41 @@ fn an_assignment_says_who_waited_behind_and_who_else_was_free() {
 08:04:11.000  why he: the first of 3 (key 08:00:00.000); the next has 08:00:03.000
               why this agent: longest-idle (idle since 08:04:11.000); no other was idle for him
 08:04:15.000  leaves support after 4m14s: answered
+";
+    assert_eq!(told(&facts), expected);
+}
+
+#[test]
+fn who_rang_beside_the_winner_is_told_too() {
+    let call = call(1);
+    let at = |second| MORNING + second * SECOND;
+    let assigned = |agent: &str, beside| What::Assigned {
+        queue: "hotline".into(),
+        agent: agent.into(),
+        waited_ms: 0,
+        beside,
+    };
+    let unanswered = |agent: &str, why| What::Unanswered { agent: agent.into(), why, rang_ms: 2_000 };
+    let facts = [
+        fact(call, at(0), queued("hotline", MORNING)),
+        fact(call, at(0), assigned("anna", 0)),
+        fact(call, at(0), chosen("ring-all", at(-90) as u64, Some(("bo", at(-60) as u64)))),
+        fact(call, at(0), assigned("bo", 1)),
+        fact(call, at(0), chosen("ring-all", at(-60) as u64, None)),
+        fact(call, at(2), unanswered("anna", Unanswered::Busy)),
+        fact(call, at(2), left("hotline", LeftQueue::Answered, 2_000)),
+        fact(call, at(2), unanswered("bo", Unanswered::AnsweredElsewhere)),
+    ];
+    let expected = "\
+08:00:00.000  enters hotline at place 1
+08:00:00.000  is given to anna after 0.0s in hotline
+08:00:00.000  why he: the first of 3 (key 08:00:00.000); the next has 08:00:03.000
+              why this agent: ring-all (idle since 07:58:30.000); next of 1 others bo (idle since 07:59:00.000)
+08:00:00.000  bo rings too, beside 1 other, after 0.0s in hotline
+08:00:00.000  why this agent: ring-all (idle since 07:59:00.000); no other was idle for him
+08:00:02.000  anna: busy after 2.0s; he keeps his place
+08:00:02.000  leaves hotline after 2.0s: answered
+08:00:02.000  bo: answered-elsewhere after 2.0s
 ";
     assert_eq!(told(&facts), expected);
 }

@@ -129,7 +129,7 @@ fn anything() -> impl Strategy<Value = What> {
         Just(What::CallerAnswered),
         "[ab]".prop_map(|queue| queued(&queue, 5)),
         ("[ab]", how).prop_map(|(queue, how)| left(&queue, how, 1)),
-        Just(What::Assigned { queue: "a".into(), agent: "bo".into(), waited_ms: 1 }),
+        Just(What::Assigned { queue: "a".into(), agent: "bo".into(), waited_ms: 1, beside: 0 }),
         Just(What::Unanswered { agent: "bo".into(), why: Unanswered::Busy, rang_ms: 1 }),
         leg.clone().prop_map(|leg| dialled(leg, None)),
         leg.clone().prop_map(|leg| What::LegAnswered { leg }),

@@ -141,6 +141,49 @@ fn an_agent_who_lets_it_ring_rests_and_the_caller_keeps_his_place() {
     assert_eq!(first.answered_wait, (9 + (9 + 10 + 9 - 5)) * SECOND);
 }
 
+/// Three agents of one queue, of whom one or all ring.
+fn three_of_one_queue(strategy: &str) -> Config {
+    let agent = |name: &str, number: u8| {
+        format!("[agent.{name}]\ncall = \"+49{number}@teams\"\nqueues = [\"support\"]\n")
+    };
+    config(&format!(
+        "[[number]]\nmatch = \"*\"\ntrunk = \"carrier\"\nflow = \"f\"\n[flow.f]\nsteps = [{{ queue = \"support\" }}]\n\
+         [queue.support]\nstrategy = \"{strategy}\"\nring_timeout = \"10s\"\nrest_no_answer = \"1m\"\n{}{}{}",
+        agent("anna", 1),
+        agent("bo", 2),
+        agent("carla", 3)
+    ))
+}
+
+#[test]
+fn of_several_who_ring_the_fastest_answers_and_with_no_ring_time_it_is_the_longest_idle() {
+    let day_of = |strategy: &str, ring: &Length| {
+        let config = three_of_one_queue(strategy);
+        let list: Vec<_> = (0..100).map(|call| (call * 36, 0, 20)).collect();
+        let mut scenario = scenario(&config, calls(&config, &list));
+        scenario.ring = ring.clone();
+        totals(&day(&scenario))[0]
+    };
+    let at_once = Length::Fixed(Duration::ZERO);
+    assert_eq!(day_of("ring-all", &at_once), day_of("longest-idle", &at_once));
+    // 2 s or 6 s, each as often: one alone takes 4 s, the fastest of three 2 s but for one time in eight.
+    let ring = Length::Measured([2 * SECOND, 6 * SECOND].into());
+    let (all, one) = (day_of("ring-all", &ring), day_of("longest-idle", &ring));
+    assert_eq!((all.answered, one.answered, all.unanswered), (100, 100, 0));
+    assert!((350..450).contains(&(one.answered_wait / SECOND)), "{one:?}");
+    assert!((210..290).contains(&(all.answered_wait / SECOND)), "{all:?}");
+}
+
+#[test]
+fn when_nobody_answers_all_who_rang_rest_and_the_caller_rings_them_again() {
+    let config = three_of_one_queue("ring-all");
+    let mut scenario = scenario(&config, calls(&config, &[(0, 0, 20)]));
+    scenario.ring = Length::Measured([11 * SECOND].into());
+    let all = totals(&day(&scenario))[0];
+    // `max_wait` is 30 min: ten seconds' ringing and sixty of rest, 26 times, three agents each time.
+    assert_eq!((all.answered, all.timed_out, all.unanswered), (0, 1, 26 * 3));
+}
+
 #[test]
 fn an_agent_of_two_queues_takes_the_higher_priority_first_and_the_longest_waiting_within_it() {
     let config = config(

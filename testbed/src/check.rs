@@ -14,12 +14,12 @@ use router::{
 use crate::world::World;
 
 /// After every turn: an agent is busy if and only if a live call has him, nobody has two calls, no free agent stands
-/// beside a caller whom he may serve, and the scheduler has as waiting and as idle who is.
+/// beside a caller whom he may serve or for whom he might ring beside others, and the scheduler has as waiting and as idle who is.
 pub fn after_turn(world: &World) -> Vec<String> {
     let mut broken = Vec::new();
     let mut engaged = BTreeMap::<_, u32>::new();
     for call in world.shard().calls() {
-        if let Some(agent) = call.agent() {
+        for agent in call.agents() {
             *engaged.entry(agent).or_default() += 1;
         }
     }
@@ -31,6 +31,12 @@ pub fn after_turn(world: &World) -> Vec<String> {
         }
     }
     let accepting = Accepting::by(world.config());
+    for call in world.shard().calls() {
+        if let Some((_, line)) = call.wants_agents().filter(|(_, line)| world.shard().on_line(*line).1 > 0) {
+            let rung: Vec<AgentId> = call.agents().collect();
+            broken.push(format!("{rung:?} ring beside an idle agent of {line:?} who might ring too"));
+        }
+    }
     for (id, queue) in world.config().queues() {
         let (waiting, idle) = (world.shard().waiting(id), world.shard().idle(id));
         let is_idle = |(agent, desk): &(AgentId, &Desk)| {
@@ -42,7 +48,7 @@ pub fn after_turn(world: &World) -> Vec<String> {
         if desks != idle as usize {
             broken.push(format!("queue {}: {desks} desks are idle, the scheduler knows {idle}", queue.name));
         }
-        let waits = |call: &&Call| call.queue() == Some(id) && call.agent().is_none();
+        let waits = |call: &&Call| call.queue() == Some(id) && call.agents().next().is_none();
         let calls = world.shard().calls().filter(waits).count();
         if calls != waiting as usize {
             broken.push(format!("queue {}: {waiting} are posted and {calls} calls wait", queue.name));

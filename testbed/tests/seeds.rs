@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use house::{ends, house, left};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
-use router::journal::fact::{Cause, LeftQueue, Wish};
+use router::journal::fact::{Cause, LeftQueue, Unanswered, What, Wish};
 use sip_core::Service;
 use testbed::{
     Behaviour, Link, PhoneId, World,
@@ -19,7 +19,8 @@ use testbed::{
 /// Telephones speak rarely here: the stories listen, the seeds are about signalling.
 const RTP_GAP: Duration = Duration::from_secs(2);
 
-/// A service desk with two queues, three agents of whom one has two addresses, and a line to Teams.
+/// A service desk with three queues, one of which rings several at once, four agents of whom two have two addresses,
+/// and a line to Teams.
 const DESK: &str = r#"
 [[number]]
 match = "1"
@@ -37,6 +38,10 @@ flow = "early"
 match = "4*"
 trunk = "carrier"
 flow = "through"
+[[number]]
+match = "5"
+trunk = "carrier"
+flow = "hotline"
 [flow.menu]
 steps = [
   { play = "prompts/welcome.wav" },
@@ -45,6 +50,8 @@ steps = [
 ]
 [flow.straight]
 steps = [{ queue = "support" }, { play = "prompts/closed.wav" }, { queue = "sales" }, "hangup"]
+[flow.hotline]
+steps = [{ queue = "hotline" }, { queue = "support" }, "hangup"]
 [flow.early]
 steps = [{ queue = { name = "sales", early = true } }, { dial = "{called}@teams" }, { reject = 480 }]
 [flow.through]
@@ -63,15 +70,27 @@ max_wait = "12s"
 max_waiting = 2
 rest_no_answer = "2s"
 rest_rejected = "1s"
+[queue.hotline]
+strategy = "ring-all"
+ring_at_once = 3
+least_skill = 5
+widen = [{ after = "6s", least_skill = 1 }]
+music = "prompts/music.wav"
+ring_timeout = "4s"
+max_wait = "15s"
+rest_no_answer = "3s"
+rest_rejected = "1s"
+pause_after = 5
+[agent.dora]
+call = "sip:dora@10.2.0.14:5060"
+queues = [{ queue = "hotline", skill = 2 }]
 [agent.anna]
 call = ["sip:anna@10.2.0.11:5060", "sip:anna@10.2.0.21:5060"]
 ring = "in-turn"
-queues = ["support", "sales"]
+queues = ["support", "sales", "hotline"]
 "#;
-const BO: &str =
-    "[agent.bo]\ncall = [\"sip:bo@10.2.0.12:5060\", \"sip:bo@10.2.0.22:5060\"]\nqueues = [\"support\"]\n";
-const CARLA: &str =
-    "[agent.carla]\ncall = \"+49555@teams\"\nqueues = [\"sales\", \"support\"]\nlogin = \"manual\"\n";
+const BO: &str = "[agent.bo]\ncall = [\"sip:bo@10.2.0.12:5060\", \"sip:bo@10.2.0.22:5060\"]\nqueues = [\"support\", \"hotline\"]\n";
+const CARLA: &str = "[agent.carla]\ncall = \"+49555@teams\"\nqueues = [\"hotline\", \"sales\", \"support\"]\nlogin = \"manual\"\n";
 
 /// How a kind of day differs from the next.
 #[derive(Clone, Copy)]
@@ -108,6 +127,7 @@ impl Day {
             ("anna-mobile", "10.2.0.21:5060"),
             ("bo", "10.2.0.12:5060"),
             ("bo-mobile", "10.2.0.22:5060"),
+            ("dora", "10.2.0.14:5060"),
             ("teams", "10.2.0.1:5060"),
         ] {
             let behaviour = day.behaviour();
@@ -158,7 +178,7 @@ impl Day {
 
     fn caller(&mut self, number: usize) {
         let caller = self.world.caller(&format!("caller{number}"));
-        let called = ["1", "2", "2", "3", "41"][self.random.random_range(0..5)];
+        let called = ["1", "2", "5", "3", "41", "5"][self.random.random_range(0..6)];
         self.world.dials(caller, called);
         if called == "1" {
             let (key, at) = (self.key(), self.time(7 * SECOND));
@@ -221,6 +241,7 @@ struct Sums {
     abandoned: usize,
     timed_out: usize,
     lost: usize,
+    elsewhere: usize,
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -241,6 +262,9 @@ fn days(first: u64, kind: Kind) -> Sums {
         sums.abandoned += left(LeftQueue::Abandoned);
         sums.timed_out += left(LeftQueue::TimedOut);
         sums.lost += count(Cause::MediaLost);
+        let elsewhere =
+            |what: &What| matches!(what, What::Unanswered { why: Unanswered::AnsweredElsewhere, .. });
+        sums.elsewhere += house::count(world, elsewhere);
     }
     sums
 }
@@ -249,6 +273,7 @@ fn days(first: u64, kind: Kind) -> Sums {
 fn on_two_hundred_and_fifty_days_a_tenth_of_all_datagrams_is_lost_and_others_come_twice_or_late() {
     let sums = days(0, LOSSY);
     assert!(sums.calls > 500 && sums.talks > 150 && sums.abandoned > 50 && sums.timed_out > 20, "{sums:?}");
+    assert!(sums.elsewhere > 50, "{sums:?}");
 }
 
 #[test]
@@ -261,6 +286,7 @@ fn on_as_many_days_telephones_hold_and_press_keys_and_fall_mute_and_die() {
 fn on_as_many_days_operators_reload_and_send_agents_away_and_stop_taking_calls() {
     let sums = days(2_000_000, OPERATORS);
     assert!(sums.calls > 400 && sums.talks > 100 && sums.abandoned > 50, "{sums:?}");
+    assert!(sums.elsewhere > 20, "{sums:?}");
 }
 
 #[test]

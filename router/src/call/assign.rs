@@ -3,15 +3,19 @@
 //! The scheduler decides; this room rings the agent, and when nobody picks up the caller waits again with the key he
 //! had: his place is never lost (design §6).
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use tracing::info;
+use scheduler::Line;
+use tracing::{info, warn};
 
 use super::{
     Call, Stage, Why,
-    dial::{Purpose, Ring},
     failure::{Failure, Origin},
     flow::Outcome,
+    ring::{Purpose, Ring, Rung},
 };
 use crate::{
     clock::millis_between,
@@ -25,6 +29,10 @@ use crate::{
 /// An agent whom we could not ring, by a fault of ours, is tried again after so long: short, for he could work, and
 /// long enough that a want of ports is not made worse by looking for them all the time.
 const OUR_REST: Duration = Duration::from_secs(1);
+
+/// Legs that one call may dial: numbers of legs end at 4,095 (`keys`). A caller for whom so many were rung in vain goes
+/// on to what follows the queue.
+const MOST_LEGS: usize = 3_900;
 
 /// A caller's place in a queue.
 #[derive(Debug, Clone, Copy)]
@@ -56,21 +64,17 @@ impl Place {
         timed_out.or(self.leaves.filter(|(at, _)| *at <= now).map(|(_, how)| how))
     }
 
+    /// Where callers wait who accept the same agents.
+    pub(super) fn line(&self) -> Line {
+        lines::of_step(self.queue, self.step)
+    }
+
     /// The same place as the queue's settings and its crew have it now: at the step of widening that is reached.
     fn as_of_now(self, settings: &Queue, board: &Switchboard) -> Place {
         let waited = Duration::from_millis(millis_between(self.entered, board.at));
         let (step, next) = lines::step_after(settings, waited);
         let widens = next.map(|next| board.now + next.saturating_sub(waited));
         Place { step, widens, leaves: self.leaves(settings, board), ..self }
-    }
-}
-
-#[cfg(test)]
-impl Place {
-    #[allow(clippy::disallowed_methods, reason = "any instant will do")]
-    pub(super) fn for_tests() -> Place {
-        let (widens, until, leaves) = (None, Instant::now(), None);
-        Place { queue: QueueId::from(0), key: 0, entered: 0, step: 0, widens, until, leaves }
     }
 }
 
@@ -108,19 +112,25 @@ impl Call {
     /// Waits at `place`: posted, then looked for.
     fn wait(&mut self, place: Place, board: &mut Switchboard) {
         self.stage = Stage::Waiting(place);
-        board.post_caller(self.key, lines::of_step(place.queue, place.step), place.key);
+        board.post_caller(self.key, place.line(), place.key);
     }
 
     /// Waits where he waited, or at a later step of widening if one has begun meanwhile.
     fn wait_on(&mut self, place: Place, settings: &Queue, board: &mut Switchboard) {
-        let fresh = place.as_of_now(settings, board);
-        if let Some(how) = fresh.must_leave(board.now) {
-            return self.leave_queue(fresh, how, board);
+        let fresh = self.widened(place, settings, board);
+        match fresh.must_leave(board.now) {
+            Some(how) => self.leave_queue(fresh, how, board),
+            None => self.wait(fresh, board),
         }
+    }
+
+    /// His place as it is now; a further step of widening goes on record.
+    fn widened(&self, place: Place, settings: &Queue, board: &mut Switchboard) -> Place {
+        let fresh = place.as_of_now(settings, board);
         if fresh.step != place.step {
             self.fact(What::Widened { queue: settings.name.clone(), step: fresh.step as u8 }, board);
         }
-        self.wait(fresh, board);
+        fresh
     }
 
     /// A deadline of waiting: the caller accepts more agents, or has waited too long.
@@ -149,42 +159,105 @@ impl Call {
         let Some(agent) = board.take_letter(self.key) else { return };
         match self.stage {
             Stage::Waiting(place) => self.ring_agent(place, agent, board),
-            _ => board.spare_agent(agent),
+            _ => board.spare_agent(agent, Unanswered::CallerLeft),
         }
     }
 
+    /// The first agent for the caller, and in a queue that rings several at once as many more as it may be.
     fn ring_agent(&mut self, place: Place, agent: AgentId, board: &mut Switchboard) {
-        let (queue, name) = (board.queue_name(place.queue), board.agent_name(agent));
-        info!(parent: &self.span, queue, agent = name, "assigned");
-        let choice = board.choice(place.queue, place.step, place.key, agent);
-        board.agent_rings(agent, place.queue, self.key);
-        let waited_ms = millis_between(place.entered, board.at);
-        self.fact(What::Assigned { queue, agent: name, waited_ms }, board);
-        self.fact(choice, board);
         let free_since = board.now;
-        self.ring(Ring::assignment(place, agent, board), board);
+        self.stage = Stage::Ringing(Ring::new(Purpose::Assignment(place)));
+        self.assign(place, agent, board);
+        self.ring_on(board);
         board.dispatched(free_since);
     }
 
-    /// Nobody took the assignment: the agent rests, the caller waits again with his old key.
-    pub(super) fn assignment_failed(
+    fn assign(&mut self, place: Place, agent: AgentId, board: &mut Switchboard) {
+        let (queue, name) = (board.queue_name(place.queue), board.agent_name(agent));
+        info!(parent: &self.span, queue, agent = name, "assigned");
+        let beside = self.agents().count() as u8;
+        let choice = board.choice(place.queue, place.step, place.key, agent);
+        board.agent_rings(agent, place.queue, self.key);
+        let waited_ms = millis_between(place.entered, board.at);
+        self.fact(What::Assigned { queue, agent: name, waited_ms, beside }, board);
+        self.fact(choice, board);
+        self.ring(Rung::agent(agent, &place, board), board);
+    }
+
+    /// Somebody more may ring, or one less does: as many ring as the queue rings at once, if so many are idle. With
+    /// nobody left the caller waits again, for then those who wait with him have their turn too.
+    pub(super) fn ring_on(&mut self, board: &mut Switchboard) {
+        while let Some(place) = self.wants_one_more(board) {
+            match board.reinforce_caller(self.key, place.line()) {
+                Some(agent) => self.assign(place, agent, board),
+                None => break,
+            }
+        }
+        if let Stage::Ringing(Ring { purpose: Purpose::Assignment(place), rung, .. }) = &self.stage
+            && rung.is_empty()
+        {
+            self.wait_again(*place, board);
+        }
+    }
+
+    /// The place of a caller for whom fewer agents ring than might.
+    fn wants_one_more(&mut self, board: &mut Switchboard) -> Option<Place> {
+        let Stage::Ringing(ring) = &mut self.stage else { return None };
+        let (Purpose::Assignment(place), rings) = (&ring.purpose, ring.rung.len()) else { return None };
+        let config = Arc::clone(&board.config);
+        let settings = config.queue(place.queue);
+        let most = settings.map_or(1, |queue| usize::from(queue.ring_at_once));
+        ring.is_short = (1..most).contains(&rings) && board.now < place.until && self.legs.len() < MOST_LEGS;
+        let (place, settings) = (*place, settings.filter(|_| ring.is_short && board.has_ports())?);
+        let fresh = self.widened(place, settings, board);
+        if let Stage::Ringing(ring) = &mut self.stage {
+            ring.purpose = Purpose::Assignment(fresh);
+        }
+        Some(fresh)
+    }
+
+    /// An agent was rung in vain: he rests.
+    pub(super) fn agent_unanswered(
         &mut self,
-        place: Place,
         agent: AgentId,
         rang_since: Micros,
-        why: Unanswered,
+        failure: &Failure,
         board: &mut Switchboard,
     ) {
+        let why = Call::unanswered(failure);
+        if why == Unanswered::Router {
+            let agent = board.agent_name(agent);
+            warn!(parent: &self.span, agent, reason = failure.phrase, "an agent could not be rung");
+        }
         self.note_unanswered(agent, rang_since, why, board);
-        let settings = board.config.queue(place.queue).cloned();
-        let rest = rest_after(why, settings.as_ref());
-        board.agent_rests(agent, rest, why);
+        let settings = self.queue().and_then(|queue| board.config.queue(queue)).cloned();
+        board.agent_rests(agent, rest_after(why, settings.as_ref()), why);
         if why == Unanswered::NoAnswer {
             board.agent_left_unanswered(agent, settings.as_ref().map_or(0, |queue| queue.pause_after));
         }
-        match settings {
+    }
+
+    /// Nobody took the assignment: the caller waits again with his old key.
+    fn wait_again(&mut self, place: Place, board: &mut Switchboard) {
+        match board.config.queue(place.queue).cloned() {
             None => self.leave_queue(place, LeftQueue::Closed, board),
+            Some(_) if self.legs.len() >= MOST_LEGS => self.leave_queue(place, LeftQueue::TimedOut, board),
             Some(settings) => self.wait_on(place, &settings, board),
+        }
+    }
+
+    /// Somebody else answered, or the caller left: an agent is free again and stands among the idle where he stood.
+    fn spare(&self, rung: &Rung, why: Unanswered, board: &mut Switchboard) {
+        if let Some(agent) = rung.agent {
+            self.note_unanswered(agent, rung.since, why, board);
+            board.spare_agent(agent, why);
+        }
+    }
+
+    /// One of those who rang has answered.
+    pub(super) fn spare_losers(&self, ring: &Ring, winner: Option<AgentId>, board: &mut Switchboard) {
+        for loser in ring.rung.iter().filter(|rung| rung.agent != winner) {
+            self.spare(loser, Unanswered::AnsweredElsewhere, board);
         }
     }
 
@@ -246,14 +319,14 @@ impl Call {
     /// The caller goes while he waits: an agent who was faster is free again.
     pub(super) fn abandon_wait(&mut self, place: Place, how: LeftQueue, board: &mut Switchboard) {
         if let Some(agent) = board.withdraw_caller(self.key) {
-            board.spare_agent(agent);
+            board.spare_agent(agent, Unanswered::CallerLeft);
         }
         self.note_left(place, how, board);
     }
 
     /// The queue is set otherwise, or gone: then it sends its callers on.
     pub(super) fn queue_changed(&mut self, board: &mut Switchboard) {
-        let Stage::Waiting(place) = self.stage else { return };
+        let Stage::Waiting(place) = self.stage else { return self.ring_on(board) };
         let Some(settings) = board.config.queue(place.queue).cloned() else {
             return self.give_up_waiting(place, LeftQueue::Closed, board);
         };
@@ -278,13 +351,13 @@ impl Call {
         }
     }
 
-    /// End of the call while an agent rings.
+    /// End of the call while agents ring.
     pub(super) fn abandon_assignment(&mut self, ring: &Ring, how: LeftQueue, board: &mut Switchboard) {
-        if let Purpose::Assignment { place, agent, .. } = ring.purpose {
-            self.note_unanswered(agent, ring.since, Unanswered::CallerLeft, board);
-            board.spare_agent(agent);
-            self.note_left(place, how, board);
+        let Purpose::Assignment(place) = ring.purpose else { return };
+        for rung in &ring.rung {
+            self.spare(rung, Unanswered::CallerLeft, board);
         }
+        self.note_left(place, how, board);
     }
 
     /// For the end of a call in any stage of waiting.
@@ -300,7 +373,7 @@ fn rest_after(why: Unanswered, queue: Option<&Queue>) -> Duration {
         Unanswered::Busy | Unanswered::Rejected | Unanswered::Failed | Unanswered::HungUpAtOnce => {
             of_queue(|queue| queue.rest_rejected)
         }
-        Unanswered::CallerLeft => Duration::ZERO,
+        Unanswered::CallerLeft | Unanswered::AnsweredElsewhere => Duration::ZERO,
         Unanswered::Router => OUR_REST,
     }
 }

@@ -1,25 +1,24 @@
 //! Dialling: the legs we call, for a `dial` step or for an assignment, and what becomes of them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use media::Command;
 use sip_core::{HangUp, Invite, Message, StatusCode};
-use tracing::warn;
 
 use super::{
     Answered, CALLER, Call, Stage, Why,
     arrive::{sdp, text},
-    assign::Place,
     failure::{Failure, Origin},
     flow::Outcome,
     leg::{Leg, NoSound},
+    ring::{Purpose, Ring, Rung},
     talk::Talk,
     way::Way,
 };
 use crate::{
-    config::{Address, AgentId, Goto, RingOrder, Step, TrunkId},
-    journal::fact::{LeftQueue, LegNumber, Micros, Unanswered, What},
+    config::{Address, AgentId, Goto, Step, TrunkId},
+    journal::fact::{LeftQueue, LegNumber, Unanswered, What},
     media_command::play,
     shard::Switchboard,
 };
@@ -43,87 +42,6 @@ impl Dial {
     }
 }
 
-/// Somebody is being rung: all addresses at once or in turn, one winner.
-pub(super) struct Ring {
-    pub(super) purpose: Purpose,
-    pub(super) since: Micros,
-    /// When the addresses that ring now have rung long enough.
-    pub(super) until: Option<Instant>,
-    /// For each address in turn its share of the whole time.
-    timeout: Duration,
-    /// Addresses not tried yet, the next one last.
-    untried: Vec<Address>,
-    order: RingOrder,
-    worst: Option<Failure>,
-    plays_ringback: bool,
-}
-
-/// Why we ring.
-pub(super) enum Purpose {
-    /// An agent for a caller who waits.
-    Assignment { place: Place, agent: AgentId },
-    /// A `dial` step.
-    Step(Box<Dial>),
-}
-
-impl Ring {
-    pub(super) fn assignment(place: Place, agent: AgentId, board: &Switchboard) -> Ring {
-        let settings = board.config.agent(agent);
-        let addresses = settings.map(|agent| agent.call.clone()).unwrap_or_default();
-        let order = settings.map_or(RingOrder::All, |agent| agent.ring);
-        let timeout =
-            board.config.queue(place.queue).map_or(Duration::from_secs(20), |queue| queue.ring_timeout);
-        Ring::new(Purpose::Assignment { place, agent }, addresses, order, timeout, board.at)
-    }
-
-    fn step(dial: Dial, at: Micros) -> Ring {
-        let (address, timeout) = (dial.address.clone(), dial.ring_timeout);
-        Ring::new(Purpose::Step(Box::new(dial)), vec![address], RingOrder::All, timeout, at)
-    }
-
-    fn new(
-        purpose: Purpose,
-        mut untried: Vec<Address>,
-        order: RingOrder,
-        timeout: Duration,
-        since: Micros,
-    ) -> Ring {
-        untried.reverse();
-        let shares = if order == RingOrder::InTurn { untried.len().max(1) } else { 1 };
-        let timeout = timeout / u32::try_from(shares).unwrap_or(u32::MAX);
-        Ring { purpose, since, until: None, timeout, untried, order, worst: None, plays_ringback: false }
-    }
-
-    /// The caller's place, if this is an assignment.
-    pub(super) fn place(&self) -> Option<&Place> {
-        match &self.purpose {
-            Purpose::Assignment { place, .. } => Some(place),
-            Purpose::Step(_) => None,
-        }
-    }
-
-    fn agent(&self) -> Option<AgentId> {
-        match self.purpose {
-            Purpose::Assignment { agent, .. } => Some(agent),
-            Purpose::Step(_) => None,
-        }
-    }
-
-    /// The addresses to ring now.
-    fn next_addresses(&mut self) -> Vec<Address> {
-        match self.order {
-            RingOrder::All => std::mem::take(&mut self.untried).into_iter().rev().collect(),
-            RingOrder::InTurn => self.untried.pop().into_iter().collect(),
-        }
-    }
-
-    fn note(&mut self, failure: Failure) {
-        if self.worst.as_ref().is_none_or(|worst| worst.weight() <= failure.weight()) {
-            self.worst = Some(failure);
-        }
-    }
-}
-
 impl Call {
     /// The `dial` step.
     pub(super) fn dial(&mut self, dial: Dial, board: &mut Switchboard) -> Outcome {
@@ -133,32 +51,47 @@ impl Call {
             self.end(*why, board);
             return Outcome::Wait;
         }
-        self.ring(Ring::step(dial, board.at), board);
+        let party = Rung::party(dial.address.clone(), dial.ring_timeout, board.at);
+        self.stage = Stage::Ringing(Ring::new(Purpose::Step(Box::new(dial))));
+        self.ring(party, board);
         Outcome::Wait
     }
 
-    /// Rings the next addresses; when there are none the ring has failed.
-    pub(super) fn ring(&mut self, mut ring: Ring, board: &mut Switchboard) {
-        let addresses = ring.next_addresses();
-        if addresses.is_empty() {
-            return self.ring_failed(ring, board);
+    /// Rings somebody at his next addresses; when there are none left to ring he was rung in vain.
+    pub(super) fn ring(&mut self, mut rung: Rung, board: &mut Switchboard) {
+        if !self.rings_next(&mut rung, board) {
+            return self.rung_in_vain(rung, board);
         }
-        ring.until = Some(board.now + ring.timeout);
-        if let Some(cap) = addresses.iter().filter_map(|address| answer_timeout(address, board)).min() {
-            ring.until = Some(board.now + ring.timeout.min(cap));
-        }
-        for address in addresses {
-            if let Err(failure) = self.call_out(&address, ring.agent(), board) {
-                ring.note(failure);
-            }
-        }
-        self.stage = Stage::Ringing(ring);
-        if self.ringing_legs().next().is_none() {
-            self.next_in_turn(board);
+        if let Stage::Ringing(ring) = &mut self.stage {
+            ring.rung.push(rung);
         }
     }
 
-    fn ringing_legs(&self) -> impl Iterator<Item = &Leg> {
+    fn rings_next(&mut self, rung: &mut Rung, board: &mut Switchboard) -> bool {
+        loop {
+            let addresses = rung.next_addresses();
+            if addresses.is_empty() {
+                return false;
+            }
+            let cap = addresses.iter().filter_map(|address| answer_timeout(address, board)).min();
+            rung.until = Some(board.now + cap.map_or(rung.timeout, |cap| rung.timeout.min(cap)));
+            for address in addresses {
+                if let Err(failure) = self.call_out(&address, rung.agent, board) {
+                    rung.note(failure);
+                }
+            }
+            if self.ringing_legs(rung.agent).next().is_some() {
+                return true;
+            }
+        }
+    }
+
+    /// The legs at which `agent` is rung, or whom a `dial` step calls.
+    fn ringing_legs(&self, agent: Option<AgentId>) -> impl Iterator<Item = &Leg> {
+        self.dialled_legs().filter(move |leg| leg.agent == agent)
+    }
+
+    fn dialled_legs(&self) -> impl Iterator<Item = &Leg> {
         self.legs.iter().skip(1).filter(|leg| leg.sip.is_some())
     }
 
@@ -310,17 +243,16 @@ impl Call {
             self.hang_up_leg(number, StatusCode::NOT_ACCEPTABLE_HERE, board);
             return self.leg_failed(number, failure, board);
         }
-        self.hang_up_losers(number, board);
-        let stage = std::mem::replace(&mut self.stage, Stage::InFlow(super::Waits::Nothing));
-        let Stage::Ringing(ring) = stage else {
-            self.stage = stage;
+        if !matches!(self.stage, Stage::Ringing(_)) {
             return self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
-        };
+        }
+        self.hang_up_losers(number, board);
         if !self.is_answered() {
             self.answer_caller(board);
         }
-        if !matches!(self.stage, Stage::Ended(_)) {
-            self.connect_parties(number, ring, board);
+        match std::mem::replace(&mut self.stage, Stage::InFlow(super::Waits::Nothing)) {
+            Stage::Ringing(ring) => self.connect_parties(number, ring, board),
+            ended => self.stage = ended,
         }
     }
 
@@ -345,27 +277,26 @@ impl Call {
             board.media(Command::Bridge { a, b });
         }
         self.note_holds(board);
-        let assignment = match ring.purpose {
-            Purpose::Assignment { place, agent } => Some((agent, place)),
-            Purpose::Step(_) => None,
-        };
+        let winner = self.leg(number).and_then(|leg| leg.agent);
+        let assignment = winner.zip(ring.place().copied());
         if let Some((agent, place)) = assignment {
             board.agent_talks(agent);
             self.note_left(place, LeftQueue::Answered, board);
         }
-        let name = assignment.map(|(agent, _)| board.agent_name(agent));
+        let name = winner.map(|agent| board.agent_name(agent));
         self.fact(What::Bridged { leg: number, agent: name }, board);
         self.stage = Stage::Talking(Talk::new(number, assignment, board.now));
+        self.spare_losers(&ring, winner, board);
     }
 
-    /// The other addresses stop ringing and show no missed call (RFC 3326 §3.2).
+    /// All others stop ringing and show no missed call (RFC 3326 §3.2).
     fn hang_up_losers(&mut self, winner: LegNumber, board: &mut Switchboard) {
         let elsewhere = (
             Bytes::from_static(b"Reason"),
             Bytes::from_static(b"SIP;cause=200;text=\"Call completed elsewhere\""),
         );
         let losers: Vec<LegNumber> =
-            self.ringing_legs().map(|leg| leg.number).filter(|leg| *leg != winner).collect();
+            self.dialled_legs().map(|leg| leg.number).filter(|leg| *leg != winner).collect();
         for loser in losers {
             self.hang_up_with(
                 loser,
@@ -380,15 +311,23 @@ impl Call {
         if number == CALLER {
             return self.end(Why::caller_unreachable(), board);
         }
-        let rang = self.leg(number).is_some_and(|leg| leg.rang);
-        let failure = failure.after_ringing(rang);
+        let Some(leg) = self.leg(number) else { return };
+        let (agent, failure) = (leg.agent, failure.after_ringing(leg.rang));
         self.note_failed(number, &failure, board);
         self.close_leg(number, board);
-        if let Stage::Ringing(ring) = &mut self.stage {
-            ring.note(failure);
-            if self.ringing_legs().next().is_none() {
-                self.next_in_turn(board);
-            }
+        let Stage::Ringing(ring) = &mut self.stage else { return };
+        ring.note(agent, failure);
+        if self.ringing_legs(agent).next().is_none() {
+            self.next_in_turn(agent, board);
+        }
+    }
+
+    fn next_in_turn(&mut self, agent: Option<AgentId>, board: &mut Switchboard) {
+        if let Stage::Ringing(ring) = &mut self.stage
+            && let Some(rung) = ring.take(agent)
+        {
+            self.ring(rung, board);
+            self.ring_on(board);
         }
     }
 
@@ -398,45 +337,35 @@ impl Call {
         self.fact(What::LegFailed { leg, status, phrase, q850, remote }, board);
     }
 
-    /// Nobody picked up in time.
+    /// Who has rung long enough is tried at his next addresses, or has not answered.
     pub(super) fn rang_too_long(&mut self, board: &mut Switchboard) {
-        let ringing: Vec<LegNumber> = self.ringing_legs().map(|leg| leg.number).collect();
-        for number in ringing {
-            let rang = self.leg(number).is_some_and(|leg| leg.rang);
-            let failure = Failure::no_answer().after_ringing(rang);
-            self.note_failed(number, &failure, board);
-            self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
-            if let Stage::Ringing(ring) = &mut self.stage {
-                ring.note(failure);
+        while let Stage::Ringing(ring) = &mut self.stage
+            && let Some(mut rung) = ring.take_due(board.now)
+        {
+            let legs: Vec<(LegNumber, bool)> =
+                self.ringing_legs(rung.agent).map(|leg| (leg.number, leg.rang)).collect();
+            for (number, rang) in legs {
+                let failure = Failure::no_answer().after_ringing(rang);
+                self.note_failed(number, &failure, board);
+                self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
+                rung.note(failure);
             }
+            self.ring(rung, board);
         }
-        self.next_in_turn(board);
+        self.ring_on(board);
     }
 
-    fn next_in_turn(&mut self, board: &mut Switchboard) {
-        let stage = std::mem::replace(&mut self.stage, Stage::InFlow(super::Waits::Nothing));
-        match stage {
-            Stage::Ringing(ring) => self.ring(ring, board),
-            other => self.stage = other,
-        }
-    }
-
-    /// All addresses are tried.
-    fn ring_failed(&mut self, ring: Ring, board: &mut Switchboard) {
-        let failure = ring.worst.unwrap_or_else(|| Failure::no_way("no address to call"));
-        match ring.purpose {
-            Purpose::Assignment { place, agent } => {
-                if failure.origin == Origin::Ourselves {
-                    let agent = board.agent_name(agent);
-                    warn!(parent: &self.span, agent, reason = failure.phrase, "an agent could not be rung");
-                }
-                self.assignment_failed(place, agent, ring.since, Call::unanswered(&failure), board);
-            }
-            Purpose::Step(dial) => self.dial_failed(&dial, failure, board),
+    /// All addresses of one who was rung are tried.
+    fn rung_in_vain(&mut self, rung: Rung, board: &mut Switchboard) {
+        let failure = rung.worst.unwrap_or_else(|| Failure::no_way("no address to call"));
+        match rung.agent {
+            Some(agent) => self.agent_unanswered(agent, rung.since, &failure, board),
+            None => self.dial_failed(failure, board),
         }
     }
 
-    fn dial_failed(&mut self, dial: &Dial, failure: Failure, board: &mut Switchboard) {
+    fn dial_failed(&mut self, failure: Failure, board: &mut Switchboard) {
+        let Stage::Ringing(Ring { purpose: Purpose::Step(dial), .. }) = &self.stage else { return };
         let to = match Call::unanswered(&failure) {
             Unanswered::Busy => dial.on_busy,
             Unanswered::NoAnswer => dial.on_no_answer,
@@ -455,21 +384,5 @@ fn answer_timeout(address: &Address, board: &Switchboard) -> Option<Duration> {
     match address {
         Address::Number { trunk, .. } => board.config.trunk(*trunk).map(|trunk| trunk.answer_timeout),
         Address::Uri(_) => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_two_failed_addresses_the_busy_one_decides() {
-        let (place, agent) = (Place::for_tests(), AgentId::from(0));
-        let purpose = Purpose::Assignment { place, agent };
-        let mut ring = Ring::new(purpose, Vec::new(), RingOrder::All, Duration::from_secs(1), 0);
-        ring.note(Failure::found(StatusCode::BUSY_HERE, "busy", Origin::Remote));
-        ring.note(Failure::found(StatusCode::REQUEST_TIMEOUT, "dead", Origin::Network));
-        ring.note(Failure::no_way("no port"));
-        assert!(ring.worst.unwrap().is_busy());
     }
 }

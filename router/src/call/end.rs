@@ -38,7 +38,7 @@ pub(super) struct Ending {
     why: Why,
     /// Where the caller was and with whom.
     queue: Option<QueueId>,
-    agent: Option<AgentId>,
+    agents: Vec<AgentId>,
     /// The status sent, if the INVITE was open.
     status: Option<u16>,
     until: Instant,
@@ -186,7 +186,7 @@ impl Call {
         }
         self.note_cut_prompt(board);
         let until = board.now + COUNT_TIMEOUT;
-        let (queue, agent) = (self.queue(), self.agent());
+        let (queue, agents) = (self.queue(), self.agents().collect());
         let placeholder = Stage::InFlow(super::Waits::Nothing);
         let stage = std::mem::replace(&mut self.stage, placeholder);
         self.leave_stage(stage, &mut why, board);
@@ -196,7 +196,7 @@ impl Call {
         }
         self.close_leg(CALLER, board);
         self.probe_at = None;
-        self.stage = Stage::Ended(Ending { why, queue, agent, status, until, recorded: false });
+        self.stage = Stage::Ended(Ending { why, queue, agents, status, until, recorded: false });
         self.record_if_counted(board);
     }
 
@@ -297,14 +297,15 @@ impl Call {
         if std::mem::replace(&mut ending.recorded, true) {
             return;
         }
-        let (why, status, queue, agent) = (&ending.why, ending.status, ending.queue, ending.agent);
+        let (why, status, queue) = (&ending.why, ending.status, ending.queue);
+        let agents = board.agent_names(&ending.agents);
         let (cause, fault) = (why.cause, why.fault);
         let (q850, reason) = (why.reason.as_deref().and_then(q850_cause), why.reason.as_deref().map(text));
         let ended = What::Ended { cause, fault, status, q850, reason };
         info!(
             parent: &self.span,
             queue = queue.map(|queue| board.queue_name(queue)),
-            agent = agent.map(|agent| board.agent_name(agent)),
+            agent = Some(agents).filter(|names| !names.is_empty()),
             cause = cause.word(),
             fault = fault.word(),
             "call ended"

@@ -13,6 +13,7 @@ mod flow;
 mod leg;
 mod menu;
 mod parties;
+mod ring;
 mod rules;
 mod talk;
 mod way;
@@ -21,18 +22,13 @@ use std::{fmt, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use media::Event as MediaEvent;
+use scheduler::Line;
 use sip_core::{Event as SipEvent, LegKey};
 use smallvec::SmallVec;
 use tracing::Span;
 
 use self::{
-    assign::Place,
-    dial::{Purpose, Ring},
-    end::Ending,
-    failure::Failure,
-    flow::Position,
-    leg::Leg,
-    menu::Menu,
+    assign::Place, end::Ending, failure::Failure, flow::Position, leg::Leg, menu::Menu, ring::Ring,
     talk::Talk,
 };
 use crate::{
@@ -151,6 +147,8 @@ pub enum Input {
     Media(LegNumber, MediaEvent),
     /// The scheduler chose this agent; the letter is in the caller's ticket.
     Assigned,
+    /// There may be idle agents for a caller for whom fewer ring than might.
+    Reinforce,
     /// A deadline of the call is due.
     Deadline,
     /// The queue he waits in is set otherwise, is gone, or has found or lost those who serve it.
@@ -234,13 +232,22 @@ impl Call {
         }
     }
 
-    /// The agent who rings or talks.
-    pub fn agent(&self) -> Option<AgentId> {
-        match &self.stage {
-            Stage::Ringing(Ring { purpose: Purpose::Assignment { agent, .. }, .. }) => Some(*agent),
-            Stage::Talking(talk) => talk.agent(),
-            _ => None,
-        }
+    /// The agents who ring for the caller, or the one who talks with him.
+    pub fn agents(&self) -> impl Iterator<Item = AgentId> {
+        let (ring, talk) = match &self.stage {
+            Stage::Ringing(ring) => (Some(ring), None),
+            Stage::Talking(talk) => (None, talk.agent()),
+            _ => (None, None),
+        };
+        ring.into_iter().flat_map(Ring::agents).chain(talk)
+    }
+
+    /// Fewer agents ring for the caller than might, for want of idle ones: the key by which he comes first, and the
+    /// line in which one would be idle for him.
+    pub fn wants_agents(&self) -> Option<(u64, Line)> {
+        let Stage::Ringing(ring) = &self.stage else { return None };
+        let place = ring.place().filter(|_| ring.is_short)?;
+        Some((place.key, place.line()))
     }
 
     /// True when the record is written and nothing is left to wait for.
@@ -254,7 +261,7 @@ impl Call {
             Stage::InFlow(Waits::Menu(menu)) => menu.deadline(),
             Stage::InFlow(_) => None,
             Stage::Waiting(place) => Some(place.deadline()),
-            Stage::Ringing(ring) => ring.until,
+            Stage::Ringing(ring) => ring.deadline(),
             Stage::Talking(_) => None,
             Stage::Ended(ending) => return ending.deadline(),
         };
@@ -267,6 +274,7 @@ impl Call {
             Input::Sip(leg, event) => self.handle_sip(leg, event, board),
             Input::Media(leg, event) => self.handle_media(leg, event, board),
             Input::Assigned => self.assigned(board),
+            Input::Reinforce => self.ring_on(board),
             Input::Deadline => self.handle_deadline(board),
             Input::QueueChanged => self.queue_changed(board),
             Input::End(why) => self.end(why, board),
@@ -309,7 +317,7 @@ impl Call {
         match &self.stage {
             Stage::InFlow(Waits::Menu(menu)) if due(menu.deadline(), board) => self.menu_timed_out(board),
             Stage::Waiting(place) if place.deadline() <= board.now => self.waited(*place, board),
-            Stage::Ringing(ring) if due(ring.until, board) => self.rang_too_long(board),
+            Stage::Ringing(ring) if due(ring.deadline(), board) => self.rang_too_long(board),
             Stage::Ended(ending) if due(ending.deadline(), board) => self.record(board),
             _ => {}
         }

@@ -67,8 +67,12 @@ pub fn explain(data_dir: &Path, which: Which, out: &mut dyn Write) -> Result<(),
 /// # Errors
 /// `Output` if `out` cannot be written.
 pub fn write(facts: &[Fact], out: &mut dyn Write) -> Result<(), CommandError> {
+    let mut beside = 0;
     for fact in facts {
-        for (at, line) in lines_of(fact).into_iter().enumerate() {
+        if let What::Assigned { beside: others, .. } = fact.what {
+            beside = others;
+        }
+        for (at, line) in lines_of(fact, beside).into_iter().enumerate() {
             let time = if at == 0 { clock(fact.at) } else { String::new() };
             writeln!(out, "{time:<12}  {line}")?;
         }
@@ -79,8 +83,8 @@ pub fn write(facts: &[Fact], out: &mut dyn Write) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// What one fact tells about waiting; nothing for most.
-fn lines_of(fact: &Fact) -> Vec<String> {
+/// What one fact tells about waiting; nothing for most. `beside`: how many rang already when the last agent was assigned.
+fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
     match &fact.what {
         What::Arrived { from, to, trunk, .. } => {
             let from = if from.is_empty() { "(withheld)" } else { from };
@@ -91,12 +95,17 @@ fn lines_of(fact: &Fact) -> Vec<String> {
             vec![format!("enters {queue} at place {place}{}", with_credit(credit))]
         }
         What::Widened { queue, step } => vec![format!("accepts more agents: step {step} of {queue}.widen")],
-        What::Assigned { queue, agent, waited_ms } => {
+        What::Assigned { queue, agent, waited_ms, beside: 0 } => {
             vec![format!("is given to {agent} after {} in {queue}", span(*waited_ms))]
         }
-        What::Chosen { .. } => why(&fact.what),
+        What::Assigned { queue, agent, waited_ms, beside } => {
+            let others = if *beside == 1 { "1 other".to_owned() } else { format!("{beside} others") };
+            vec![format!("{agent} rings too, beside {others}, after {} in {queue}", span(*waited_ms))]
+        }
+        What::Chosen { .. } => why(&fact.what).split_off(usize::from(beside > 0)), // of those beside: why they
         What::Unanswered { agent, why, rang_ms } => {
-            vec![format!("{agent}: {} after {}; he keeps his place", word(why), span(*rang_ms))]
+            let place = if why.is_of_the_agent() { "; he keeps his place" } else { "" };
+            vec![format!("{agent}: {} after {}{place}", word(why), span(*rang_ms))]
         }
         What::Left { queue, how, waited_ms, .. } => {
             vec![format!("leaves {queue} after {}: {}", span(*waited_ms), word(how))]

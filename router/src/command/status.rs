@@ -59,7 +59,7 @@ fn write_status(status: &Status, out: &mut dyn Write) -> Result<(), CommandError
     if !status.live.is_empty() {
         writeln!(
             out,
-            "\n{:<12} {:<12} {:<22} {:<22} {:<18} agent",
+            "\n{:<12} {:<12} {:<22} {:<22} {:<18} agents",
             "arrived", "stage", "from", "to", "queue"
         )?;
     }
@@ -104,6 +104,7 @@ fn write_agent(agent: &AgentStatus, now: i64, out: &mut dyn Write) -> Result<(),
 }
 
 fn write_call(call: &LiveCall, out: &mut dyn Write) -> Result<(), CommandError> {
+    let agents = if call.agents.is_empty() { "-".to_owned() } else { call.agents.join(" ") };
     writeln!(
         out,
         "{:<12} {:<12} {:<22} {:<22} {:<18} {}",
@@ -112,7 +113,7 @@ fn write_call(call: &LiveCall, out: &mut dyn Write) -> Result<(), CommandError> 
         clip(&call.from, 22),
         clip(&call.to, 22),
         clip(call.queue.as_deref().unwrap_or("-"), 18),
-        clip(call.agent.as_deref().unwrap_or("-"), 28)
+        clip(&agents, 28)
     )?;
     Ok(())
 }

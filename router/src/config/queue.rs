@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::names::{HoursId, PromptId, QueueId};
+use super::problem::Report;
 use super::queue_rules::QueueRules;
 use super::raw::{Item, section};
 use super::read::bounds;
@@ -13,8 +14,10 @@ use crate::journal::fact::Targets;
 section! {
     /// How one queue treats its callers. Agents name their queues; what follows a `queue` step in its flow is the overflow.
     QueueToml "[queue.NAME]" {
-        /// Who of several free agents is rung. `"longest-idle"`: who has waited longest for a caller; `"fewest-calls"`: who has answered fewest since the start; `"best-skill"`: who has the highest `skill` in this queue; `"round-robin"`: whose last call from this queue is longest ago; `"ordered"`: who stands first in this file; `"random-weighted"`: by chance, as often as their `weight` says. Among equals who has waited longest. Default `"longest-idle"`.
+        /// Who of several free agents is rung. `"longest-idle"`: who has waited longest for a caller; `"fewest-calls"`: who has answered fewest since the start; `"best-skill"`: who has the highest `skill` in this queue; `"round-robin"`: whose last call from this queue is longest ago; `"ordered"`: who stands first in this file; `"random-weighted"`: by chance, as often as their `weight` says; `"ring-all"`: several at once, who have waited longest, and the first to answer gets the caller. Among equals who has waited longest. Default `"longest-idle"`.
         strategy,
+        /// With `strategy = "ring-all"`: agents who ring at once for one caller. Who becomes free meanwhile joins in, unless somebody waits for him; each rings for `ring_timeout`. 2 to 32, default 8.
+        ring_at_once,
         /// The least `skill` an agent must have for a caller who has just come. 1 to 10, default 1.
         least_skill,
         /// Whom a caller accepts after he has waited: a list of steps such as `{ after = "30s", least_skill = 3 }`. At most 7 steps. Default: none.
@@ -85,6 +88,8 @@ pub struct Queue {
     pub name: String,
     /// Who of several free agents is rung. Default `LongestIdle`.
     pub strategy: Strategy,
+    /// Agents who ring at once for one caller: 2 to 32, default 8, with [`Strategy::RingAll`]; else 1.
+    pub ring_at_once: u8,
     /// Whom a caller accepts; the first step from the start. 1 to [`MAX_STEPS`], each later than the one before.
     pub steps: Vec<WidenStep>,
     /// What callers hear while they wait, over and over; `None`: silence.
@@ -130,16 +135,19 @@ pub enum Strategy {
     Ordered,
     /// By chance, in proportion to their weights.
     RandomWeighted,
+    /// Several at once, the longest idle; who answers first gets the caller.
+    RingAll,
 }
 
 impl Strategy {
-    const ALL: [(&'static str, Strategy); 6] = [
+    const ALL: [(&'static str, Strategy); 7] = [
         ("longest-idle", Strategy::LongestIdle),
         ("fewest-calls", Strategy::FewestCalls),
         ("best-skill", Strategy::BestSkill),
         ("round-robin", Strategy::RoundRobin),
         ("ordered", Strategy::Ordered),
         ("random-weighted", Strategy::RandomWeighted),
+        ("ring-all", Strategy::RingAll),
     ];
 
     /// As written in the configuration.
@@ -181,6 +189,7 @@ impl Queue {
         Some(Queue {
             name: section.name.to_owned(),
             strategy,
+            ring_at_once: ring_at_once(&raw, strategy, report),
             steps,
             music,
             priority: raw.priority.integer(0..=9, 0, report) as u8,
@@ -197,6 +206,18 @@ impl Queue {
             rules,
         })
     }
+}
+
+fn ring_at_once(raw: &QueueToml<'_>, strategy: Strategy, report: &mut Report) -> u8 {
+    let most = raw.ring_at_once.integer(2..=32, 8, report) as u8;
+    if strategy == Strategy::RingAll {
+        return most;
+    }
+    if let Some(item) = &raw.ring_at_once.item {
+        let text = "has an effect only with strategy = \"ring-all\"; write that, or take it out";
+        item.warning(report, format!("{} {text}", item.written(report)));
+    }
+    1
 }
 
 /// Each step takes in whom the one before takes in, and more: callers are never taken from whom they accepted.

@@ -204,10 +204,19 @@ pub enum Unanswered {
     Failed,
     /// The caller left while the agent rang.
     CallerLeft,
+    /// Another agent who rang for the same caller was faster: nothing is held against this one.
+    AnsweredElsewhere,
     /// The agent's leg was answered and ended within two seconds: nobody can have said anything.
     HungUpAtOnce,
     /// The agent was not rung, and the fault is ours: no port or leg free, or his trunk has as many calls as it may.
     Router,
+}
+
+impl Unanswered {
+    /// The agent or his telephone did not take the call, or could not be rung: the caller goes on waiting.
+    pub fn is_of_the_agent(self) -> bool {
+        !matches!(self, Unanswered::CallerLeft | Unanswered::AnsweredElsewhere)
+    }
 }
 
 /// States of an agent (design §11).
@@ -362,6 +371,9 @@ pub enum What {
         agent: String,
         /// Since the caller entered the queue.
         waited_ms: u64,
+        /// Agents who rang for him already, and ring on: more than none only in a queue that rings several at once.
+        #[serde(default, skip_serializing_if = "is_none")]
+        beside: u8,
     },
     /// Why this agent and this caller: comes with each [`Assigned`](What::Assigned). Smaller keys are sooner.
     Chosen {
@@ -389,7 +401,8 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next_agent_key: Option<u64>,
     },
-    /// The assignment came to nothing; the caller waits again with the old key, or left.
+    /// An assignment came to nothing. With nobody else who rings for him the caller waits again with the old key, or has
+    /// left.
     Unanswered {
         /// Name of the agent.
         agent: String,
@@ -513,4 +526,8 @@ pub enum What {
         /// Why, in words: "log-in", "no answer", "wrap-up over", or the operator's reason.
         reason: String,
     },
+}
+
+fn is_none(count: &u8) -> bool {
+    *count == 0
 }

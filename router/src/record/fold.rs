@@ -1,7 +1,7 @@
 //! How each fact changes the record of its call.
 
 use super::{Leg, Progress, Record, Stage};
-use crate::journal::fact::{Fact, LeftQueue, LegNumber, Micros, What};
+use crate::journal::fact::{Fact, LeftQueue, LegNumber, Micros, Unanswered, What};
 
 impl Record {
     /// The record of a call that has just arrived. `None` if `fact` is another one, or belongs to no call.
@@ -59,7 +59,8 @@ impl Record {
             What::CallerAnswered => self.caller_answered(at),
             What::Chose { key, .. } => self.keys.push_str(key),
             What::Queued { queue, key, .. } => self.enter(queue, *key),
-            What::Assigned { .. } => self.progress.stage = Stage::Ringing,
+            What::Assigned { .. } => self.assign(),
+            What::Unanswered { why: Unanswered::AnsweredElsewhere, .. } => {}
             What::Unanswered { .. } => self.unanswered_assignment(),
             What::Left { how, .. } => self.leave(*how),
             What::Dialled { leg, trunk, to, sip_call_id, agent } => self.dial(Leg {
@@ -136,15 +137,22 @@ impl Record {
         self.progress.stage = Stage::Waiting;
     }
 
+    fn assign(&mut self) {
+        self.progress.stage = Stage::Ringing;
+        self.progress.rung = self.progress.rung.saturating_add(1);
+    }
+
     fn unanswered_assignment(&mut self) {
         self.unanswered = self.unanswered.saturating_add(1);
-        if self.progress.queued.is_some() {
+        self.progress.rung = self.progress.rung.saturating_sub(1);
+        if self.progress.queued.is_some() && self.progress.rung == 0 {
             self.progress.stage = Stage::Waiting;
         }
     }
 
     fn leave(&mut self, how: LeftQueue) {
         self.progress.queued = None;
+        self.progress.rung = 0;
         if how != LeftQueue::Answered {
             self.progress.stage = Stage::Flow;
         }

@@ -125,6 +125,9 @@ pub struct Progress {
     since_ms: i64,
     /// The caller is in `queue`, waiting or while an agent rings: his order key, and when he entered.
     queued: Option<(u64, i64)>,
+    /// Agents who ring for him.
+    #[serde(default)]
+    rung: u16,
     /// The dialled leg that is bridged.
     bridged: Option<LegNumber>,
     /// Legs that have put the other on hold.

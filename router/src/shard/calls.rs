@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
+use scheduler::Line;
+
 use crate::{call::Call, config::QueueId, keys::CallKey};
 
 /// Calls by key. Bounded: [`reserve`](Self::reserve) gives nothing when all slots are taken.
@@ -13,6 +15,7 @@ pub(super) struct Calls {
     deadlines: BTreeSet<(Instant, CallKey)>,
     /// Who is in which queue, waiting or while an agent rings.
     queued: BTreeSet<(QueueId, CallKey)>,
+    short_of_agents: BTreeSet<(u64, CallKey, Line)>,
 }
 
 #[derive(Default)]
@@ -27,13 +30,23 @@ struct Slot {
 struct Filed {
     deadline: Option<Instant>,
     queue: Option<QueueId>,
+    /// Order key, and the line in which an agent would be idle for him.
+    short: Option<(u64, Line)>,
 }
 
 impl Calls {
     pub(super) fn new(owner: u8, capacity: u32) -> Calls {
         let slots = (0..capacity).map(|_| Slot::default()).collect();
-        let (deadlines, queued) = (BTreeSet::new(), BTreeSet::new());
-        Calls { owner, slots, free: (0..capacity).rev().collect(), live: 0, deadlines, queued }
+        let (deadlines, queued, short_of_agents) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        Calls {
+            owner,
+            slots,
+            free: (0..capacity).rev().collect(),
+            live: 0,
+            deadlines,
+            queued,
+            short_of_agents,
+        }
     }
 
     /// A key for a new call; [`put`](Self::put) must follow.
@@ -57,9 +70,10 @@ impl Calls {
         self.slots.get(slot as usize)?.call.as_ref().map(|call| call.key())
     }
 
-    /// Puts a call back and files its deadline and its queue.
+    /// Puts a call back and files its deadline, its queue, and what it wants.
     pub(super) fn put(&mut self, call: Box<Call>) {
-        let (key, filed) = (call.key(), Filed { deadline: call.deadline(), queue: call.waits_in() });
+        let (key, deadline, queue) = (call.key(), call.deadline(), call.waits_in());
+        let filed = Filed { deadline, queue, short: call.wants_agents() };
         self.slots[key.slot() as usize].call = Some(call);
         self.refile(key, filed);
     }
@@ -82,6 +96,15 @@ impl Calls {
             before.queue.map(|queue| self.queued.remove(&(queue, key)));
             filed.queue.map(|queue| self.queued.insert((queue, key)));
         }
+        if before.short != filed.short {
+            before.short.map(|(first, line)| self.short_of_agents.remove(&(first, key, line)));
+            filed.short.map(|(first, line)| self.short_of_agents.insert((first, key, line)));
+        }
+    }
+
+    /// Calls for whom fewer agents ring than might, smallest order key first, and the lines in which one might be idle.
+    pub(super) fn short_of_agents(&self) -> Vec<(CallKey, Line)> {
+        self.short_of_agents.iter().map(|(_, key, line)| (*key, *line)).collect()
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {

@@ -25,7 +25,7 @@ use crate::{
     call::{Call, Input as CallInput, Why},
     clock::Clock,
     config::{AgentId, Config, TrunkId},
-    journal::fact::{Fact, LegNumber, Micros, Wish},
+    journal::fact::{Fact, LegNumber, Micros, Unanswered, Wish},
     keys::{CallKey, media_leg_number, media_leg_slot},
     metrics::Histogram,
     prompts::Prompts,
@@ -138,6 +138,7 @@ impl Shard {
             ports: VecDeque::new(),
             legs: HashMap::new(),
             matches: VecDeque::new(),
+            look_again: false,
             calls_per_trunk: HashMap::new(),
             random: StdRng::from_seed(parts.seed),
             arrived: 0,
@@ -164,7 +165,10 @@ impl Shard {
         match input {
             Input::Sip(input) => self.board.sip.handle_input(now, input),
             Input::Media(event) => self.handle_media(event),
-            Input::Port(port) => self.board.ports.push_back(port),
+            Input::Port(port) => {
+                self.board.ports.push_back(port);
+                self.board.look_again = true;
+            }
             Input::Reload(config, prompts) => self.reload(config, prompts),
             Input::Clock(clock) => self.board.clock = clock,
             Input::Service(service) => self.board.sip.set_service(service),
@@ -214,8 +218,19 @@ impl Shard {
                 self.deliver(made);
             } else if let Some(queue) = self.board.restaffed.pop_front() {
                 self.tell_queue(queue, || CallInput::QueueChanged);
+            } else if std::mem::take(&mut self.board.look_again) {
+                self.reinforce();
             } else {
                 return;
+            }
+        }
+    }
+
+    /// Idle agents for whom nobody waits ring for callers for whom fewer ring than might, smallest key first.
+    fn reinforce(&mut self) {
+        for (key, line) in self.calls.short_of_agents() {
+            if self.board.scheduler.idle(line) > 0 {
+                self.tell(key, CallInput::Reinforce);
             }
         }
     }
@@ -237,7 +252,7 @@ impl Shard {
     fn deliver(&mut self, made: Match) {
         match self.calls.in_slot(made.caller.0) {
             Some(key) => self.tell(key, CallInput::Assigned),
-            None => self.board.spare_agent(AgentId::from(made.agent.0 as usize)),
+            None => self.board.spare_agent(AgentId::from(made.agent.0 as usize), Unanswered::CallerLeft),
         }
     }
 

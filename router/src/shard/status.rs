@@ -230,7 +230,7 @@ impl Shard {
             from: call.parties().caller.clone(),
             to: call.parties().called.clone(),
             queue: call.queue().map(|queue| self.board.queue_name(queue)),
-            agent: call.agent().map(|agent| self.board.agent_name(agent)),
+            agents: call.agents().map(|agent| self.board.agent_name(agent)).collect(),
         }
     }
 }

@@ -54,6 +54,8 @@ pub struct Switchboard {
     pub(super) legs: HashMap<LegKey, (CallKey, LegNumber)>,
     /// Matches made in this turn whose callers are still to be told.
     pub(super) matches: VecDeque<Match>,
+    /// Somebody became idle, or there are ports again: calls for whom too few agents ring are to be looked after.
+    pub(super) look_again: bool,
     /// Calls per trunk, those that it brought and those that it was sent.
     pub(super) calls_per_trunk: HashMap<TrunkId, u32>,
     pub(super) random: StdRng,
@@ -126,6 +128,11 @@ impl Switchboard {
 
     pub(crate) fn take_port(&mut self) -> Option<u16> {
         self.ports.pop_front()
+    }
+
+    /// At least one more leg can be opened in this turn.
+    pub(crate) fn has_ports(&self) -> bool {
+        !self.ports.is_empty()
     }
 
     pub(crate) fn release_port(&mut self, port: u16) {
@@ -239,6 +246,13 @@ impl Switchboard {
         }
     }
 
+    /// One more agent for a caller who has got one: who is first among the idle of `line`. He is the caller's now.
+    pub(crate) fn reinforce_caller(&mut self, call: CallKey, line: Line) -> Option<AgentId> {
+        let (agent, made) = self.scheduler.reinforce(Caller(call.slot()), line);
+        self.matches.extend(made);
+        agent.map(|agent| AgentId(agent.0))
+    }
+
     pub(crate) fn take_letter(&mut self, call: CallKey) -> Option<AgentId> {
         self.scheduler.take_letter(Caller(call.slot())).map(|agent| AgentId::from(agent.0 as usize))
     }
@@ -271,6 +285,10 @@ impl Switchboard {
         self.names.agents.get(&agent).cloned().unwrap_or_default()
     }
 
+    pub(crate) fn agent_names(&self, agents: &[AgentId]) -> String {
+        agents.iter().map(|agent| self.agent_name(*agent)).collect::<Vec<_>>().join(", ")
+    }
+
     pub(crate) fn agent_rings(&mut self, agent: AgentId, queue: QueueId, call: CallKey) {
         self.agents.takes_turn(agent, queue, &mut self.chances);
         self.change(agent, "assigned", |agents, _, at| {
@@ -297,16 +315,7 @@ impl Switchboard {
     /// After an assignment he did not take.
     pub(crate) fn agent_rests(&mut self, agent: AgentId, rest: Duration, why: Unanswered) {
         self.scheduler.release(scheduler_agent(agent));
-        let reason = match why {
-            Unanswered::NoAnswer => "no answer",
-            Unanswered::Busy => "busy",
-            Unanswered::Rejected => "rejected",
-            Unanswered::Failed => "not reached",
-            Unanswered::CallerLeft => "caller left",
-            Unanswered::HungUpAtOnce => "hung up at once",
-            Unanswered::Router => "not rung by our fault",
-        };
-        self.change(agent, reason, |agents, now, at| match why {
+        self.change(agent, reason(why), |agents, now, at| match why {
             Unanswered::Router => agents.waits(agent, rest, now, at),
             _ => agents.rests(agent, rest, now, at),
         });
@@ -320,10 +329,10 @@ impl Switchboard {
         }
     }
 
-    /// He was chosen, but the caller is gone: free as before.
-    pub(crate) fn spare_agent(&mut self, agent: AgentId) {
+    /// He was chosen, but the caller is gone or another has answered: free as before.
+    pub(crate) fn spare_agent(&mut self, agent: AgentId, why: Unanswered) {
         self.scheduler.release(scheduler_agent(agent));
-        self.change(agent, "caller left", |agents, _, at| agents.spared(agent, at));
+        self.change(agent, reason(why), |agents, _, at| agents.spared(agent, at));
     }
 
     /// What is kept of a configuration beside it.
@@ -345,6 +354,7 @@ impl Switchboard {
     pub(super) fn agent_serves(&mut self, agent: AgentId, lines: &[Line]) {
         let order = |line| self.agent_key(agent, line);
         let made = self.scheduler.set_memberships(scheduler_agent(agent), lines, order);
+        self.look_again = true;
         self.matches.extend(made);
         let is_last = |line: &&Line| {
             let queue = lines::queue_of(**line);
@@ -420,6 +430,7 @@ impl Switchboard {
         }
         match tell {
             Tell::Ready => {
+                self.look_again = true;
                 self.draw_chances(agent);
                 let made = self.scheduler.ready(scheduler_agent(agent), |line| self.agent_key(agent, line));
                 self.matches.extend(made);
@@ -433,6 +444,20 @@ impl Switchboard {
 
     fn state_of(&self, agent: AgentId) -> Option<AgentState> {
         self.agents.get(agent).map(|desk| desk.state)
+    }
+}
+
+/// Why an agent's state changed after an assignment that he did not take.
+fn reason(why: Unanswered) -> &'static str {
+    match why {
+        Unanswered::NoAnswer => "no answer",
+        Unanswered::Busy => "busy",
+        Unanswered::Rejected => "rejected",
+        Unanswered::Failed => "not reached",
+        Unanswered::CallerLeft => "caller left",
+        Unanswered::AnsweredElsewhere => "answered elsewhere",
+        Unanswered::HungUpAtOnce => "hung up at once",
+        Unanswered::Router => "not rung by our fault",
     }
 }
 

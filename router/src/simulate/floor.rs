@@ -18,6 +18,7 @@ use super::{
     length::FOREVER,
     micros,
     overflow::overflow,
+    ring::Rung,
     tally::{self, Tally},
     timesheet::Timesheet,
 };
@@ -25,7 +26,6 @@ use crate::{
     agents::{Agents, Tell},
     config::{AgentId, Config, Opening, Queue, QueueId, Strategy},
     journal::fact::{AgentState, LeftQueue, Micros, Wish},
-    keys::CallKey,
     lines,
     standing::Chances,
 };
@@ -36,50 +36,56 @@ const MOST_INSIDE: u32 = 1 << 22;
 /// Queues that a caller is sent on to at most: flows may lead in a circle.
 const MOST_HOPS: u32 = 16;
 
-fn agent_id(agent: Agent) -> AgentId {
+pub(super) fn agent_id(agent: Agent) -> AgentId {
     AgentId(agent.0)
 }
 
 /// A caller inside, from his entry into a queue to his hang-up.
 #[derive(Debug, Clone, Copy)]
-struct Inside {
-    queue: QueueId,
-    entered: Micros,
-    key: u64,
+pub(super) struct Inside {
+    pub(super) queue: QueueId,
+    pub(super) entered: Micros,
+    pub(super) key: u64,
     /// The step of the queue's widening, and when the next begins.
-    step: usize,
+    pub(super) step: usize,
     widens: Micros,
     /// When `max_wait` is over.
-    until: Micros,
-    visit: Visit,
-    stage: Stage,
+    pub(super) until: Micros,
+    pub(super) visit: Visit,
+    pub(super) stage: Stage,
 }
 
 /// What a caller brings, and keeps from queue to queue.
 #[derive(Debug, Clone, Copy)]
-struct Visit {
+pub(super) struct Visit {
     /// When he came, no two alike: by this he is placed in every queue.
     arrived: Micros,
     /// When he loses patience.
-    gives_up: Micros,
-    talk: Micros,
+    pub(super) gives_up: Micros,
+    pub(super) talk: Micros,
     /// Queues that did not keep him.
     hops: u32,
 }
 
 /// Each stage owns its deadline.
 #[derive(Debug, Clone, Copy)]
-enum Stage {
+pub(super) enum Stage {
     Waiting,
-    Ringing { agent: Agent, answers: Micros, stops: Micros },
-    Talking { agent: Agent, ends: Micros },
+    /// Those in `Floor::rung` ring.
+    Ringing {
+        due: Micros,
+    },
+    Talking {
+        agent: Agent,
+        ends: Micros,
+    },
 }
 
 impl Inside {
     fn deadline(&self) -> Micros {
         match self.stage {
             Stage::Waiting => self.visit.gives_up.min(self.until).min(self.widens),
-            Stage::Ringing { answers, stops, .. } => answers.min(stops).min(self.visit.gives_up),
+            Stage::Ringing { due } => due,
             Stage::Talking { ends, .. } => ends,
         }
     }
@@ -95,29 +101,35 @@ enum Event {
 
 /// One day.
 pub(super) struct Floor<'a> {
-    scenario: &'a Scenario<'a>,
+    pub(super) scenario: &'a Scenario<'a>,
     staff: &'a [Worker],
-    at: Micros,
-    scheduler: Scheduler,
-    agents: Agents,
+    pub(super) at: Micros,
+    pub(super) scheduler: Scheduler,
+    pub(super) agents: Agents,
     /// Comings and goings of agents, the next one last.
     shifts: Vec<(Micros, usize, Wish)>,
     arrivals: Stream<'a>,
     /// The next arrival and what was drawn with it.
     next: Option<(Arrival, Micros, Micros)>,
     last_arrival: Micros,
-    inside: Vec<Inside>,
+    pub(super) inside: Vec<Inside>,
+    /// Who rings for each of them.
+    pub(super) rung: Vec<Vec<Rung>>,
+    /// Keys and callers for whom fewer ring than might, for want of idle agents.
+    pub(super) short_of_agents: BTreeSet<(u64, u32)>,
+    /// Somebody became idle who might ring for them.
+    look_again: bool,
     free: Vec<u32>,
     /// The deadline of each caller who has one: all but those whose turn it is.
     deadlines: BTreeSet<(Micros, u32)>,
-    matches: VecDeque<Match>,
+    pub(super) matches: VecDeque<Match>,
     overflow: BTreeMap<QueueId, QueueId>,
     /// Whether a queue is open, and until when that holds.
     open: BTreeMap<QueueId, (bool, Micros)>,
     calls: StdRng,
     /// For what is drawn in the course of things: ring times and agents chosen by chance.
-    rest: StdRng,
-    chances: Chances,
+    pub(super) rest: StdRng,
+    pub(super) chances: Chances,
     /// Queues that choose by chance.
     by_chance: Vec<QueueId>,
     sheet: Timesheet,
@@ -144,6 +156,9 @@ impl<'a> Floor<'a> {
             next: None,
             last_arrival: 0,
             inside: Vec::new(),
+            rung: Vec::new(),
+            short_of_agents: BTreeSet::new(),
+            look_again: false,
             free: Vec::new(),
             deadlines: BTreeSet::new(),
             matches: VecDeque::new(),
@@ -241,6 +256,7 @@ impl<'a> Floor<'a> {
             }
             None => {
                 self.inside.push(inside);
+                self.rung.push(Vec::new());
                 self.inside.len() as u32 - 1
             }
         }
@@ -258,50 +274,33 @@ impl<'a> Floor<'a> {
     }
 
     /// Waits where he waited, or at a later step of widening if one has begun meanwhile.
-    fn wait_on(&mut self, caller: u32) {
+    pub(super) fn wait_on(&mut self, caller: u32) {
+        self.widen(caller);
+        self.wait(caller);
+    }
+
+    /// The step of widening that has been reached, and when the next begins.
+    pub(super) fn widen(&mut self, caller: u32) {
         let entered = self.inside[caller as usize].entered;
         let waited = Duration::from_micros((self.at - entered) as u64);
         let (step, next) = lines::step_after(self.queue_of(caller), waited);
         let inside = &mut self.inside[caller as usize];
         (inside.step, inside.widens) = (step, next.map_or(FOREVER, |next| entered + micros(next)));
-        self.wait(caller);
     }
 
     fn tell_matches(&mut self) {
-        while let Some(Match { caller, .. }) = self.matches.pop_front() {
-            if let Some(agent) = self.scheduler.take_letter(caller) {
-                self.disarm(caller.0);
-                self.ring(caller.0, agent);
+        loop {
+            match self.matches.pop_front() {
+                Some(Match { caller, .. }) => {
+                    if let Some(agent) = self.scheduler.take_letter(caller) {
+                        self.disarm(caller.0);
+                        self.ring(caller.0, agent);
+                    }
+                }
+                None if std::mem::take(&mut self.look_again) => self.reinforce(),
+                None => return,
             }
         }
-    }
-
-    fn ring(&mut self, caller: u32, agent: Agent) {
-        let queue = self.inside[caller as usize].queue;
-        self.agents.takes_turn(agent_id(agent), queue, &mut self.chances);
-        self.change(agent, |agents, _, at| {
-            agents.rings(agent_id(agent), CallKey(u64::from(caller)), at);
-            Tell::Nothing
-        });
-        let answers = self.at + self.scenario.ring.draw(&mut self.rest);
-        if answers == self.at {
-            return self.answered(caller, agent);
-        }
-        let ring_timeout = self.queue_of(caller).ring_timeout;
-        let stops = self.at + micros(ring_timeout);
-        self.inside[caller as usize].stage = Stage::Ringing { agent, answers, stops };
-        self.arm(caller);
-    }
-
-    fn answered(&mut self, caller: u32, agent: Agent) {
-        self.change(agent, |agents, _, at| {
-            agents.talks(agent_id(agent), at);
-            Tell::Nothing
-        });
-        let Inside { queue, entered, visit, .. } = self.inside[caller as usize];
-        self.leave(queue, entered, LeftQueue::Answered);
-        self.inside[caller as usize].stage = Stage::Talking { agent, ends: self.at + visit.talk };
-        self.arm(caller);
     }
 
     fn caller_due(&mut self, caller: u32) {
@@ -318,30 +317,8 @@ impl<'a> Floor<'a> {
                     (false, false) => self.wait_on(caller),
                 }
             }
-            Stage::Ringing { agent, answers, .. } if answers <= self.at => self.answered(caller, agent),
-            Stage::Ringing { agent, .. } if gives_up => {
-                self.spare(agent);
-                self.goes(caller, LeftQueue::Abandoned);
-            }
-            Stage::Ringing { agent, .. } => self.unanswered(caller, agent),
+            Stage::Ringing { .. } => self.ringing_due(caller),
             Stage::Talking { agent, .. } => self.hangs_up(caller, agent),
-        }
-    }
-
-    /// Nobody took the assignment: the agent rests, the caller waits again with his old key.
-    fn unanswered(&mut self, caller: u32, agent: Agent) {
-        let Inside { queue, entered, until, .. } = self.inside[caller as usize];
-        let Queue { rest_no_answer: rest, pause_after, .. } = *self.queue_of(caller);
-        self.counts(queue, entered).unanswered += 1;
-        self.scheduler.release(agent);
-        self.change(agent, |agents, now, at| agents.rests(agent_id(agent), rest, now, at));
-        let in_a_row = self.agents.left_unanswered(agent_id(agent));
-        if pause_after > 0 && in_a_row >= pause_after {
-            self.change(agent, |agents, _, at| agents.wish(agent_id(agent), Wish::Paused, at));
-        }
-        match until <= self.at {
-            true => self.timed_out(caller),
-            false => self.wait_on(caller),
         }
     }
 
@@ -352,19 +329,14 @@ impl<'a> Floor<'a> {
         self.change(agent, |agents, now, at| agents.wraps_up(agent_id(agent), wrap_up, now, at));
     }
 
-    fn spare(&mut self, agent: Agent) {
-        self.scheduler.release(agent);
-        self.change(agent, |agents, _, at| agents.spared(agent_id(agent), at));
-    }
-
-    fn goes(&mut self, caller: u32, how: LeftQueue) {
+    pub(super) fn goes(&mut self, caller: u32, how: LeftQueue) {
         let Inside { queue, entered, .. } = self.inside[caller as usize];
         self.leave(queue, entered, how);
         self.free.push(caller);
     }
 
     /// `max_wait` is over: on to what follows the queue.
-    fn timed_out(&mut self, caller: u32) {
+    pub(super) fn timed_out(&mut self, caller: u32) {
         let Inside { queue, mut visit, .. } = self.inside[caller as usize];
         self.goes(caller, LeftQueue::TimedOut);
         if let Some(next) = self.overflow.get(&queue).filter(|_| visit.hops < MOST_HOPS) {
@@ -388,7 +360,7 @@ impl<'a> Floor<'a> {
     }
 
     /// Changes an agent, notes his time, tells the scheduler.
-    fn change(&mut self, agent: Agent, change: impl FnOnce(&mut Agents, Instant, Micros) -> Tell) {
+    pub(super) fn change(&mut self, agent: Agent, change: impl FnOnce(&mut Agents, Instant, Micros) -> Tell) {
         let before = self.state_of(agent);
         let (now, at) = (self.now(), self.at);
         let tell = change(&mut self.agents, now, at);
@@ -397,7 +369,10 @@ impl<'a> Floor<'a> {
             self.sheet.note(agent.0 as usize, state, since, self.at);
         }
         match tell {
-            Tell::Ready => self.ready(agent),
+            Tell::Ready => {
+                self.look_again = true;
+                self.ready(agent);
+            }
             Tell::Rest => _ = self.scheduler.rest(agent),
             Tell::Nothing => {}
         }
@@ -456,29 +431,29 @@ impl<'a> Floor<'a> {
         self.tally
     }
 
-    fn leave(&mut self, queue: QueueId, entered: Micros, how: LeftQueue) {
+    pub(super) fn leave(&mut self, queue: QueueId, entered: Micros, how: LeftQueue) {
         let Some(settings) = self.scenario.config.queue(queue) else { return };
         let waited = self.at - entered;
         self.counts(queue, entered).leave(how, waited, settings);
     }
 
-    fn counts(&mut self, queue: QueueId, entered: Micros) -> &mut tally::Counts {
+    pub(super) fn counts(&mut self, queue: QueueId, entered: Micros) -> &mut tally::Counts {
         let index = tally::half_hour(entered, self.scenario.start);
         let queue = self.tally.queues.get_mut(&queue).expect("every queue has its counts");
         &mut queue[index]
     }
 
-    fn queue_of(&self, caller: u32) -> &'a Queue {
+    pub(super) fn queue_of(&self, caller: u32) -> &'a Queue {
         let queue = self.inside[caller as usize].queue;
         self.scenario.config.queue(queue).expect("callers wait in queues of the configuration")
     }
 
-    fn arm(&mut self, caller: u32) {
+    pub(super) fn arm(&mut self, caller: u32) {
         self.deadlines.insert((self.inside[caller as usize].deadline(), caller));
     }
 
     /// Before his stage changes: the deadline is found by it.
-    fn disarm(&mut self, caller: u32) {
+    pub(super) fn disarm(&mut self, caller: u32) {
         self.deadlines.remove(&(self.inside[caller as usize].deadline(), caller));
     }
 

@@ -18,6 +18,7 @@ mod length;
 mod overflow;
 mod replay;
 mod report;
+mod ring;
 mod staff;
 mod tally;
 mod timesheet;

@@ -28,11 +28,12 @@ pub struct Replay<'c> {
 }
 
 /// What is known of a call that is not over.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Open {
     /// The queue he is in or was in last, and where his arrival stands.
     last: Option<(QueueId, Option<usize>)>,
-    assigned_at: Option<Micros>,
+    /// Who is rung for him, and since when.
+    rung: BTreeMap<String, Micros>,
     bridged_at: Option<Micros>,
 }
 
@@ -83,10 +84,12 @@ impl<'c> Replay<'c> {
             What::Queued { queue, .. } => self.entered(call, fact.at, queue),
             What::Left { queue, how, waited_ms: 0, .. } if how.is_of_the_door() => {
                 self.entered(call, fact.at, queue);
-                self.left(call, fact.at, *how, 0);
+                self.left(call, *how, 0);
             }
-            What::Left { how, waited_ms, .. } => self.left(call, fact.at, *how, *waited_ms),
-            What::Assigned { .. } => self.note(call, |open| open.assigned_at = Some(fact.at)),
+            What::Left { how, waited_ms, .. } => self.left(call, *how, *waited_ms),
+            What::Assigned { agent, .. } => {
+                self.note(call, |open| _ = open.rung.insert(agent.clone(), fact.at));
+            }
             What::Unanswered { why: Unanswered::NoAnswer, .. } if self.open.contains_key(&call) => {
                 self.rings.push(FOREVER);
             }
@@ -94,7 +97,7 @@ impl<'c> Replay<'c> {
             What::Unanswered { why: Unanswered::HungUpAtOnce, .. } => {
                 self.note(call, |open| open.bridged_at = None)
             }
-            What::Bridged { agent: Some(_), .. } => self.note(call, |open| open.bridged_at = Some(fact.at)),
+            What::Bridged { agent: Some(agent), .. } => self.bridged(call, fact.at, agent),
             What::Ended { .. } => self.ended(call, fact.at),
             _ => {}
         }
@@ -140,15 +143,20 @@ impl<'c> Replay<'c> {
         open.last = Some((queue, Some(index)));
     }
 
-    fn left(&mut self, call: CallId, at: Micros, how: LeftQueue, waited_ms: u64) {
+    fn left(&mut self, call: CallId, how: LeftQueue, waited_ms: u64) {
         let Some(open) = self.open.get(&call) else { return };
         let Some((queue, _)) = open.last else { return };
         let waits = self.waits.entry(queue).or_default();
         waits.total_ms += waited_ms;
         waits.abandoned += u64::from(how == LeftQueue::Abandoned);
-        if let (LeftQueue::Answered, Some(assigned)) = (how, open.assigned_at) {
-            self.rings.push((at - assigned).max(0));
-        }
+    }
+
+    /// Of several who rang only the one who answered shows how long his telephone rang.
+    fn bridged(&mut self, call: CallId, at: Micros, agent: &str) {
+        let Some(open) = self.open.get_mut(&call) else { return };
+        open.bridged_at = Some(at);
+        let rung = std::mem::take(&mut open.rung);
+        self.rings.extend(rung.get(agent).map(|since| (at - since).max(0)));
     }
 
     fn ended(&mut self, call: CallId, at: Micros) {

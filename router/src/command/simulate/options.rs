@@ -51,8 +51,9 @@ pub struct Options {
     /// How long they talk, where it was not measured. Default: as the measured ones of the queue; with none, 3m.
     #[arg(long, value_name = "[QUEUE=]LENGTH", value_parser = named_length)]
     pub talk: Vec<Named<Length>>,
-    /// How long an agent's telephone rings; beyond the queue's ring_timeout it is not answered. Default: as measured
-    /// in the journal, else fixed:0s.
+    /// How long an agent's telephone rings; beyond the queue's ring_timeout it is not answered. With ring-all each who
+    /// rings answers after a time of his own, and the first gets the caller: of 0s that is longest-idle. Default: as
+    /// measured in the journal, else fixed:0s.
     #[arg(long, value_name = "LENGTH", value_parser = Length::parse)]
     pub ring: Option<Length>,
     /// So many agents for a queue, who serve nothing else, in place of those in FILE: support=12 or, each number in
