@@ -244,13 +244,13 @@ fn patterns_are_numbers_with_a_star_at_the_end_at_most() {
     assert_eq!(with("[\"*\", \"+49\", \"+49*\", \"ann\"]"), [""; 0]);
     assert_eq!(
         with("\"+49*30\""),
-        ["number[1].match: \"+49*30\": a * may stand only at the end; write one [[number]] for each prefix"]
+        ["number[1].match: \"+49*30\": a * may stand only at the end; write a prefix for each"]
     );
     assert_eq!(with("49"), ["number[1].match: 49 is not a text; write \"49\""]);
     assert_eq!(
         with("\"+49 30\""),
         [
-            "number[1].match: \"+49 30\": no called number has blanks or an @ in it; write the number as the trunk sends it"
+            "number[1].match: \"+49 30\": no number has blanks or an @ in it; write the number as the trunk sends it"
         ]
     );
     assert_eq!(with("[]"), ["number[1].match: matches nothing; write match = \"+493012345\""]);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::names::{FlowId, HoursId, TrunkId};
+use super::pattern::{ByPattern, Pattern};
 use super::raw::{Item, section};
 use super::scope::Scope;
 
@@ -33,55 +34,29 @@ pub struct Number {
     pub hours: Option<HoursId>,
 }
 
-/// What a called number is compared with.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Pattern {
-    /// Exactly this.
-    Exact(String),
-    /// Whatever begins so; the empty prefix is `*`.
-    Prefix(String),
-}
-
-impl std::fmt::Display for Pattern {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Pattern::Exact(number) => f.write_str(number),
-            Pattern::Prefix(prefix) => write!(f, "{prefix}*"),
-        }
-    }
-}
-
 /// Numbers as they are looked up.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Numbers {
     pub(super) list: Vec<Number>,
-    by_pattern: HashMap<(TrunkId, Pattern), usize>,
-    longest_prefix: usize,
+    by_trunk: HashMap<TrunkId, ByPattern<usize>>,
 }
 
 impl Numbers {
     /// Adds a number; the earlier one if the trunk has that pattern already.
     pub(super) fn add(&mut self, number: Number) -> Result<(), &Number> {
-        let key = (number.trunk, number.pattern.clone());
-        if let Some(&at) = self.by_pattern.get(&key) {
-            return Err(&self.list[at]);
+        let by_pattern = self.by_trunk.entry(number.trunk).or_default();
+        match by_pattern.add(&number.pattern, self.list.len()) {
+            Err(&at) => Err(&self.list[at]),
+            Ok(()) => {
+                self.list.push(number);
+                Ok(())
+            }
         }
-        if let Pattern::Prefix(prefix) = &number.pattern {
-            self.longest_prefix = self.longest_prefix.max(prefix.len());
-        }
-        self.by_pattern.insert(key, self.list.len());
-        self.list.push(number);
-        Ok(())
     }
 
     /// Exact first, then the longest prefix, `*` last.
     pub(super) fn find(&self, trunk: TrunkId, called: &str) -> Option<&Number> {
-        let lookup = |pattern| self.by_pattern.get(&(trunk, pattern)).map(|&at| &self.list[at]);
-        let prefixes =
-            (0..=called.len().min(self.longest_prefix)).rev().filter(|&end| called.is_char_boundary(end));
-        lookup(Pattern::Exact(called.to_owned())).or_else(|| {
-            prefixes.into_iter().find_map(|end| lookup(Pattern::Prefix(called[..end].to_owned())))
-        })
+        self.by_trunk.get(&trunk)?.find(called).map(|&at| &self.list[at])
     }
 }
 
@@ -109,7 +84,7 @@ impl<'i> NumberSection<'i> {
                 .error(scope.report, format!("matches nothing; write {such_as}"));
         }
         let patterns = raw.pattern.list().into_iter().filter_map(|item| {
-            let pattern = pattern(&item, scope)?;
+            let pattern = Pattern::resolve(&item, scope)?;
             Some((item, pattern))
         });
         let patterns = patterns.collect();
@@ -133,23 +108,6 @@ impl<'i> NumberSection<'i> {
             item: item.clone(),
         })
     }
-}
-
-fn pattern(item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<Pattern> {
-    let text = item.text("\"+493012345\"", scope.report)?;
-    let (body, prefix) = text.strip_suffix('*').map_or((text, false), |body| (body, true));
-    let why = if body.contains('*') {
-        "a * may stand only at the end; write one [[number]] for each prefix"
-    } else if text.is_empty() {
-        "an empty text matches nothing; write a number, or \"*\" for all"
-    } else if body.contains(|c: char| c.is_whitespace() || c == '@') {
-        "no called number has blanks or an @ in it; write the number as the trunk sends it"
-    } else {
-        let body = body.to_owned();
-        return Some(if prefix { Pattern::Prefix(body) } else { Pattern::Exact(body) });
-    };
-    item.error(scope.report, format!("\"{text}\": {why}"));
-    None
 }
 
 #[cfg(test)]
