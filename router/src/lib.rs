@@ -7,6 +7,7 @@ pub mod clock;
 #[cfg(feature = "driver")]
 pub mod command;
 pub mod config;
+pub mod credit;
 #[cfg(feature = "driver")]
 pub mod driver;
 pub mod journal;

@@ -6,6 +6,7 @@ mod support;
 
 use router::{
     command::explain::{Which, write},
+    credit::{Credit, Why},
     journal::fact::{Fact, LeftQueue, Unanswered, What},
 };
 use support::*;
@@ -102,6 +103,34 @@ fn who_rang_beside_the_winner_is_told_too() {
 08:00:02.000  anna: busy after 2.0s; he keeps his place
 08:00:02.000  leaves hotline after 2.0s: answered
 08:00:02.000  bo: answered-elsewhere after 2.0s
+";
+    assert_eq!(told(&facts), expected);
+}
+
+#[test]
+fn an_entry_says_since_when_he_stands_and_what_puts_him_ahead() {
+    let credit = |ms, why| Credit { ms, why };
+    let credits = vec![
+        credit(864_000_000, Why::Priority { priority: 1 }),
+        credit(300_000, Why::Number { number: "+4930*".into() }),
+        credit(600_000, Why::Callers { callers: "gold".into() }),
+        credit(30_000, Why::HeadStart),
+    ];
+    let entered = |seconds: i64, credits: Vec<Credit>| What::Queued {
+        queue: "sales".into(),
+        key: 0,
+        place: 2,
+        arrived: MORNING + seconds * SECOND,
+        credits,
+    };
+    let facts = [
+        fact(call(1), MORNING + 90 * SECOND, entered(90, vec![])),
+        fact(call(1), MORNING + 90 * SECOND, entered(0, credits)),
+    ];
+    let expected = "\
+08:01:30.000  enters sales at place 2
+08:01:30.000  enters sales at place 2, in line since 08:00:00.000; priority 1; 5m00s ahead by the number +4930*; \
+10m00s ahead as one of callers.gold; 30.0s ahead by the queue's head start
 ";
     assert_eq!(told(&facts), expected);
 }

@@ -3,7 +3,10 @@
 mod house;
 
 use house::{house, left};
-use router::journal::fact::{LeftQueue, Wish};
+use router::{
+    credit::{Credit, Why},
+    journal::fact::{LeftQueue, What, Wish},
+};
 use testbed::{Behaviour, PhoneId, World, world::SECOND};
 
 /// Numbers 1 and 2 lead to the first and the second queue, which follows the first; number 3 to the first and, after a
@@ -21,6 +24,11 @@ flow = "second"
 match = "3"
 trunk = "carrier"
 flow = "menu"
+[[number]]
+match = "4"
+trunk = "carrier"
+flow = "second"
+boost = "3s"
 [flow.first]
 steps = [{ queue = "first" }, { play = "prompts/closed.wav" }, { queue = "second" }, "hangup"]
 [flow.second]
@@ -34,6 +42,12 @@ steps = [
 [queue.first]
 max_wait = "10s"
 [queue.second]
+[callers.gold]
+numbers = ["+49171*", "+49172000"]
+boost = "10s"
+[callers.red]
+numbers = "+49172*"
+priority = 1
 [agent.anna]
 call = "sip:anna@10.2.0.11:5060"
 queues = ["first", "second"]
@@ -98,4 +112,84 @@ fn a_clock_that_is_set_back_an_hour_changes_nobodys_place() {
     world.dials(second, "2");
     world.run_for(SECOND);
     anna_takes(&mut world, anna, first);
+}
+
+/// Credits of each entry into a queue, and by how much the key is smaller than arrival and credits make it.
+fn credits(world: &World) -> Vec<Vec<Credit>> {
+    let of = |what: &What| match what {
+        What::Queued { key, arrived, credits, .. } => {
+            let credit: u64 = credits.iter().map(|credit| credit.ms * 1_000).sum();
+            assert_eq!(*key + credit, u64::try_from(*arrived).unwrap(), "{credits:?}");
+            Some(credits.clone())
+        }
+        _ => None,
+    };
+    world.happened().filter_map(of).collect()
+}
+
+#[test]
+fn a_number_with_a_boost_brings_its_callers_before_those_who_came_a_little_sooner() {
+    let (mut world, anna) = desk(4);
+    let callers = ["long-before", "shortly-before", "boosted"].map(|name| world.caller(name));
+    for (caller, called) in callers.into_iter().zip(["2", "2", "4"]) {
+        world.dials(caller, called);
+        world.run_for(2 * SECOND);
+    }
+    for next in [0, 2, 1].map(|at| callers[at]) {
+        anna_takes(&mut world, anna, next);
+        world.hangs_up_in(next, SECOND);
+        world.run_for(2 * SECOND);
+    }
+    world.run_until_silent().assert_nothing_left();
+    let why = Why::Number { number: "4".into() };
+    assert_eq!(credits(&world), [vec![], vec![], vec![Credit { ms: 3_000, why }]]);
+}
+
+#[test]
+fn a_caller_is_known_by_the_longest_pattern_of_his_number_and_his_boost_goes_along_with_him() {
+    let (mut world, anna) = desk(5);
+    let (gold, other) = (world.caller("+49171123"), world.caller("other"));
+    world.dials(other, "2");
+    world.run_for(4 * SECOND);
+    world.dials(gold, "1"); // sent on after ten seconds
+    world.run_for(13 * SECOND);
+    anna_takes(&mut world, anna, gold);
+    let (red, gold_too) = (world.caller("+49172111"), world.caller("+49172000"));
+    world.dials(gold_too, "2");
+    world.run_for(SECOND);
+    world.dials(red, "2");
+    world.hangs_up_in(gold, SECOND);
+    world.run_for(3 * SECOND);
+    anna_takes(&mut world, anna, red);
+    let gold = || vec![Credit { ms: 10_000, why: Why::Callers { callers: "gold".into() } }];
+    let told = credits(&world);
+    assert_eq!(told[..4], [vec![], gold(), gold(), gold()]);
+    assert_eq!(told[4][0].why, Why::Raised { callers: "red".into(), priority: 1 });
+    all_hang_up(&mut world, &[other, red, gold_too]);
+}
+
+#[test]
+fn who_withholds_his_number_is_nobody_of_whom_the_configuration_speaks() {
+    let (mut world, _) = desk(6);
+    let hidden = world.caller("+49171123");
+    world.writes(hidden, "Privacy", "id");
+    world.dials(hidden, "2");
+    world.run_for(SECOND);
+    assert_eq!(credits(&world), [vec![]]);
+    all_hang_up(&mut world, &[hidden]);
+}
+
+#[test]
+fn a_reload_that_gives_a_queue_a_head_start_counts_for_those_who_come_from_then_on() {
+    let (mut world, anna) = desk(7);
+    let callers = ["first", "second", "ahead"].map(|name| world.caller(name));
+    world.dials(callers[0], "2");
+    world.run_for(SECOND);
+    world.reload(&house(&[&DESK.replace("[queue.second]", "[queue.second]\nhead_start = \"5s\"")]));
+    world.dials(callers[1], "1");
+    world.run_for(SECOND);
+    world.dials(callers[2], "2");
+    world.run_for(SECOND);
+    anna_takes(&mut world, anna, callers[2]);
+    all_hang_up(&mut world, &callers);
 }

@@ -56,6 +56,7 @@ impl Call {
             trunk,
             arrived: board.at,
             in_line_since: None,
+            credits: Vec::new(),
             legs: smallvec![Leg::new(CALLER, Some(sip))],
             offer: Some(invite.body()).filter(|body| !body.is_empty()),
             answered: Answered::No,

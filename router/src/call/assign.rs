@@ -20,6 +20,7 @@ use super::{
 use crate::{
     clock::millis_between,
     config::{AgentId, Queue, QueueId},
+    credit::{Claims, Credit, credits, order_key},
     journal::fact::{LeftQueue, Micros, Targets, Unanswered, What},
     lines,
     media_command::play,
@@ -86,9 +87,10 @@ impl Call {
         if let Some(how) = self.refused_at_the_door(queue, &settings, board) {
             return self.turned_away(&settings.name, how, board);
         }
+        self.credits = self.credits_in(&settings, board);
         let place = Place {
             queue,
-            key: settings.order_key(arrived),
+            key: order_key(arrived, &self.credits),
             entered: board.at,
             step: 0,
             widens: settings.steps.get(1).map(|next| board.now + next.after),
@@ -96,11 +98,28 @@ impl Call {
             leaves: None,
         };
         let place = Place { leaves: place.leaves(&settings, board), ..place };
-        let ahead = board.ahead(queue, place.key);
-        self.fact(What::Queued { queue: settings.name.clone(), key: place.key, place: ahead + 1 }, board);
+        self.note_queued(place, &settings, board);
         self.start_music(place.queue, board);
         self.wait(place, board);
         Outcome::Wait
+    }
+
+    /// By what the caller stands ahead in a queue.
+    fn credits_in(&self, queue: &Queue, board: &Switchboard) -> Vec<Credit> {
+        let number = self.config.route(self.trunk, &self.parties.called);
+        let callers = board.config.callers(&self.parties.caller);
+        credits(queue, Claims { number, callers })
+    }
+
+    fn note_queued(&self, place: Place, settings: &Queue, board: &mut Switchboard) {
+        let queued = What::Queued {
+            queue: settings.name.clone(),
+            key: place.key,
+            place: board.ahead(place.queue, place.key) + 1,
+            arrived: self.in_line_since.unwrap_or(place.entered),
+            credits: self.credits.clone(),
+        };
+        self.fact(queued, board);
     }
 
     fn turned_away(&mut self, queue: &str, how: LeftQueue, board: &mut Switchboard) -> Outcome {
@@ -272,9 +291,7 @@ impl Call {
         let rest = rest_after(Unanswered::HungUpAtOnce, settings.as_ref());
         board.agent_rests(agent, rest, Unanswered::HungUpAtOnce);
         let Some(settings) = settings else { return self.go_on(board) };
-        let ahead = board.ahead(place.queue, place.key);
-        let queued = What::Queued { queue: settings.name.clone(), key: place.key, place: ahead + 1 };
-        self.fact(queued, board);
+        self.note_queued(place, &settings, board);
         self.start_music(place.queue, board);
         self.wait_on(place, &settings, board);
     }

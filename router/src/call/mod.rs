@@ -33,6 +33,7 @@ use self::{
 };
 use crate::{
     config::{AgentId, Config, QueueId, TrunkId},
+    credit::Credit,
     journal::fact::{CallId, LegNumber, Micros, What},
     keys::CallKey,
     shard::Switchboard,
@@ -54,6 +55,8 @@ pub struct Call {
     arrived: Micros,
     /// When he first came to a queue: by this he is placed in every queue, however often he enters one.
     in_line_since: Option<Micros>,
+    /// What he is credited with in the queue he is in, or was in last.
+    credits: Vec<Credit>,
     /// The caller first, then the legs we dialled; over ones stay for the record.
     legs: SmallVec<[Leg; 2]>,
     /// The caller's offer, until it is answered.

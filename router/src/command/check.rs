@@ -1,12 +1,13 @@
 //! `fernamt check FILE [--at TIME]`: every problem of a file, or what it would do with a call at a certain time.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 
 use crate::config::{
-    Because, Config, Goto, Hours, HoursId, Names, Number, Opening, PromptId, Step, Wall, load,
+    Because, CallerGroup, Config, Goto, Hours, HoursId, Names, Number, Opening, PromptId, Step, Wall, load,
+    written,
 };
 
 /// What the command prints and how it ends.
@@ -82,6 +83,10 @@ pub fn report(file: &str, config: &Config, moment: Option<Moment>) -> String {
         count(config.limits.max_calls as usize, "call")
     ));
     if let Some(moment) = moment {
+        for callers in config.caller_groups() {
+            text.push('\n');
+            text.push_str(&in_every_queue(callers));
+        }
         for number in config.numbers() {
             text.push('\n');
             text.push_str(&Story::of(config, number, moment));
@@ -101,8 +106,12 @@ impl Story<'_> {
     fn of(config: &Config, number: &Number, moment: Moment) -> String {
         let trunk = config.trunk(number.trunk).map_or("?", |trunk| &trunk.name);
         let flow = config.goto_in_words(Goto::Flow(number.flow));
-        let mut story =
-            Story { config, moment, lines: vec![format!("{} on trunk.{trunk}: {flow}", number.pattern)] };
+        let boost = ahead(number.boost);
+        let mut story = Story {
+            config,
+            moment,
+            lines: vec![format!("{} on trunk.{trunk}: {flow}{}", number.pattern, boost)],
+        };
         let closed = number.hours.filter(|hours| !story.is_open(*hours));
         match closed.and_then(|id| config.hours(id)) {
             Some(hours) => story.closed(hours.closed_prompt, hours.closed, &[]),
@@ -218,6 +227,20 @@ fn in_words(hours: &Hours, now: Timestamp, opening: Opening) -> String {
     };
     let zone = hours.zone.iana_name().unwrap_or("UTC");
     format!("hours.{} at {} {zone}: {state}", hours.name, clock(now))
+}
+
+/// `callers.gold: 12 numbers, 10m ahead, priority 5 at least`.
+fn in_every_queue(callers: &CallerGroup) -> String {
+    let priority = match callers.priority {
+        0 => String::new(),
+        priority => format!(", priority {priority} at least"),
+    };
+    let numbers = count(callers.numbers, "number");
+    format!("callers.{}: {numbers}{}{priority}\n", callers.name, ahead(callers.boost))
+}
+
+fn ahead(boost: Duration) -> String {
+    if boost.is_zero() { String::new() } else { format!(", {} ahead", written(boost)) }
 }
 
 fn count(number: usize, what: &str) -> String {

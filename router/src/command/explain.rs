@@ -9,6 +9,7 @@ use super::{
     table::{clock, date, span, word},
 };
 use crate::{
+    clock::millis_between,
     driver::{
         journal_store::FILE,
         journal_writer::{self, JournalError},
@@ -90,9 +91,8 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
             let from = if from.is_empty() { "(withheld)" } else { from };
             vec![format!("{}: {from} calls {to} by {trunk}", date(fact.at))]
         }
-        What::Queued { queue, key, place } => {
-            let credit = u64::try_from(fact.at).unwrap_or(0).saturating_sub(*key) / 1_000;
-            vec![format!("enters {queue} at place {place}{}", with_credit(credit))]
+        What::Queued { queue, place, .. } => {
+            vec![format!("enters {queue} at place {place}{}", ahead_by(fact))]
         }
         What::Widened { queue, step } => vec![format!("accepts more agents: step {step} of {queue}.widen")],
         What::Assigned { queue, agent, waited_ms, beside: 0 } => {
@@ -115,8 +115,22 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
     }
 }
 
-fn with_credit(credit_ms: u64) -> String {
-    if credit_ms == 0 { String::new() } else { format!(", as if he had come {} sooner", span(credit_ms)) }
+/// By what he stands where he stands.
+fn ahead_by(queued: &Fact) -> String {
+    let What::Queued { key, arrived, credits, .. } = &queued.what else { return String::new() };
+    if *arrived == 0 {
+        // Written by an earlier version.
+        let credit_ms = u64::try_from(queued.at).unwrap_or(0).saturating_sub(*key) / 1_000;
+        return if credit_ms == 0 {
+            String::new()
+        } else {
+            format!(", as if he had come {} sooner", span(credit_ms))
+        };
+    }
+    let came_before = millis_between(*arrived, queued.at) > 0;
+    let since = came_before.then(|| format!(", in line since {}", clock(*arrived)));
+    let credits = credits.iter().map(|credit| format!("; {}", credit.in_words(span)));
+    since.into_iter().chain(credits).collect()
 }
 
 fn why(chosen: &What) -> Vec<String> {

@@ -26,7 +26,7 @@ impl Config {
     pub fn difference(&self, old: &Config) -> String {
         let mut clauses: BTreeMap<String, String> = BTreeMap::new();
         let keys = old.written.values.keys().chain(self.written.values.keys());
-        for key in keys {
+        for key in keys.map(String::as_str) {
             let (before, after) = (old.written.values.get(key), self.written.values.get(key));
             if before == after {
                 continue;
@@ -35,7 +35,9 @@ impl Config {
             let (name, words) = match (old.has(section), self.has(section)) {
                 (true, false) => (section, "removed".to_owned()),
                 (false, true) => (section, "added".to_owned()),
-                _ => (key.as_str(), format!("{} -> {}", shown(before), shown(after))),
+                // Numbers of callers belong in no log.
+                _ if key.starts_with("callers.") && key.ends_with(".numbers") => (key, "changed".to_owned()),
+                _ => (key, format!("{} -> {}", shown(before), shown(after))),
             };
             clauses.insert(name.to_owned(), format!("{name} {words}"));
         }
@@ -81,7 +83,7 @@ fn needs_restart(key: &str) -> bool {
 
 /// `queue.support` of `queue.support.music`; `media` of `media.ports`; the whole of `number "+49" on "carrier"`.
 fn section_of(key: &str) -> &str {
-    const NAMED: [&str; 5] = ["trunk.", "flow.", "queue.", "agent.", "hours."];
+    const NAMED: [&str; 6] = ["trunk.", "callers.", "flow.", "queue.", "agent.", "hours."];
     if key.starts_with("number ") {
         return key.rsplit_once('.').map_or(key, |(section, _)| section);
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use super::agent::Agent;
+use super::caller_group::CallerGroups;
 use super::flow_toml::FlowSection;
 use super::hours::Hours;
 use super::limits::{Limits, LimitsToml, Machine, warn_of_machine};
@@ -53,6 +54,8 @@ section! {
         trunk,
         /// Which flow answers which called number.
         number,
+        /// Callers who are treated alike, known by their numbers.
+        callers,
         /// What happens to a call, step by step.
         flow,
         /// How one queue treats its callers.
@@ -164,6 +167,8 @@ fn resolve(
     let prompts = Prompts::new(&surroundings.files, base_dir, std::mem::take(&mut names.prompts));
     let mut scope = Scope::gather(root, names, prompts, report);
     let (resolved, numbers) = resolve_named(&raw, &mut scope);
+    let groups = scope.callers.sections.clone();
+    let callers = CallerGroups::resolve(&groups, &mut scope);
     let (prompts, prompt_names) = scope.prompts.finish();
     names.prompts = prompt_names;
     Config {
@@ -182,6 +187,7 @@ fn resolve(
         hours: table(resolved.hours, |id| id.index(), |hours| &hours.name),
         prompts: table(prompts, |id| id.index(), |prompt: &Prompt| &prompt.name),
         numbers,
+        callers,
         written: Written::of(root, report),
     }
 }
@@ -209,6 +215,7 @@ fn resolve_named<'i>(raw: &RootToml<'i>, scope: &mut Scope<'_, 'i>) -> (Resolved
     // With a mistake somewhere it is not known what the operator wanted to use.
     if !scope.report.has_errors() {
         whole::unused(&numbers, &resolved, scope);
+        whole::vain_boosts(&sections, &resolved, scope);
     }
     (resolved, numbers)
 }

@@ -6,6 +6,7 @@
 
 mod address;
 mod agent;
+mod caller_group;
 mod describe;
 mod difference;
 mod flow;
@@ -39,6 +40,7 @@ use std::collections::BTreeMap;
 pub use self::media::Media;
 pub use address::{Address, Template, UriAddress};
 pub use agent::{Agent, Login, Membership, RingOrder};
+pub use caller_group::CallerGroup;
 pub use flow::{Flow, Goto, Step};
 pub use hours::{Because, Day, Hours, Opening, Span, Wall};
 pub use limits::{Limits, Machine};
@@ -87,6 +89,7 @@ pub struct Config {
     hours: Table<Hours>,
     prompts: Table<Prompt>,
     numbers: number::Numbers,
+    callers: caller_group::CallerGroups,
     written: Written,
 }
 
@@ -161,6 +164,17 @@ impl Config {
     /// `called` is the user part of the request URI as it came.
     pub fn route(&self, trunk: TrunkId, called: &str) -> Option<&Number> {
         self.numbers.find(trunk, called)
+    }
+
+    /// Groups of callers, in the order of the file.
+    pub fn caller_groups(&self) -> &[CallerGroup] {
+        &self.callers.list
+    }
+
+    /// The callers that `number` is one of, as the trunk asserted it: exact first, then the longest prefix. A withheld
+    /// number, which is empty, is one of none.
+    pub fn callers(&self, number: &str) -> Option<&CallerGroup> {
+        Some(number).filter(|number| !number.is_empty()).and_then(|number| self.callers.find(number))
     }
 
     /// Who may talk to us, as whom: every trunk's sources under its id.

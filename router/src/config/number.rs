@@ -1,10 +1,12 @@
 //! `[[number]]`: which flow answers which called number.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::names::{FlowId, HoursId, TrunkId};
 use super::pattern::{ByPattern, Pattern};
 use super::raw::{Item, section};
+use super::read::bounds;
 use super::scope::Scope;
 
 section! {
@@ -16,6 +18,8 @@ section! {
         trunk,
         /// The flow that answers. Required.
         flow,
+        /// In every queue its callers stand as if they had come so much sooner. All boosts of a caller together count for 24 hours at most. `"0s"` to `"24h"`, default `"0s"`.
+        boost,
         /// Opening hours, a `[hours.NAME]`: outside them its `closed_prompt` and `closed` answer instead. Default: always open.
         hours,
     }
@@ -30,6 +34,8 @@ pub struct Number {
     pub trunk: TrunkId,
     /// The flow that answers.
     pub flow: FlowId,
+    /// By so much its callers stand as if they had come sooner. 0 s to 24 h, default 0 s.
+    pub boost: Duration,
     /// Outside these hours their `closed_prompt` and `closed` answer instead; `None`: always open.
     pub hours: Option<HoursId>,
 }
@@ -67,6 +73,7 @@ pub(super) struct NumberSection<'i> {
     pub(super) trunks: Vec<(Item<'i>, TrunkId)>,
     pub(super) trunk_named: bool,
     pub(super) flow: Option<FlowId>,
+    pub(super) boost: Duration,
     pub(super) hours: Option<HoursId>,
     pub(super) item: Item<'i>,
 }
@@ -104,6 +111,7 @@ impl<'i> NumberSection<'i> {
                 let name = item.text("\"support\"", scope.report)?;
                 scope.flow(&item, name.strip_prefix("flow.").unwrap_or(name))
             }),
+            boost: raw.boost.duration(bounds("0s", "24h", "0s"), scope.report),
             hours: raw.hours.item.as_ref().and_then(|item| scope.hours_named(item)),
             item: item.clone(),
         })
@@ -121,7 +129,8 @@ mod tests {
                 Some(prefix) => Pattern::Prefix(prefix.to_owned()),
                 None => Pattern::Exact((*text).to_owned()),
             };
-            let number = Number { pattern, trunk: TrunkId(0), flow: FlowId::from(at), hours: None };
+            let (trunk, boost) = (TrunkId(0), Duration::ZERO);
+            let number = Number { pattern, trunk, flow: FlowId::from(at), boost, hours: None };
             numbers.add(number).expect("no pattern twice");
         }
         numbers

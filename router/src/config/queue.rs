@@ -8,7 +8,6 @@ use super::queue_rules::QueueRules;
 use super::raw::{Item, section};
 use super::read::bounds;
 use super::scope::{Scope, Section};
-use crate::journal::fact::Micros;
 use crate::journal::fact::Targets;
 
 section! {
@@ -24,8 +23,10 @@ section! {
         widen,
         /// What callers hear while they wait, over and over. Default: silence.
         music,
-        /// Which queue an agent of several serves first: 9 before 0; within one priority the longest waiting caller. 0 to 9, default 0.
+        /// Which queue an agent of several serves first: 9 before 0; within one priority the caller who came first, boosts and `head_start` counted in. 0 to 9, default 0.
         priority,
+        /// Beside queues of the same priority its callers stand as if they had come so much sooner. All boosts of a caller together count for 24 hours at most. `"0s"` to `"24h"`, default `"0s"`.
+        head_start,
         /// The wait, ringing included, within which a call counts as answered in time. The service level is the answered in time by the entered, those apart who gave up within `short_abandon`. `"1s"` to `"1h"`, default `"20s"`.
         service_level,
         /// Who hangs up within so long had dialled wrong or thought better of it: he is counted, but not against the service level. `"0s"` to `"1m"`, default `"5s"`.
@@ -96,6 +97,8 @@ pub struct Queue {
     pub music: Option<PromptId>,
     /// 9 is served before 0. Default 0.
     pub priority: u8,
+    /// By so much its callers stand as if they had come sooner. 0 s to 24 h, default 0 s.
+    pub head_start: Duration,
     /// The wait within which a call counts as answered in time. 1 s to 1 h, default 20 s.
     pub service_level: Duration,
     /// Who hangs up within so long does not count against the service level. 0 s to 1 min, default 5 s.
@@ -157,23 +160,10 @@ impl Strategy {
 }
 
 impl Queue {
-    /// Time credit in the caller's order key (design §6): nobody waits longer than `max_wait` allows, 24 hours at
-    /// most, so a credit of more than a day a step puts every caller of a higher priority first.
-    pub fn credit(&self) -> Duration {
-        Duration::from_secs(u64::from(self.priority) * 25 * 3600)
-    }
-
     /// By which times its service is judged.
     pub fn targets(&self) -> Targets {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Targets { in_time_ms: millis(self.service_level), short_ms: millis(self.short_abandon) }
-    }
-
-    /// The order key of a caller who came at `arrival` (UTC microseconds): arrival less [`credit`](Self::credit),
-    /// smaller is sooner, 0 at least.
-    pub fn order_key(&self, arrival: Micros) -> u64 {
-        let credit = u64::try_from(self.credit().as_micros()).unwrap_or(u64::MAX);
-        u64::try_from(arrival).unwrap_or(0).saturating_sub(credit)
     }
 
     pub(super) fn resolve(section: &Section<'_>, scope: &mut Scope<'_, '_>) -> Option<Queue> {
@@ -193,6 +183,7 @@ impl Queue {
             steps,
             music,
             priority: raw.priority.integer(0..=9, 0, report) as u8,
+            head_start: raw.head_start.duration(bounds("0s", "24h", "0s"), report),
             service_level: raw.service_level.duration(bounds("1s", "1h", "20s"), report),
             short_abandon: raw.short_abandon.duration(bounds("0s", "1m", "5s"), report),
             ring_timeout: raw.ring_timeout.duration(bounds("1s", "5m", "20s"), report),

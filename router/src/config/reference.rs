@@ -1,6 +1,7 @@
 //! The reference page of all keys, from the doc comments of the sections as written.
 
 use super::agent::{AgentToml, MembershipToml};
+use super::caller_group::CallersToml;
 use super::flow_toml::{DialToml, FlowToml, HoursStepToml, MenuToml, PlayToml, QueueStepToml, RejectToml};
 use super::hours_toml::HoursToml;
 use super::limits::LimitsToml;
@@ -14,7 +15,7 @@ use super::raw::SectionDoc;
 use super::trunk::TrunkToml;
 
 /// The page's sections, in the order in which a reader writes a file.
-const SECTIONS: [SectionDoc; 20] = [
+const SECTIONS: [SectionDoc; 21] = [
     RootToml::DOC,
     NodeToml::DOC,
     ListenToml::DOC,
@@ -25,6 +26,7 @@ const SECTIONS: [SectionDoc; 20] = [
     LogToml::DOC,
     TrunkToml::DOC,
     NumberToml::DOC,
+    CallersToml::DOC,
     HoursToml::DOC,
     FlowToml::DOC,
     PlayToml::DOC,

@@ -100,6 +100,7 @@ pub(super) struct Scope<'s, 'i> {
     pub(super) queues: Kind<'i>,
     pub(super) agents: Kind<'i>,
     pub(super) hours: Kind<'i>,
+    pub(super) callers: Kind<'i>,
     pub(super) prompts: Prompts<'s>,
     /// What each `[hours.NAME]` does when closed; steps that name it inherit this.
     pub(super) closed: BTreeMap<HoursId, (Option<PromptId>, Goto)>,
@@ -123,6 +124,8 @@ impl<'s, 'i> Scope<'s, 'i> {
             queues: Kind::gather(root, "queue", &mut names.queues, report),
             agents: Kind::gather(root, "agent", &mut names.agents, report),
             hours: Kind::gather(root, "hours", &mut names.hours, report),
+            // Nothing outlives a reload that would refer to a group of callers by its id.
+            callers: Kind::gather(root, "callers", &mut Interned::default(), report),
             prompts,
             closed: BTreeMap::new(),
             mute_trunks: BTreeSet::new(),

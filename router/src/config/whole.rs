@@ -54,7 +54,8 @@ pub(super) fn numbers(
         let Some(flow) = section.flow else { continue };
         for (item, pattern) in &section.patterns {
             for &trunk in &trunks {
-                let number = Number { pattern: pattern.clone(), trunk, flow, hours: section.hours };
+                let NumberSection { boost, hours, .. } = *section;
+                let number = Number { pattern: pattern.clone(), trunk, flow, boost, hours };
                 if numbers.add(number).is_err() {
                     let name = scope.trunks.name(trunk.index());
                     let text = format!("\"{pattern}\" is answered on trunk.{name} already; take one out");
@@ -98,6 +99,19 @@ fn report_call(agent: &Agent, at: usize, text: &str, scope: &mut Scope<'_, '_>) 
     let item = Item { key: format!("{}.call", section.path), value };
     let entries = item.list();
     entries.get(at).unwrap_or(&item).error(scope.report, text);
+}
+
+/// Warns of boosts on numbers from which no queue can be reached.
+pub(super) fn vain_boosts(sections: &[NumberSection<'_>], resolved: &Resolved, scope: &mut Scope<'_, '_>) {
+    for section in sections.iter().filter(|section| !section.boost.is_zero()) {
+        let mut used = Used::default();
+        section.flow.into_iter().for_each(|flow| used.goto(Goto::Flow(flow), resolved));
+        section.hours.into_iter().for_each(|hours| used.hours(hours, resolved));
+        if used.queues.is_empty() {
+            let text = "has a boost and leads to no queue; take the boost out, or lead the flow to a queue";
+            section.item.warning(scope.report, text);
+        }
+    }
 }
 
 /// Warns of what is written and has no effect.

@@ -7,6 +7,8 @@ use std::{fmt, num::ParseIntError, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::credit::Credit;
+
 /// The layout of [`Fact`]; raised when an old reader could misread a new fact.
 pub const SCHEMA_VERSION: u16 = 1;
 
@@ -355,6 +357,12 @@ pub enum What {
         key: u64,
         /// Place at entry, 1 is next; 0 if not known.
         place: u32,
+        /// When he first came to a queue in this call: by this he stands; 0 if not known.
+        #[serde(default)]
+        arrived: Micros,
+        /// What puts him ahead of one who came when he came.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        credits: Vec<Credit>,
     },
     /// The caller has waited long enough to accept more agents.
     Widened {

@@ -25,6 +25,7 @@ use super::{
 use crate::{
     agents::{Agents, Tell},
     config::{AgentId, Config, Opening, Queue, QueueId, Strategy},
+    credit::{Claims, credits, order_key},
     journal::fact::{AgentState, LeftQueue, Micros, Wish},
     lines,
     standing::Chances,
@@ -229,7 +230,7 @@ impl<'a> Floor<'a> {
         let caller = self.seat(Inside {
             queue: id,
             entered: self.at,
-            key: queue.order_key(visit.arrived),
+            key: order_key(visit.arrived, &credits(queue, Claims::default())),
             step: 0,
             widens: queue.steps.get(1).map_or(FOREVER, |next| self.at + micros(next.after)),
             until: self.at + micros(queue.max_wait),
