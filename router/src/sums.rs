@@ -33,8 +33,10 @@ pub struct QueueSums {
     pub timed_out: u64,
     /// The queue was full: turned away.
     pub full: u64,
-    /// The queue was removed or closed.
+    /// The queue was closed: turned away, or left.
     pub closed: u64,
+    /// The queue was taken out of the configuration.
+    pub removed: u64,
     /// Nobody was logged in: turned away, or left.
     pub nobody_logged_in: u64,
     /// Nobody was ready: turned away, or left.
@@ -137,7 +139,8 @@ impl Sums {
 impl QueueSums {
     /// Left without an answer and without giving up.
     pub fn left_otherwise(&self) -> u64 {
-        self.timed_out + self.full + self.closed + self.nobody_logged_in + self.nobody_ready + self.ended
+        let unstaffed = self.nobody_logged_in + self.nobody_ready;
+        self.timed_out + self.full + self.closed + self.removed + unstaffed + self.ended
     }
 
     /// The service level, 0 to 1: answered in time by entered less short abandons. `None` before anybody counts.
@@ -171,6 +174,7 @@ impl QueueSums {
         self.timed_out += other.timed_out;
         self.full += other.full;
         self.closed += other.closed;
+        self.removed += other.removed;
         self.nobody_logged_in += other.nobody_logged_in;
         self.nobody_ready += other.nobody_ready;
         self.ended += other.ended;
@@ -199,6 +203,7 @@ impl QueueSums {
             LeftQueue::TimedOut => self.timed_out += 1,
             LeftQueue::Full => self.full += 1,
             LeftQueue::Closed => self.closed += 1,
+            LeftQueue::Removed => self.removed += 1,
             LeftQueue::NobodyLoggedIn => self.nobody_logged_in += 1,
             LeftQueue::NobodyReady => self.nobody_ready += 1,
             LeftQueue::Ended => self.ended += 1,

@@ -619,3 +619,30 @@ fn rules_that_let_callers_in_only_to_send_them_on_are_told() {
         ],
     );
 }
+
+#[test]
+fn queues_that_send_their_callers_in_a_circle_when_they_are_taken_away_are_told() {
+    let two = DESK.replace("[queue.desk]\n", "");
+    let two = two.replace("[\"desk\"]", "[\"desk\", \"other\"]");
+    expect(
+        &format!(
+            "{two}[queue.desk]\nwhen_removed = \"queue.other\"\n[queue.other]\nwhen_removed = \"queue.desk\"\n"
+        ),
+        &[
+            "queue.desk.when_removed: goes in a circle: queue.desk → queue.other → queue.desk; let one of them lead to \"next\"",
+        ],
+    );
+    expect(
+        &format!("{DESK}when_removed = \"queue.desk\"\n"),
+        &[
+            "queue.desk.when_removed: goes in a circle: queue.desk → queue.desk; let one of them lead to \"next\"",
+        ],
+    );
+    expect(
+        &format!("{DESK}when_removed = \"flow.desk\"\n"),
+        &[
+            "flow.desk.steps[1]: the overflow goes in a circle: flow.desk → queue.desk → flow.desk; end it with \"hangup\", or play something on the way",
+        ],
+    );
+    expect(&format!("{two}[queue.desk]\nwhen_removed = \"queue.other\"\n[queue.other]\n"), &[]);
+}

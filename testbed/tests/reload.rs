@@ -21,7 +21,7 @@ fn a_queue_that_a_reload_takes_away_sends_its_callers_on() {
     world.run_for(SECOND);
     assert!(world.at(caller).heard.contains_key(&world.voice_of("closed")), "{}", world.ladder());
     assert_eq!(the_end(&mut world).0, Cause::FlowEnded);
-    assert_eq!(left(&world), [LeftQueue::Closed]);
+    assert_eq!(left(&world), [LeftQueue::Removed]);
 }
 
 #[test]

@@ -82,10 +82,12 @@ impl Place {
 impl Call {
     /// Enters a queue, or passes on to what follows it if the queue cannot take him.
     pub(super) fn enter_queue(&mut self, queue: QueueId, board: &mut Switchboard) -> Outcome {
-        let Some(settings) = board.config.queue(queue).cloned() else { return Outcome::Next };
+        let Some(settings) = board.config.queue(queue).cloned() else {
+            return self.turned_away(queue, LeftQueue::Removed, board);
+        };
         let arrived = *self.in_line_since.get_or_insert_with(|| board.arrival());
         if let Some(how) = self.refused_at_the_door(queue, &settings, board) {
-            return self.turned_away(&settings.name, how, board);
+            return self.turned_away(queue, how, board);
         }
         self.credits = self.credits_in(&settings, board);
         let place = Place {
@@ -122,10 +124,10 @@ impl Call {
         self.fact(queued, board);
     }
 
-    fn turned_away(&mut self, queue: &str, how: LeftQueue, board: &mut Switchboard) -> Outcome {
-        let targets = Targets::default();
-        self.fact(What::Left { queue: queue.to_owned(), how, waited_ms: 0, targets }, board);
-        Outcome::Next
+    fn turned_away(&mut self, queue: QueueId, how: LeftQueue, board: &mut Switchboard) -> Outcome {
+        let (queue_name, targets) = (board.queue_name(queue), Targets::default());
+        self.fact(What::Left { queue: queue_name, how, waited_ms: 0, targets }, board);
+        self.way_out(queue, how)
     }
 
     /// Waits at `place`: posted, then looked for.
@@ -160,7 +162,7 @@ impl Call {
         match (board.withdraw_caller(self.key), board.config.queue(place.queue).cloned()) {
             (Some(agent), _) => self.ring_agent(place, agent, board),
             (None, Some(settings)) => self.wait_on(place, &settings, board),
-            (None, None) => self.leave_queue(place, LeftQueue::Closed, board),
+            (None, None) => self.leave_queue(place, LeftQueue::Removed, board),
         }
     }
 
@@ -259,7 +261,7 @@ impl Call {
     /// Nobody took the assignment: the caller waits again with his old key.
     fn wait_again(&mut self, place: Place, board: &mut Switchboard) {
         match board.config.queue(place.queue).cloned() {
-            None => self.leave_queue(place, LeftQueue::Closed, board),
+            None => self.leave_queue(place, LeftQueue::Removed, board),
             Some(_) if self.legs.len() >= MOST_LEGS => self.leave_queue(place, LeftQueue::TimedOut, board),
             Some(settings) => self.wait_on(place, &settings, board),
         }
@@ -290,7 +292,7 @@ impl Call {
         let settings = board.config.queue(place.queue).cloned();
         let rest = rest_after(Unanswered::HungUpAtOnce, settings.as_ref());
         board.agent_rests(agent, rest, Unanswered::HungUpAtOnce);
-        let Some(settings) = settings else { return self.go_on(board) };
+        let Some(settings) = settings else { return self.goes_out(place.queue, LeftQueue::Removed, board) };
         self.note_queued(place, &settings, board);
         self.start_music(place.queue, board);
         self.wait_on(place, &settings, board);
@@ -315,11 +317,11 @@ impl Call {
         }
     }
 
-    /// Leaves the queue for what follows it.
+    /// Leaves the queue for where this way of leaving leads.
     fn leave_queue(&mut self, place: Place, how: LeftQueue, board: &mut Switchboard) {
         self.note_left(place, how, board);
         self.cut_prompt(board);
-        self.go_on(board);
+        self.goes_out(place.queue, how, board);
     }
 
     pub(super) fn note_left(&self, place: Place, how: LeftQueue, board: &mut Switchboard) {
@@ -345,7 +347,7 @@ impl Call {
     pub(super) fn queue_changed(&mut self, board: &mut Switchboard) {
         let Stage::Waiting(place) = self.stage else { return self.ring_on(board) };
         let Some(settings) = board.config.queue(place.queue).cloned() else {
-            return self.give_up_waiting(place, LeftQueue::Closed, board);
+            return self.give_up_waiting(place, LeftQueue::Removed, board);
         };
         let fresh = place.as_of_now(&settings, board);
         if let Some(how) = fresh.must_leave(board.now) {

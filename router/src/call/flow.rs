@@ -7,7 +7,7 @@ use crate::{
         menu::{Menu, Verdict},
     },
     config::{FlowId, Goto, HoursId, PromptId, QueueId, Step},
-    journal::fact::{Micros, What},
+    journal::fact::{LeftQueue, Micros, What},
     media_command::play,
     shard::Switchboard,
 };
@@ -98,6 +98,14 @@ impl Call {
     /// The present step is done: runs what follows it.
     pub(super) fn go_on(&mut self, board: &mut Switchboard) {
         self.go_to(Goto::Next, board);
+    }
+
+    /// The caller leaves the queue of the present step.
+    pub(super) fn goes_out(&mut self, queue: QueueId, how: LeftQueue, board: &mut Switchboard) {
+        match self.way_out(queue, how) {
+            Outcome::Jump(to) => self.go_to(to, board),
+            _ => self.go_on(board),
+        }
     }
 
     /// Leaves the present step for `to`, or for where closed hours lead if their prompt was the step.

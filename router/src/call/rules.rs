@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::assign::Place;
 use crate::{
-    call::Call,
+    call::{Call, flow::Outcome},
     clock::millis_between,
-    config::{Queue, QueueId},
+    config::{Goto, Queue, QueueId},
     journal::fact::LeftQueue,
     shard::Switchboard,
     staff::Crew,
@@ -28,6 +28,18 @@ impl Call {
             return Some(unstaffed(crew));
         }
         (board.waiting(queue) >= settings.max_waiting).then_some(LeftQueue::Full)
+    }
+
+    /// Where the caller goes who leaves the queue so, or is not let in.
+    pub(super) fn way_out(&self, queue: QueueId, how: LeftQueue) -> Outcome {
+        match how {
+            // It may be gone for good: what is to be done was written when the call came.
+            LeftQueue::Removed => {
+                let settings = self.config.queue(queue);
+                Outcome::Jump(settings.map_or(Goto::Next, |settings| settings.rules.when_removed))
+            }
+            _ => Outcome::Next,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use toml::de::DeTable;
 
 use super::agent::Agent;
 use super::caller_group::CallerGroups;
+use super::flow::Goto;
 use super::flow_toml::FlowSection;
 use super::hours::Hours;
 use super::limits::{Limits, LimitsToml, Machine, warn_of_machine};
@@ -207,7 +208,11 @@ fn resolve_named<'i>(raw: &RootToml<'i>, scope: &mut Scope<'_, 'i>) -> (Resolved
         raw.number.list().iter().filter_map(|item| NumberSection::resolve(item, scope)).collect();
 
     let queue_name = |id: QueueId| scope.queues.name(id.index()).to_owned();
-    program::check(&flows, &queue_name, scope.report);
+    let when_removed =
+        |id: QueueId| queues.get(&id).map_or(Goto::Next, |queue: &Queue| queue.rules.when_removed);
+    let of_queues = program::Queues { name: &queue_name, when_removed: &when_removed };
+    program::check(&flows, &of_queues, scope.report);
+    whole::removed_in_circles(&queues, scope);
     let finished = flows.iter().filter_map(|(id, flow)| Some((*id, flow.finished()?))).collect();
     let resolved = Resolved { trunks, flows: finished, queues, agents, hours };
     let numbers = whole::numbers(&sections, &resolved, scope);

@@ -39,20 +39,23 @@ struct Program<'f> {
     steps: Vec<(usize, usize)>,
     first: BTreeMap<FlowId, usize>,
     ways: Vec<Vec<Way>>,
-    queue_name: &'f dyn Fn(QueueId) -> String,
+    queues: &'f Queues<'f>,
+}
+
+/// What a flow has to know of queues.
+pub(super) struct Queues<'q> {
+    pub(super) name: &'q dyn Fn(QueueId) -> String,
+    /// Where a queue sends those who wait when it is taken away.
+    pub(super) when_removed: &'q dyn Fn(QueueId) -> Goto,
 }
 
 /// Reports circles, flows without an end, and steps that no call reaches.
-pub(super) fn check(
-    flows: &[(FlowId, FlowSection)],
-    queue_name: &dyn Fn(QueueId) -> String,
-    report: &mut Report,
-) {
+pub(super) fn check(flows: &[(FlowId, FlowSection)], queues: &Queues<'_>, report: &mut Report) {
     for (_, flow) in flows {
         unreachable_steps(flow, report);
         late_rejects(flow, report);
     }
-    let program = Program::new(flows, queue_name);
+    let program = Program::new(flows, queues);
     if program.circles_without_time(report) || program.flows_without_end(report) {
         return;
     }
@@ -60,9 +63,9 @@ pub(super) fn check(
 }
 
 impl<'f> Program<'f> {
-    fn new(flows: &'f [(FlowId, FlowSection)], queue_name: &'f dyn Fn(QueueId) -> String) -> Program<'f> {
+    fn new(flows: &'f [(FlowId, FlowSection)], queues: &'f Queues<'f>) -> Program<'f> {
         let mut program =
-            Program { flows, steps: Vec::new(), first: BTreeMap::new(), ways: Vec::new(), queue_name };
+            Program { flows, steps: Vec::new(), first: BTreeMap::new(), ways: Vec::new(), queues };
         for (at, (id, flow)) in flows.iter().enumerate() {
             if !flow.steps.is_empty() {
                 program.first.insert(*id, program.steps.len());
@@ -94,7 +97,28 @@ impl<'f> Program<'f> {
         Way { to, takes_time, chosen: chosen || queue.is_some(), queue }
     }
 
+    /// The ways from a step, those included that are taken when a queue on them has been taken away.
     fn ways_from(&self, node: usize) -> Vec<Way> {
+        let mut ways = self.written_ways(node);
+        let own = match self.read(node).step {
+            Some(Step::Queue { queue, .. }) => Some(queue),
+            _ => None,
+        };
+        let mut queues: Vec<QueueId> = ways.iter().filter_map(|way| way.queue).chain(own).collect();
+        let mut at = 0;
+        while let Some(&queue) = queues.get(at) {
+            let goto = (self.queues.when_removed)(queue);
+            if goto != Goto::Next {
+                let way = self.way(node, goto, false, true);
+                queues.extend(way.queue.filter(|queue| !queues.contains(queue)));
+                ways.push(way);
+            }
+            at += 1;
+        }
+        ways
+    }
+
+    fn written_ways(&self, node: usize) -> Vec<Way> {
         let way = |goto, takes_time, chosen| self.way(node, goto, takes_time, chosen);
         // A step with a mistake in it might do anything: it ends, and the checks leave it alone.
         let Some(step) = &self.read(node).step else { return vec![way(Goto::Hangup, true, true)] };
@@ -243,7 +267,7 @@ impl<'f> Program<'f> {
                 words.push(self.flows[flow].1.path.clone());
                 last = Some(flow);
             }
-            words.extend(self.waits_in(stage).map(|queue| format!("queue.{}", (self.queue_name)(queue))));
+            words.extend(self.waits_in(stage).map(|queue| format!("queue.{}", (self.queues.name)(queue))));
         }
         words.push(words[0].clone());
         if words.len() > 12 {

@@ -51,6 +51,8 @@ section! {
         leave_when,
         /// How long that must hold before they go, so that a change of shift does not empty the queue; who comes meanwhile stays as long. `"0s"` to `"1h"`, default `"30s"`.
         leave_grace,
+        /// Where those who wait go when a reload has taken the queue away: `"next"`, `"hangup"`, `"flow.NAME"` or `"queue.NAME"`. Each call keeps what was written when it came. Default `"next"`.
+        when_removed,
         /// Opening hours, a `[hours.NAME]`: outside them new callers go on to the next step. Default: always open.
         hours,
     }

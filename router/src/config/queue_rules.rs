@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::flow::Goto;
 use super::problem::Report;
 use super::queue::QueueToml;
 use super::read::bounds;
@@ -16,6 +17,8 @@ pub struct QueueRules {
     pub leave_when: Option<Unstaffed>,
     /// How long that must hold before they go. 0 s to 1 h, default 30 s.
     pub leave_grace: Duration,
+    /// Where those who wait go when a reload has taken the queue away. Default `Next`.
+    pub when_removed: Goto,
 }
 
 /// In which sense nobody serves a queue; the second holds whenever the first does.
@@ -37,11 +40,13 @@ impl Unstaffed {
 
 impl QueueRules {
     pub(super) fn resolve(raw: &QueueToml<'_>, scope: &mut Scope<'_, '_>) -> QueueRules {
+        let when_removed = raw.when_removed.item.as_ref().and_then(|item| Goto::resolve(item, scope));
         let report = &mut *scope.report;
         let rules = QueueRules {
             turn_away_when: raw.turn_away_when.choice(&Unstaffed::CHOICES, report),
             leave_when: raw.leave_when.choice(&Unstaffed::CHOICES, report),
             leave_grace: raw.leave_grace.duration(bounds("0s", "1h", "30s"), report),
+            when_removed: when_removed.unwrap_or(Goto::Next),
         };
         rules.contradictions(raw, report);
         rules

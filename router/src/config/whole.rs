@@ -90,6 +90,31 @@ pub(super) fn shared_addresses(agents: &BTreeMap<AgentId, Agent>, scope: &mut Sc
     }
 }
 
+/// Queues that send their callers to each other when they are taken away: when all are, nobody arrives
+/// anywhere. A circle is told once.
+pub(super) fn removed_in_circles(queues: &BTreeMap<QueueId, Queue>, scope: &mut Scope<'_, '_>) {
+    let next = |id: &QueueId| match queues.get(id)?.rules.when_removed {
+        Goto::Queue(queue) => Some(queue),
+        Goto::Flow(_) | Goto::Next | Goto::Hangup => None,
+    };
+    for section in &scope.queues.sections {
+        let start = QueueId::from(section.id);
+        let way: Vec<QueueId> = std::iter::successors(next(&start), next).take(queues.len()).collect();
+        let Some(end) = way.iter().position(|queue| *queue == start) else { continue };
+        if way[..end].iter().any(|queue| queue.index() < section.id) {
+            continue;
+        }
+        let Some(value) = section.value.get_ref().get("when_removed") else { continue };
+        let words: Vec<String> = [start]
+            .iter()
+            .chain(&way[..=end])
+            .map(|queue| format!("queue.{}", scope.queues.name(queue.index())))
+            .collect();
+        let text = format!("goes in a circle: {}; let one of them lead to \"next\"", words.join(" → "));
+        Item { key: format!("{}.when_removed", section.path), value }.error(scope.report, text);
+    }
+}
+
 /// Reports at the agent's `call`, or at the entry of it when it is a list.
 fn report_call(agent: &Agent, at: usize, text: &str, scope: &mut Scope<'_, '_>) {
     let Some(section) = scope.agents.sections.iter().find(|section| section.name == agent.name) else {
@@ -217,10 +242,10 @@ impl Used {
     }
 
     fn queue(&mut self, id: QueueId, resolved: &Resolved) -> Option<Goto> {
-        self.queues.insert(id);
+        let queue = resolved.queues.get(&id).filter(|_| self.queues.insert(id))?;
         // A closed queue overflows; where its hours lead is of no account there.
-        self.hours.extend(resolved.queues.get(&id).and_then(|queue| queue.hours));
-        None
+        self.hours.extend(queue.hours);
+        Some(queue.rules.when_removed)
     }
 
     fn step(&mut self, step: &Step, ways: &mut Vec<Goto>, resolved: &Resolved) {

@@ -162,8 +162,10 @@ pub enum LeftQueue {
     TimedOut,
     /// `max_waiting` was reached: never waited.
     Full,
-    /// The queue was removed or closed under the caller.
+    /// The queue was closed: by its hours, by its configuration or by hand.
     Closed,
+    /// The queue was taken out of the configuration.
+    Removed,
     /// Nobody who serves the queue was logged in (`turn_away_when`, `leave_when`).
     NobodyLoggedIn,
     /// All who serve the queue and were logged in had paused.
@@ -176,7 +178,8 @@ impl LeftQueue {
     /// Callers may be turned away so at the door: they have left without having entered.
     pub fn is_of_the_door(self) -> bool {
         match self {
-            LeftQueue::Full | LeftQueue::Closed | LeftQueue::NobodyLoggedIn | LeftQueue::NobodyReady => true,
+            LeftQueue::Full | LeftQueue::Closed | LeftQueue::Removed => true,
+            LeftQueue::NobodyLoggedIn | LeftQueue::NobodyReady => true,
             LeftQueue::Answered | LeftQueue::Abandoned | LeftQueue::TimedOut | LeftQueue::Ended => false,
         }
     }

@@ -113,12 +113,18 @@ impl Page {
         let mut family = sheet.family("queue_left", "Callers who left, by how", MetricType::Counter)?;
         for (name, queue) in queues {
             let sums = &queue.sums;
-            let ways =
-                [("answered", sums.answered), ("abandoned", sums.abandoned), ("timed-out", sums.timed_out)];
-            let others = [("full", sums.full), ("closed", sums.closed), ("ended", sums.ended)];
-            let unstaffed =
-                [("nobody-logged-in", sums.nobody_logged_in), ("nobody-ready", sums.nobody_ready)];
-            for (how, count) in ways.into_iter().chain(others).chain(unstaffed) {
+            let ways = [
+                ("answered", sums.answered),
+                ("abandoned", sums.abandoned),
+                ("timed-out", sums.timed_out),
+                ("full", sums.full),
+                ("closed", sums.closed),
+                ("removed", sums.removed),
+                ("nobody-logged-in", sums.nobody_logged_in),
+                ("nobody-ready", sums.nobody_ready),
+                ("ended", sums.ended),
+            ];
+            for (how, count) in ways {
                 counter(family.encode_family(&[("queue", name.as_str()), ("how", how)])?, count)?;
             }
         }
