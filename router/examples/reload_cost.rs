@@ -5,7 +5,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write,
     path::Path,
     sync::Arc,
@@ -105,6 +105,7 @@ fn shard(config: Arc<Config>) -> Shard {
         config,
         prompts: Arc::new(Prompts::new(BTreeMap::new())),
         wishes: BTreeMap::new(),
+        closed: BTreeSet::new(),
         sums: Sums::default(),
     };
     let mut shard = Shard::new(parts, now);

@@ -14,7 +14,7 @@ use router::{
     command::{self, CommandError, explain::Which, simulate},
     config::{self, Config, Names},
     driver,
-    status::Order,
+    status::{Door, Order},
 };
 
 /// Contact-centre call router for Microsoft Teams.
@@ -83,6 +83,20 @@ enum Command {
         #[arg(long, default_value = "", value_name = "TEXT")]
         reason: String,
     },
+    /// Closes a queue in the running router without a change of the file, or takes that back.
+    Queue {
+        /// The queue's name.
+        name: String,
+        /// What is to be done.
+        #[arg(value_enum)]
+        door: QueueDoor,
+        /// The configuration, for the address of the admin listener.
+        #[arg(default_value = "fernamt.toml")]
+        file: PathBuf,
+        /// Goes on record.
+        #[arg(long, default_value = "", value_name = "TEXT")]
+        reason: String,
+    },
     /// Looks after the journal.
     Journal {
         #[command(subcommand)]
@@ -115,6 +129,14 @@ enum AgentState {
     Ready,
 }
 
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum QueueDoor {
+    /// Nobody is let in; who waits goes on.
+    Close,
+    /// As the configuration says.
+    Open,
+}
+
 /// The end of a command that could not do its work.
 const FAILED: u8 = 1;
 /// The end of a command that refuses the configuration, or what else it was given.
@@ -135,6 +157,9 @@ fn main() -> ExitCode {
         }
         Command::Agent { name, state, file, reason } => {
             asked(&file, |admin, out| command::agent::agent(admin, &name, state.order(), &reason, out))
+        }
+        Command::Queue { name, door, file, reason } => {
+            asked(&file, |admin, out| command::queue::queue(admin, &name, door.door(), &reason, out))
         }
         Command::Journal { work: JournalWork::Rebuild { file } } => {
             told(&file, |config, out| command::journal::rebuild(&config.node.data_dir, out))
@@ -194,6 +219,15 @@ fn asked(
         Some(admin) => command(admin, out),
         None => Err(CommandError::Refused { reason: format!("{}: listen.admin is not set", file.display()) }),
     })
+}
+
+impl QueueDoor {
+    fn door(self) -> Door {
+        match self {
+            QueueDoor::Close => Door::Close,
+            QueueDoor::Open => Door::Open,
+        }
+    }
 }
 
 impl AgentState {

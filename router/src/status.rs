@@ -48,6 +48,9 @@ pub struct QueueStatus {
     pub name: String,
     /// Callers who wait and are rung for nobody.
     pub waiting: u64,
+    /// Nobody is let in: closed by hand or by its configuration. Its hours are another matter.
+    #[serde(default)]
+    pub closed: bool,
     /// Agents who are idle, and whom callers of this queue accept in the end.
     pub idle: u64,
     /// Agents who are logged in, and whom callers of this queue accept in the end; who is to be logged out after his
@@ -108,6 +111,33 @@ pub enum Order {
     Ready,
 }
 
+/// What an operator does with a queue by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Nobody is let in, and nobody stays.
+    Close,
+    /// Takes back [`Close`](Self::Close); a queue that its configuration closes stays closed.
+    Open,
+}
+
+impl Door {
+    /// The two words of the command line and of the URL.
+    pub const WORDS: [(&'static str, Door); 2] = [("close", Door::Close), ("open", Door::Open)];
+
+    /// The door with this word.
+    pub fn from_word(word: &str) -> Option<Door> {
+        Door::WORDS.iter().find(|(known, _)| *known == word).map(|(_, door)| *door)
+    }
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Door::Close => "close",
+            Door::Open => "open",
+        }
+    }
+}
+
 /// Why an order was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OrderError {
@@ -118,6 +148,20 @@ pub enum OrderError {
         name: String,
         /// Those that exist, at most twenty.
         known: Vec<String>,
+    },
+    /// No such queue.
+    #[error("no queue {name:?}; there are: {}", known.join(", "))]
+    UnknownQueue {
+        /// As asked for.
+        name: String,
+        /// Those that exist, at most twenty.
+        known: Vec<String>,
+    },
+    /// The hand cannot open what the file closes.
+    #[error("queue.{name}.closed is true in the configuration; take it out there and reload")]
+    ClosedInFile {
+        /// The queue.
+        name: String,
     },
 }
 

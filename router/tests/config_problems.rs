@@ -646,3 +646,16 @@ fn queues_that_send_their_callers_in_a_circle_when_they_are_taken_away_are_told(
     );
     expect(&format!("{two}[queue.desk]\nwhen_removed = \"queue.other\"\n[queue.other]\n"), &[]);
 }
+
+#[test]
+fn a_number_behind_which_every_queue_is_closed_is_told() {
+    expect(
+        &format!("{DESK}closed = true\n"),
+        &[
+            "warning: queue.desk.closed: callers of * reach nobody else; let a dial or another queue follow in the flow",
+        ],
+    );
+    let dialled =
+        DESK.replace("{ queue = \"desk\" }", "{ queue = \"desk\" }, { dial = \"sip:night@192.0.2.9\" }");
+    expect(&format!("{dialled}closed = true\n"), &[]);
+}

@@ -23,7 +23,7 @@ use router::{
     },
     metrics::{CallsByStage, QueueGauges, Snapshot},
     service::{Service, ServiceState},
-    status::{AgentStatus, LiveCall, Order, OrderError, QueueStatus, Status},
+    status::{AgentStatus, Door, LiveCall, Order, OrderError, QueueStatus, Status},
     sums::QueueSums,
 };
 use support::{MORNING, SECOND};
@@ -82,6 +82,13 @@ fn answer(question: Question) {
             assert_eq!((order, reason.as_str()), (Order::Pause, "lunch & a walk"));
             reply.send(Ok(an_agent(&agent))).unwrap();
         }
+        Question::Queue { queue, door, reason, reply } if queue == "support" => {
+            assert_eq!((door, reason.as_str()), (Door::Close, "fire & water"));
+            reply.send(Ok(QueueStatus { closed: true, ..a_queue() })).unwrap();
+        }
+        Question::Queue { queue, reply, .. } => {
+            reply.send(Err(OrderError::ClosedInFile { name: queue })).unwrap()
+        }
         Question::Agent { agent, reply, .. } => {
             let known = vec!["anna".into(), "bo".into()];
             reply.send(Err(OrderError::UnknownAgent { name: agent, known })).unwrap();
@@ -122,8 +129,19 @@ fn numbers() -> Snapshot {
     numbers
 }
 
+fn a_queue() -> QueueStatus {
+    QueueStatus {
+        name: "support".into(),
+        waiting: 2,
+        closed: false,
+        idle: 0,
+        logged_in: 2,
+        longest_since: Some(MORNING),
+        sums: sums(),
+    }
+}
+
 fn status(live: usize) -> Status {
-    let sums = sums();
     let call = |key: usize| LiveCall {
         call: format!("{key:x}"),
         arrived_at: MORNING + key as i64,
@@ -145,14 +163,7 @@ fn status(live: usize) -> Status {
         legs: 300,
         transactions: 12,
         ports: (300, 20),
-        queues: vec![QueueStatus {
-            name: "support".into(),
-            waiting: 2,
-            idle: 0,
-            logged_in: 2,
-            longest_since: Some(MORNING),
-            sums,
-        }],
+        queues: vec![a_queue()],
         agents: vec![an_agent("anna")],
         live: (0..150).map(call).take(live).collect(),
     }
@@ -252,6 +263,21 @@ fn the_agent_command_carries_odd_names_and_reasons_and_tells_what_the_agent_does
     let unknown =
         command::agent::agent(node.address(), "carl", Order::Login, "", &mut Vec::new()).unwrap_err();
     assert_eq!(unknown.to_string(), "no agent \"carl\"; there are: anna, bo");
+}
+
+#[test]
+fn the_queue_command_closes_a_queue_and_says_why_it_cannot_open_one() {
+    let node = Node::start();
+    let mut out = Vec::new();
+    command::queue::queue(node.address(), "support", Door::Close, "fire & water", &mut out).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap(), "support: closed, 2 waiting\n");
+    let refused =
+        command::queue::queue(node.address(), "sales", Door::Open, "", &mut Vec::new()).unwrap_err();
+    let told = "queue.sales.closed is true in the configuration; take it out there and reload";
+    assert_eq!(refused.to_string(), told);
+    assert_eq!(node.ask("POST /queues/sales/open HTTP/1.1").0, 409);
+    assert_eq!(node.ask("POST /queues/sales/shut HTTP/1.1").0, 404);
+    assert_eq!(node.ask("POST /queues/sales/open HTTP/1.1\r\nOrigin: http://evil.example").0, 403);
 }
 
 #[test]

@@ -191,6 +191,20 @@ fn the_last_wish_of_an_agent_survives_a_restart() {
 }
 
 #[test]
+fn a_queue_closed_by_hand_is_closed_after_a_restart_and_one_opened_again_is_not() {
+    let dir = Dir::new();
+    let (opened, _) = start(&dir, MORNING);
+    for (queue, closed) in [("sales", true), ("support", true), ("sales", false)] {
+        let what = What::QueueSwitched { queue: queue.into(), closed, reason: "fire".into() };
+        opened.journal.append(Fact { seq: 0, at: MORNING, call: None, generation: 3, what });
+    }
+    opened.writer.stop(MORNING, 3);
+    let (opened, _) = start(&dir, MORNING + SECOND);
+    assert_eq!(Vec::from_iter(&opened.restored.closed), ["support"]);
+    opened.writer.stop(MORNING, 3);
+}
+
+#[test]
 fn a_locked_database_raises_the_alarm_and_loses_only_detail_that_the_gap_counts() {
     let dir = Dir::new();
     let service = ServiceState::starting();

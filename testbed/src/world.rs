@@ -1,7 +1,7 @@
 //! The world: one router, telephones, a network, and a clock that nobody waits for.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     net::{IpAddr, SocketAddr},
     path::Path,
     sync::Arc,
@@ -18,6 +18,7 @@ use router::{
     prompts::Prompts,
     record::{Record, Records},
     shard::{Input, Output, Parts, Shard},
+    status::{Door, OrderError},
     sums::Sums,
 };
 use scheduler::{Capacity, Scheduler};
@@ -99,6 +100,7 @@ impl World {
             prompts: Arc::new(prompts(&config)),
             config: Arc::clone(&config),
             wishes: BTreeMap::new(),
+            closed: BTreeSet::new(),
             sums: Sums::default(),
         };
         let unix_origin = Duration::from_micros(MORNING.unsigned_abs());
@@ -289,6 +291,21 @@ impl World {
             .find(|(_, known)| known.name == agent)
             .expect("an agent of the configuration");
         self.tell(Input::Agent { agent: id, wish, reason: "story".to_owned() });
+    }
+
+    /// The operator closes a queue by hand, or takes that back.
+    pub fn switch_queue(&mut self, queue: &str, door: Door) {
+        self.try_switch(queue, door).expect("a queue that can be switched so");
+    }
+
+    /// The same, where the router may refuse.
+    ///
+    /// # Errors
+    /// As the router says.
+    pub fn try_switch(&mut self, queue: &str, door: Door) -> Result<(), OrderError> {
+        let switched = self.shard.switch(self.now, queue, door, "story").map(drop);
+        self.drain_shard();
+        switched
     }
 
     /// SIGTERM, or its end.

@@ -3,7 +3,10 @@
 mod house;
 
 use house::{ANNA, DIRECT, QUEUE, anna, count, house, left, the_end, world};
-use router::journal::fact::{Cause, LeftQueue, What};
+use router::{
+    journal::fact::{Cause, LeftQueue, What},
+    status::{Door, OrderError},
+};
 use testbed::{Behaviour, PhoneId, World, world::SECOND};
 
 /// The queue with these keys.
@@ -73,4 +76,98 @@ fn an_agent_who_rings_may_still_answer_after_his_queue_was_taken_away() {
     world.hangs_up_in(caller, SECOND);
     the_end(&mut world);
     assert_eq!(left(&world), [LeftQueue::Answered]);
+}
+
+#[test]
+fn a_queue_that_a_reload_closes_tells_those_who_wait_and_those_who_come() {
+    let closed = queue("closed = true\nclosed_prompt = \"prompts/menu.wav\"");
+    let mut world = world(4, &[QUEUE]);
+    let waits = caller_in(&mut world);
+    world.reload(&house(&[&closed]));
+    assert_eq!(left(&world), [LeftQueue::Closed], "in the turn of the reload");
+    let comes = caller_in(&mut world);
+    for caller in [waits, comes] {
+        assert_eq!((heard(&world, caller, "menu"), heard(&world, caller, "closed")), (true, false));
+    }
+    world.run_until_silent().assert_nothing_left();
+    for caller in [waits, comes] {
+        assert!(heard(&world, caller, "closed"), "what follows the queue");
+    }
+    assert_eq!(left(&world), [LeftQueue::Closed; 2]);
+}
+
+#[test]
+fn a_queue_closed_by_hand_stays_closed_over_reloads_until_it_is_opened_by_hand() {
+    let mut world = world(5, &[QUEUE]);
+    let waits = caller_in(&mut world);
+    world.switch_queue("support", Door::Close);
+    assert_eq!(left(&world), [LeftQueue::Closed]);
+    world.reload(&house(&[&queue("max_waiting = 7")]));
+    let comes = caller_in(&mut world);
+    assert!(heard(&world, waits, "closed") && heard(&world, comes, "closed"));
+    world.switch_queue("support", Door::Open);
+    let stays = caller_in(&mut world);
+    assert_eq!((world.waiting("support"), heard(&world, stays, "closed")), (1, false));
+    world.hangs_up_in(stays, SECOND);
+    world.run_until_silent().assert_nothing_left();
+    let switched = |what: &What| matches!(what, What::QueueSwitched { queue, reason, .. } if (queue.as_str(), reason.as_str()) == ("support", "story"));
+    assert_eq!(count(&world, switched), 2);
+}
+
+#[test]
+fn the_hand_cannot_open_what_the_configuration_closes() {
+    let mut world = world(6, &[&queue("closed = true")]);
+    let opened = world.try_switch("support", Door::Open);
+    assert_eq!(opened, Err(OrderError::ClosedInFile { name: "support".into() }));
+    let unknown = world.try_switch("suport", Door::Open);
+    assert_eq!(
+        unknown,
+        Err(OrderError::UnknownQueue { name: "suport".into(), known: vec!["support".into()] })
+    );
+    let caller = caller_in(&mut world);
+    assert!(heard(&world, caller, "closed"));
+    the_end(&mut world);
+}
+
+#[test]
+fn whose_agent_rings_when_the_queue_is_closed_may_still_be_answered_and_goes_on_if_not() {
+    for (behaviour, answered) in
+        [(Behaviour::Answers(3 * SECOND), true), (Behaviour::Refuses(486, 3 * SECOND), false)]
+    {
+        let mut world = world(7, &[&queue("closed_prompt = \"prompts/menu.wav\""), ANNA]);
+        let agent = anna(&mut world, behaviour);
+        let caller = caller_in(&mut world);
+        world.switch_queue("support", Door::Close);
+        world.run_for(4 * SECOND);
+        assert_eq!(
+            (world.heard(caller, agent), heard(&world, caller, "menu")),
+            (answered, !answered),
+            "{}",
+            world.ladder()
+        );
+        world.hangs_up_in(caller, 8 * SECOND);
+        the_end(&mut world);
+    }
+}
+
+#[test]
+fn a_caller_who_waits_unanswered_hears_that_it_is_closed_without_being_answered() {
+    let early = queue("closed_prompt = \"prompts/menu.wav\"")
+        .replace("{ queue = \"support\" }", "{ queue = { name = \"support\", early = true } }")
+        .replace("{ play = \"prompts/closed.wav\" }, \"hangup\"", "{ reject = 480 }");
+    let mut world = world(8, &[&early]);
+    let caller = caller_in(&mut world);
+    world.switch_queue("support", Door::Close);
+    assert_eq!(the_end(&mut world).2, Some(480));
+    assert!(heard(&world, caller, "menu"));
+}
+
+#[test]
+fn closed_by_its_hours_a_queue_plays_its_prompt_too() {
+    let never = "hours = \"never\"\nclosed_prompt = \"prompts/menu.wav\"\n[hours.never]\nzone = \"UTC\"\n";
+    let mut world = world(9, &[&queue(never)]);
+    let caller = caller_in(&mut world);
+    assert!(heard(&world, caller, "menu"));
+    the_end(&mut world);
+    assert_eq!(left(&world), [LeftQueue::Closed]);
 }

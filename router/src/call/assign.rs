@@ -60,7 +60,7 @@ impl Place {
     }
 
     /// How he must leave now, if he must.
-    fn must_leave(&self, now: Instant) -> Option<LeftQueue> {
+    pub(super) fn must_leave(&self, now: Instant) -> Option<LeftQueue> {
         let timed_out = (self.until <= now).then_some(LeftQueue::TimedOut);
         timed_out.or(self.leaves.filter(|(at, _)| *at <= now).map(|(_, how)| how))
     }
@@ -127,7 +127,7 @@ impl Call {
     fn turned_away(&mut self, queue: QueueId, how: LeftQueue, board: &mut Switchboard) -> Outcome {
         let (queue_name, targets) = (board.queue_name(queue), Targets::default());
         self.fact(What::Left { queue: queue_name, how, waited_ms: 0, targets }, board);
-        self.way_out(queue, how)
+        self.way_out(queue, how, board)
     }
 
     /// Waits at `place`: posted, then looked for.
@@ -139,7 +139,7 @@ impl Call {
     /// Waits where he waited, or at a later step of widening if one has begun meanwhile.
     fn wait_on(&mut self, place: Place, settings: &Queue, board: &mut Switchboard) {
         let fresh = self.widened(place, settings, board);
-        match fresh.must_leave(board.now) {
+        match self.sent_away(&fresh, settings, board) {
             Some(how) => self.leave_queue(fresh, how, board),
             None => self.wait(fresh, board),
         }
@@ -350,7 +350,7 @@ impl Call {
             return self.give_up_waiting(place, LeftQueue::Removed, board);
         };
         let fresh = place.as_of_now(&settings, board);
-        if let Some(how) = fresh.must_leave(board.now) {
+        if let Some(how) = self.sent_away(&fresh, &settings, board) {
             return self.give_up_waiting(place, how, board);
         }
         match fresh.step == place.step {

@@ -31,7 +31,8 @@ enum Detour {
     /// Opening hours of the number or of a queue; when open, the step that they stand before.
     Hours(HoursId),
     /// Closed: a prompt, then elsewhere. `before_step`: the hours stood before the step, not in its place.
-    Closed { prompt: PromptId, then: Goto, before_step: bool },
+    /// `early`: the caller hears it without being answered.
+    Closed { prompt: PromptId, then: Goto, before_step: bool, early: bool },
 }
 
 /// What a step said.
@@ -102,9 +103,13 @@ impl Call {
 
     /// The caller leaves the queue of the present step.
     pub(super) fn goes_out(&mut self, queue: QueueId, how: LeftQueue, board: &mut Switchboard) {
-        match self.way_out(queue, how) {
+        match self.way_out(queue, how, board) {
             Outcome::Jump(to) => self.go_to(to, board),
-            _ => self.go_on(board),
+            Outcome::Again => {
+                self.stage = Stage::InFlow(Waits::Nothing);
+                self.run(board);
+            }
+            Outcome::Next | Outcome::Wait => self.go_on(board),
         }
     }
 
@@ -124,7 +129,7 @@ impl Call {
     fn current_step(&self) -> Option<Step> {
         match self.position.detour {
             Some(Detour::Queue(queue)) => return Some(Step::Queue { queue, early: false }),
-            Some(Detour::Closed { prompt, .. }) => return Some(Step::Play { prompt, early: false }),
+            Some(Detour::Closed { prompt, early, .. }) => return Some(Step::Play { prompt, early }),
             Some(Detour::Hours(hours)) => {
                 let found = self.config.hours(hours)?;
                 return Some(Step::Hours { hours, closed_prompt: found.closed_prompt, closed: found.closed });
@@ -148,7 +153,7 @@ impl Call {
             },
             step @ Step::Dial { .. } => Dial::of(step).map_or(Outcome::Next, |dial| self.dial(dial, board)),
             Step::Hours { hours, .. } if self.is_open(hours, board) => Outcome::Next,
-            Step::Hours { closed_prompt, closed, .. } => self.closed_step(closed_prompt, closed),
+            Step::Hours { closed_prompt, closed, .. } => self.closed_step(closed_prompt, closed, false),
             Step::Reject { status } => self.finish(Why::rejected(status), board),
             Step::Hangup => self.finish(Why::flow_ended(), board),
             Step::Goto(to) => Outcome::Jump(to),
@@ -296,10 +301,10 @@ impl Call {
     }
 
     /// Closed: the prompt, if there is one, then elsewhere.
-    fn closed_step(&mut self, prompt: Option<PromptId>, then: Goto) -> Outcome {
+    pub(super) fn closed_step(&mut self, prompt: Option<PromptId>, then: Goto, early: bool) -> Outcome {
         let Some(prompt) = prompt else { return Outcome::Jump(then) };
         let before_step = matches!(self.position.detour, Some(Detour::Hours(_)));
-        self.position.detour = Some(Detour::Closed { prompt, then, before_step });
+        self.position.detour = Some(Detour::Closed { prompt, then, before_step, early });
         Outcome::Again
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::assign::Place;
 use crate::{
-    call::{Call, flow::Outcome},
+    call::{Answered, Call, flow::Outcome},
     clock::millis_between,
     config::{Goto, Queue, QueueId},
     journal::fact::LeftQueue,
@@ -20,7 +20,7 @@ impl Call {
         settings: &Queue,
         board: &mut Switchboard,
     ) -> Option<LeftQueue> {
-        if settings.hours.is_some_and(|hours| !self.is_open(hours, board)) {
+        if board.is_closed(settings) || settings.hours.is_some_and(|hours| !self.is_open(hours, board)) {
             return Some(LeftQueue::Closed);
         }
         let crew = board.crew(queue);
@@ -30,9 +30,27 @@ impl Call {
         (board.waiting(queue) >= settings.max_waiting).then_some(LeftQueue::Full)
     }
 
+    /// How a caller must leave who waits at `place`; `None` if he may wait on.
+    pub(super) fn sent_away(
+        &self,
+        place: &Place,
+        settings: &Queue,
+        board: &Switchboard,
+    ) -> Option<LeftQueue> {
+        if board.is_closed(settings) {
+            return Some(LeftQueue::Closed);
+        }
+        place.must_leave(board.now)
+    }
+
     /// Where the caller goes who leaves the queue so, or is not let in.
-    pub(super) fn way_out(&self, queue: QueueId, how: LeftQueue) -> Outcome {
+    pub(super) fn way_out(&mut self, queue: QueueId, how: LeftQueue, board: &Switchboard) -> Outcome {
         match how {
+            LeftQueue::Closed => {
+                let prompt = board.config.queue(queue).and_then(|settings| settings.rules.closed_prompt);
+                // A caller who waits without being answered is not answered to hear this.
+                self.closed_step(prompt, Goto::Next, self.answered == Answered::Early)
+            }
             // It may be gone for good: what is to be done was written when the call came.
             LeftQueue::Removed => {
                 let settings = self.config.queue(queue);

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 
 use crate::config::{
-    Because, CallerGroup, Config, Goto, Hours, HoursId, Names, Number, Opening, PromptId, Step, Wall, load,
-    written,
+    Because, CallerGroup, Config, Goto, Hours, HoursId, Names, Number, Opening, PromptId, QueueId, Step,
+    Wall, load, written,
 };
 
 /// What the command prints and how it ends.
@@ -167,6 +167,13 @@ impl Story<'_> {
             Step::Queue { queue, .. } => {
                 let hours = self.config.queue(*queue).and_then(|queue| queue.hours);
                 self.lines.push(self.config.step_in_words(step));
+                if self.is_closed(*queue) {
+                    self.lines.push(format!(
+                        "queue.{} is closed",
+                        self.config.queue(*queue).map_or("?", |of| &of.name)
+                    ));
+                    return self.follow(rest);
+                }
                 if hours.is_some_and(|hours| !self.is_open(hours)) {
                     self.follow(rest);
                 }
@@ -179,6 +186,10 @@ impl Story<'_> {
                 self.follow(rest);
             }
         }
+    }
+
+    fn is_closed(&self, queue: QueueId) -> bool {
+        self.config.queue(queue).is_some_and(|queue| queue.rules.closed)
     }
 
     fn closed(&mut self, prompt: Option<PromptId>, goto: Goto, rest: &[Step]) {

@@ -6,6 +6,7 @@ pub mod check;
 pub mod explain;
 mod http;
 pub mod journal;
+pub mod queue;
 pub mod simulate;
 pub mod status;
 mod table;

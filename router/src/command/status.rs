@@ -72,12 +72,13 @@ fn write_status(status: &Status, out: &mut dyn Write) -> Result<(), CommandError
 }
 
 fn write_queue(queue: &QueueStatus, now: i64, out: &mut dyn Write) -> Result<(), CommandError> {
-    let QueueStatus { name, waiting, idle, logged_in, longest_since, sums } = queue;
+    let QueueStatus { name, closed, waiting, idle, logged_in, longest_since, sums } = queue;
+    let closed = if *closed { "  closed" } else { "" };
     let first = longest_since.map_or_else(|| "-".to_owned(), |since| span(millis(now - since)));
     let in_time = sums.service_level().map_or("-".to_owned(), |level| format!("{:.0}%", level * 100.0));
     writeln!(
         out,
-        "{:<20} {waiting:>7} {first:>8} {:>9} {:>8} {:>8} {in_time:>7} {:>9} {:>5} {:>9}",
+        "{:<20} {waiting:>7} {first:>8} {:>9} {:>8} {:>8} {in_time:>7} {:>9} {:>5} {:>9}{closed}",
         clip(name, 20),
         format!("{idle}/{logged_in}"),
         sums.entered,

@@ -221,6 +221,7 @@ fn resolve_named<'i>(raw: &RootToml<'i>, scope: &mut Scope<'_, 'i>) -> (Resolved
     if !scope.report.has_errors() {
         whole::unused(&numbers, &resolved, scope);
         whole::vain_boosts(&sections, &resolved, scope);
+        whole::closed_numbers(&numbers, &resolved, scope);
     }
     (resolved, numbers)
 }

@@ -51,6 +51,10 @@ section! {
         leave_when,
         /// How long that must hold before they go, so that a change of shift does not empty the queue; who comes meanwhile stays as long. `"0s"` to `"1h"`, default `"30s"`.
         leave_grace,
+        /// Closed: new callers and those who wait hear `closed_prompt` and go on to the next step, the latter in the very turn of the reload. `fernamt queue NAME close` does the same without this file. Default false.
+        closed,
+        /// What callers hear before they go on because the queue is closed: by `closed`, by hand, or by its `hours`. Default: nothing.
+        closed_prompt,
         /// Where those who wait go when a reload has taken the queue away: `"next"`, `"hangup"`, `"flow.NAME"` or `"queue.NAME"`. Each call keeps what was written when it came. Default `"next"`.
         when_removed,
         /// Opening hours, a `[hours.NAME]`: outside them new callers go on to the next step. Default: always open.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::flow::Goto;
+use super::names::PromptId;
 use super::problem::Report;
 use super::queue::QueueToml;
 use super::read::bounds;
@@ -17,6 +18,10 @@ pub struct QueueRules {
     pub leave_when: Option<Unstaffed>,
     /// How long that must hold before they go. 0 s to 1 h, default 30 s.
     pub leave_grace: Duration,
+    /// Nobody is let in, and nobody stays. Default false.
+    pub closed: bool,
+    /// What callers hear before they go on because the queue is closed; `None`: nothing.
+    pub closed_prompt: Option<PromptId>,
     /// Where those who wait go when a reload has taken the queue away. Default `Next`.
     pub when_removed: Goto,
 }
@@ -41,11 +46,14 @@ impl Unstaffed {
 impl QueueRules {
     pub(super) fn resolve(raw: &QueueToml<'_>, scope: &mut Scope<'_, '_>) -> QueueRules {
         let when_removed = raw.when_removed.item.as_ref().and_then(|item| Goto::resolve(item, scope));
+        let closed_prompt = raw.closed_prompt.item.as_ref().and_then(|item| scope.prompt(item));
         let report = &mut *scope.report;
         let rules = QueueRules {
             turn_away_when: raw.turn_away_when.choice(&Unstaffed::CHOICES, report),
             leave_when: raw.leave_when.choice(&Unstaffed::CHOICES, report),
             leave_grace: raw.leave_grace.duration(bounds("0s", "1h", "30s"), report),
+            closed: raw.closed.boolean(false, report),
+            closed_prompt,
             when_removed: when_removed.unwrap_or(Goto::Next),
         };
         rules.contradictions(raw, report);

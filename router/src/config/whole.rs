@@ -139,6 +139,29 @@ pub(super) fn vain_boosts(sections: &[NumberSection<'_>], resolved: &Resolved, s
     }
 }
 
+/// Warns of numbers behind which everybody meets only closed queues: meant for a while, and then forgotten.
+pub(super) fn closed_numbers(numbers: &Numbers, resolved: &Resolved, scope: &mut Scope<'_, '_>) {
+    let is_closed = |id: &QueueId| resolved.queues.get(id).is_some_and(|queue| queue.rules.closed);
+    let mut told: BTreeMap<QueueId, BTreeSet<String>> = BTreeMap::new();
+    for number in numbers.list.iter().filter(|_| resolved.queues.keys().any(is_closed)) {
+        let mut used = Used::default();
+        used.goto(Goto::Flow(number.flow), resolved);
+        if !used.dials && used.queues.iter().all(is_closed) {
+            for queue in used.queues {
+                told.entry(queue).or_default().insert(number.pattern.to_string());
+            }
+        }
+    }
+    for section in &scope.queues.sections {
+        let Some(numbers) = told.get(&QueueId::from(section.id)) else { continue };
+        let Some(value) = section.value.get_ref().get("closed") else { continue };
+        let numbers = numbers.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let text =
+            format!("callers of {numbers} reach nobody else; let a dial or another queue follow in the flow");
+        Item { key: format!("{}.closed", section.path), value }.warning(scope.report, text);
+    }
+}
+
 /// Warns of what is written and has no effect.
 pub(super) fn unused(numbers: &Numbers, resolved: &Resolved, scope: &mut Scope<'_, '_>) {
     let used = Used::by(numbers, resolved);
@@ -194,6 +217,8 @@ struct Used {
     queues: BTreeSet<QueueId>,
     hours: BTreeSet<HoursId>,
     trunks: BTreeSet<TrunkId>,
+    /// Somebody is dialled by a step.
+    dials: bool,
 }
 
 impl Used {
@@ -256,6 +281,7 @@ impl Used {
             }
             Step::Queue { queue, .. } => ways.extend(self.queue(*queue, resolved)),
             Step::Dial { address, on_busy, on_no_answer, on_failure, .. } => {
+                self.dials = true;
                 self.address(address);
                 ways.extend([on_busy, on_no_answer, on_failure].into_iter().flatten());
             }

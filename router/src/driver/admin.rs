@@ -1,4 +1,4 @@
-//! The admin listener: `/healthz`, `/readyz`, `/metrics`, `/status`, and orders to agents.
+//! The admin listener: `/healthz`, `/readyz`, `/metrics`, `/status`, and orders to agents and queues.
 //!
 //! It has a thread and a runtime of its own, so that no scrape delays a call. It knows nothing by itself: shards answer
 //! [`Question`]s, the journal counts, and whether calls are taken is read from the same word that OPTIONS is.
@@ -26,7 +26,7 @@ use crate::{
     journal::{Journal, fact::Micros},
     metrics::{self, About, Snapshot},
     service::{Service, ServiceState},
-    status::{Order, OrderError, Status},
+    status::{Door, Order, OrderError, Status},
 };
 
 /// How long a shard may take to answer. One that does not is stuck, and `/healthz` says so.
@@ -107,6 +107,7 @@ fn routes(admin: Admin) -> Router {
         .route("/metrics", get(metrics_page))
         .route("/status", get(status))
         .route("/agents/{name}/{order}", post(order_agent))
+        .route("/queues/{name}/{door}", post(switch_queue))
         .fallback(nothing_here)
         .with_state(Arc::new(admin))
 }
@@ -171,19 +172,34 @@ async fn order_agent(
     Query(query): Query<OrderQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    // Browsers say where a page's request comes from; no page has business here (cross-site request forgery).
-    if headers.contains_key(header::ORIGIN) {
-        return Err(Refusal::FromAPage);
-    }
-    let order = Order::from_word(&order).ok_or(Refusal::UnknownOrder)?;
+    refuse_pages(&headers)?;
+    let order = Order::from_word(&order).ok_or(Refusal::UnknownOrder("login, logout, pause, ready"))?;
     let agents = admin.shards.first().ok_or(Refusal::NoAnswer)?;
     let answer = ask(agents, |reply| Question::Agent { agent, order, reason: query.reason, reply }).await?;
     Ok(Json(answer.map_err(Refusal::Order)?).into_response())
 }
 
+async fn switch_queue(
+    State(admin): Shared,
+    Path((queue, door)): Path<(String, String)>,
+    Query(query): Query<OrderQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    refuse_pages(&headers)?;
+    let door = Door::from_word(&door).ok_or(Refusal::UnknownOrder("close, open"))?;
+    let shard = admin.shards.first().ok_or(Refusal::NoAnswer)?;
+    let answer = ask(shard, |reply| Question::Queue { queue, door, reason: query.reason, reply }).await?;
+    Ok(Json(answer.map_err(Refusal::Order)?).into_response())
+}
+
+/// Browsers say where a page's request comes from; no page has business here (cross-site request forgery).
+fn refuse_pages(headers: &HeaderMap) -> Result<(), Refusal> {
+    if headers.contains_key(header::ORIGIN) { Err(Refusal::FromAPage) } else { Ok(()) }
+}
+
 async fn nothing_here() -> (StatusCode, &'static str) {
-    let there_is =
-        "there is GET /healthz /readyz /metrics /status and POST /agents/NAME/{login,logout,pause,ready}\n";
+    let there_is = "there is GET /healthz /readyz /metrics /status and POST \
+                    /agents/NAME/{login,logout,pause,ready} /queues/NAME/{close,open}\n";
     (StatusCode::NOT_FOUND, there_is)
 }
 
@@ -213,7 +229,8 @@ async fn ask<T>(
 enum Refusal {
     NoAnswer,
     FromAPage,
-    UnknownOrder,
+    /// Not one of these.
+    UnknownOrder(&'static str),
     Order(OrderError),
 }
 
@@ -222,11 +239,15 @@ impl IntoResponse for Refusal {
         let (status, text) = match self {
             Refusal::NoAnswer => (StatusCode::SERVICE_UNAVAILABLE, "a shard does not answer".to_owned()),
             Refusal::FromAPage => (StatusCode::FORBIDDEN, "not from a web page".to_owned()),
-            Refusal::UnknownOrder => {
-                (StatusCode::NOT_FOUND, "orders are login, logout, pause, ready".to_owned())
-            }
-            Refusal::Order(error @ OrderError::UnknownAgent { .. }) => {
-                (StatusCode::NOT_FOUND, error.to_string())
+            Refusal::UnknownOrder(known) => (StatusCode::NOT_FOUND, format!("orders are {known}")),
+            Refusal::Order(error) => {
+                let status = match error {
+                    OrderError::UnknownAgent { .. } | OrderError::UnknownQueue { .. } => {
+                        StatusCode::NOT_FOUND
+                    }
+                    OrderError::ClosedInFile { .. } => StatusCode::CONFLICT,
+                };
+                (status, error.to_string())
             }
         };
         (status, text + "\n").into_response()

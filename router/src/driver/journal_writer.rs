@@ -5,7 +5,7 @@
 //! OPTIONS say 503, and one line in the log says why.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
@@ -77,6 +77,8 @@ pub struct Restored {
     pub interrupted: usize,
     /// What was last asked of each agent, by name.
     pub wishes: BTreeMap<String, Wish>,
+    /// Queues that were closed by hand, by name.
+    pub closed: BTreeSet<String>,
     /// What went into each queue and came out of it since the journal began.
     pub sums: Sums,
     /// Who was in a queue when the process died: if he calls again he gets his place back, once.
@@ -253,6 +255,7 @@ fn begin_run(settings: &JournalSettings, ledger: &mut Ledger, batch: &mut Batch)
         run,
         interrupted: ledger.records.len(),
         wishes: ledger.wishes.clone(),
+        closed: ledger.closed.clone(),
         sums: Sums::default(),
         waited: ledger.records.waited_before(),
     };

@@ -4,7 +4,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     metrics::Snapshot,
-    status::{AgentStatus, Order, OrderError, Status},
+    status::{AgentStatus, Door, Order, OrderError, QueueStatus, Status},
 };
 
 /// One question; the answer goes into `reply`. A reply nobody waits for any more is no error.
@@ -32,6 +32,17 @@ pub enum Question {
         reason: String,
         /// Where the answer goes: the agent as he is now.
         reply: oneshot::Sender<Result<AgentStatus, OrderError>>,
+    },
+    /// A queue is to be closed by hand, or that is to be taken back.
+    Queue {
+        /// Name of the queue.
+        queue: String,
+        /// What is to be done.
+        door: Door,
+        /// The operator's reason; empty if none was given.
+        reason: String,
+        /// Where the answer goes: the queue as it is now.
+        reply: oneshot::Sender<Result<QueueStatus, OrderError>>,
     },
 }
 

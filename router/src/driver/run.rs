@@ -184,6 +184,7 @@ fn parts(config: &Arc<Config>, sockets: &Sockets, clock: Clock, restored: Restor
         config: Arc::clone(config),
         prompts: Arc::new(prompt_files::load(config)),
         wishes: restored.wishes,
+        closed: restored.closed,
         sums: restored.sums,
     }
 }

@@ -260,6 +260,9 @@ impl Running {
             Question::Agent { agent, order, reason, reply } => {
                 drop(reply.send(self.parts.shard.order(now, &agent, order, &reason)));
             }
+            Question::Queue { queue, door, reason, reply } => {
+                drop(reply.send(self.parts.shard.switch(now, &queue, door, &reason)));
+            }
         }
     }
 

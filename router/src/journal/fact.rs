@@ -528,6 +528,15 @@ pub enum What {
         /// The operator's reason; empty if none was given.
         reason: String,
     },
+    /// Somebody closed a queue by hand, or took that back.
+    QueueSwitched {
+        /// Name of the queue.
+        queue: String,
+        /// Closed from now on.
+        closed: bool,
+        /// The operator's reason; empty if none was given.
+        reason: String,
+    },
     /// An agent's state changed.
     Agent {
         /// Name of the agent.

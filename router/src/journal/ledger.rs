@@ -1,9 +1,9 @@
-//! The fold over all facts of the node: live records, queue sums, agents' wishes.
+//! The fold over all facts of the node: live records, queue sums, agents' wishes, closed queues.
 //!
 //! The writer keeps one beside the file and saves it now and then as a checkpoint, so that a start reads a checkpoint
 //! and the few batches after it, not the whole journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,9 @@ pub struct Ledger {
     pub sums: Sums,
     /// What was last asked of each agent.
     pub wishes: BTreeMap<String, Wish>,
+    /// Queues that were closed by hand.
+    #[serde(default)]
+    pub closed: BTreeSet<String>,
 }
 
 impl Ledger {
@@ -45,6 +48,8 @@ impl Ledger {
             What::Wished { agent, wish, .. } => {
                 self.wishes.insert(agent.clone(), *wish);
             }
+            What::QueueSwitched { queue, closed: true, .. } => _ = self.closed.insert(queue.clone()),
+            What::QueueSwitched { queue, closed: false, .. } => _ = self.closed.remove(queue),
             _ => self.sums.apply(fact),
         }
         self.records.apply(fact)

@@ -27,6 +27,7 @@ impl What {
         match self {
             What::Arrived { .. } | What::Ended { .. } => Weight::Final,
             What::Started { .. } | What::Stopped | What::Gap { .. } | What::Wished { .. } => Weight::Final,
+            What::QueueSwitched { .. } => Weight::Final,
             What::Routed { .. } | What::CallerAnswered | What::Queued { .. } | What::Assigned { .. } => {
                 Weight::Record
             }

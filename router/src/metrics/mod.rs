@@ -86,6 +86,8 @@ pub struct Ports {
 pub struct QueueGauges {
     /// Callers who wait now and are rung for nobody.
     pub waiting: u64,
+    /// Closed by hand or by its configuration.
+    pub closed: bool,
     /// The queue's agents by state.
     pub agents: AgentsByState,
     /// What went in and out since the journal began.

@@ -105,6 +105,8 @@ impl Page {
         let queues = &self.numbers.queues;
         let waiting = queues.iter().map(|(name, queue)| (name.as_str(), queue.waiting));
         sheet.gauges("queue_waiting", "Callers waiting", "queue", waiting)?;
+        let closed = queues.iter().map(|(name, queue)| (name.as_str(), u64::from(queue.closed)));
+        sheet.gauges("queue_closed", "1 if closed by hand or by its configuration", "queue", closed)?;
         let per_queue = |count: fn(&QueueSums) -> u64| {
             queues.iter().map(move |(name, queue)| (name.as_str(), count(&queue.sums)))
         };

@@ -102,7 +102,7 @@ impl Record {
             What::PromptEnded { .. } | What::HoursChecked { .. } => {}
             What::Widened { .. } | What::Chosen { .. } => {}
             What::Started { .. } | What::Stopped | What::ConfigLoaded { .. } | What::Gap { .. } => {}
-            What::Wished { .. } | What::Agent { .. } => {}
+            What::Wished { .. } | What::QueueSwitched { .. } | What::Agent { .. } => {}
         }
     }
 

@@ -9,7 +9,7 @@ mod status;
 mod switchboard;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::Arc,
     time::Instant,
 };
@@ -24,7 +24,7 @@ use crate::{
     agents::Agents,
     call::{Call, Input as CallInput, Why},
     clock::Clock,
-    config::{AgentId, Config, TrunkId},
+    config::{AgentId, Config, QueueId, TrunkId},
     journal::fact::{Fact, LegNumber, Micros, Unanswered, Wish},
     keys::{CallKey, media_leg_number, media_leg_slot},
     metrics::Histogram,
@@ -56,6 +56,8 @@ pub struct Parts {
     pub prompts: Arc<Prompts>,
     /// What agents had asked for when the last run ended, by name.
     pub wishes: BTreeMap<String, Wish>,
+    /// Queues that were closed by hand when the last run ended, by name.
+    pub closed: BTreeSet<String>,
     /// Sums of the queues over all earlier runs.
     pub sums: Sums,
 }
@@ -81,6 +83,15 @@ pub enum Input {
         /// To what.
         wish: Wish,
         /// Why, in the words of whoever did.
+        reason: String,
+    },
+    /// An operator closes a queue by hand, or takes that back; [`Shard::switch`] does the same by name.
+    Queue {
+        /// Which.
+        queue: QueueId,
+        /// Closed from now on.
+        closed: bool,
+        /// Why, in the operator's words.
         reason: String,
     },
     /// End all calls now.
@@ -151,6 +162,7 @@ impl Shard {
             by_chance: Vec::new(),
             staff: Staff::new(now),
             restaffed: VecDeque::new(),
+            closed: parts.closed,
         };
         let calls = Calls::new(parts.owner, capacity);
         let mut shard = Shard { board, calls, sip_timeout: None };
@@ -173,6 +185,10 @@ impl Shard {
             Input::Clock(clock) => self.board.clock = clock,
             Input::Service(service) => self.board.sip.set_service(service),
             Input::Agent { agent, wish, reason } => self.board.agent_asked(agent, wish, &reason),
+            Input::Queue { queue, closed, reason } => {
+                self.board.switch_queue(queue, closed, reason);
+                self.tell_queue(queue, || CallInput::QueueChanged);
+            }
             Input::Shutdown => self.end_all(),
         }
         self.finish_turn();

@@ -1,6 +1,6 @@
 //! How the shard is at this instant: its numbers for `/metrics`, its state for `fernamt status`.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use scheduler::Line;
 
@@ -8,10 +8,10 @@ use super::{Input, Shard};
 use crate::{
     agents::{Agents, Desk},
     call::{Call, StageName},
-    config::{Agent, AgentId, QueueId},
+    config::{Agent, AgentId, Queue, QueueId},
     metrics::{AgentsByState, CallsByStage, Invites, QueueGauges, SipCounters, Snapshot},
     service::Service,
-    status::{AgentStatus, LiveCall, Order, OrderError, QueueStatus, Status},
+    status::{AgentStatus, Door, LiveCall, Order, OrderError, QueueStatus, Status},
 };
 
 /// Names told when an order names an agent who does not exist.
@@ -91,6 +91,30 @@ impl Shard {
         self.agent_status(agent).ok_or_else(|| self.unknown(name))
     }
 
+    /// Closes a queue by hand, or takes that back.
+    ///
+    /// # Errors
+    /// There is no queue of that name, or the configuration closes what is to be opened.
+    pub fn switch(
+        &mut self,
+        now: Instant,
+        name: &str,
+        door: Door,
+        reason: &str,
+    ) -> Result<QueueStatus, OrderError> {
+        let config = Arc::clone(&self.board.config);
+        let Some((queue, settings)) = config.queues().find(|(_, queue)| queue.name == name) else {
+            let known = config.queues().take(KNOWN_TOLD).map(|(_, queue)| queue.name.clone()).collect();
+            return Err(OrderError::UnknownQueue { name: name.to_owned(), known });
+        };
+        let closed = door == Door::Close;
+        self.handle_input(now, Input::Queue { queue, closed, reason: reason.to_owned() });
+        match settings.rules.closed && !closed {
+            true => Err(OrderError::ClosedInFile { name: name.to_owned() }),
+            false => Ok(self.queue_status(queue, settings)),
+        }
+    }
+
     fn unknown(&self, name: &str) -> OrderError {
         let known =
             self.board.config.agents().take(KNOWN_TOLD).map(|(_, agent)| agent.name.clone()).collect();
@@ -132,7 +156,7 @@ impl Shard {
         }
         for (id, queue) in self.board.config.queues() {
             let agents = agents.remove(&id).unwrap_or_default();
-            numbers.queues.insert(queue.name.clone(), self.gauges(id, &queue.name, agents));
+            numbers.queues.insert(queue.name.clone(), self.gauges(id, queue, agents));
         }
         numbers
     }
@@ -141,8 +165,13 @@ impl Shard {
         self.board.config.agents().filter_map(|(id, agent)| Some((agent, self.board.agents.get(id)?)))
     }
 
-    fn gauges(&self, id: QueueId, name: &str, agents: AgentsByState) -> QueueGauges {
-        QueueGauges { waiting: u64::from(self.waiting(id)), agents, sums: self.board.sums.queue(name) }
+    fn gauges(&self, id: QueueId, queue: &Queue, agents: AgentsByState) -> QueueGauges {
+        QueueGauges {
+            waiting: u64::from(self.waiting(id)),
+            closed: self.board.is_closed(queue),
+            agents,
+            sums: self.board.sums.queue(&queue.name),
+        }
     }
 
     fn calls_by_stage(&self) -> CallsByStage {
@@ -193,25 +222,21 @@ impl Shard {
             legs: self.calls().map(|call| call.live_legs() as u64).sum(),
             transactions: self.live_transactions() as u64,
             ports: (0, 0),
-            queues: self
-                .board
-                .config
-                .queues()
-                .map(|(id, queue)| self.queue_status(id, &queue.name))
-                .collect(),
+            queues: self.board.config.queues().map(|(id, queue)| self.queue_status(id, queue)).collect(),
             agents: self.board.config.agents().filter_map(|(id, _)| self.agent_status(id)).collect(),
             live: self.live_told(live),
         }
     }
 
-    fn queue_status(&self, id: QueueId, name: &str) -> QueueStatus {
+    fn queue_status(&self, id: QueueId, queue: &Queue) -> QueueStatus {
         QueueStatus {
-            name: name.to_owned(),
+            name: queue.name.clone(),
+            closed: self.board.is_closed(queue),
             waiting: u64::from(self.waiting(id)),
             idle: u64::from(self.idle(id)),
             logged_in: u64::from(self.board.crew(id).logged_in),
             longest_since: self.calls.queued(id).filter_map(Call::waits_since).min(),
-            sums: self.board.sums.queue(name),
+            sums: self.board.sums.queue(&queue.name),
         }
     }
 

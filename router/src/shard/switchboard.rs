@@ -1,7 +1,7 @@
 //! What a call may touch: SIP, sound, agents, the scheduler, the configuration, and the paper it writes facts on.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -75,6 +75,8 @@ pub struct Switchboard {
     pub(super) staff: Staff,
     /// Queues that have found or lost those who serve them in this turn; their callers are still to be told.
     pub(super) restaffed: VecDeque<QueueId>,
+    /// Queues closed by hand, by name: one that comes by a later reload is closed too.
+    pub(super) closed: BTreeSet<String>,
 }
 
 /// Names of all queues and agents of this and earlier configurations: one that was removed still has callers to
@@ -218,6 +220,21 @@ impl Switchboard {
     /// Who is at work for `queue`.
     pub(crate) fn crew(&self, queue: QueueId) -> Crew {
         self.staff.crew(queue)
+    }
+
+    /// By its configuration or by hand.
+    pub(crate) fn is_closed(&self, queue: &Queue) -> bool {
+        queue.rules.closed || self.closed.contains(&queue.name)
+    }
+
+    /// A queue is closed by hand, or that is taken back: it goes on record and survives a restart.
+    pub(super) fn switch_queue(&mut self, queue: QueueId, closed: bool, reason: String) {
+        let queue = self.queue_name(queue);
+        match closed {
+            true => self.closed.insert(queue.clone()),
+            false => self.closed.remove(&queue),
+        };
+        self.fact(None, What::QueueSwitched { queue, closed, reason });
     }
 
     /// Callers of `queue` with a smaller key.

@@ -242,7 +242,7 @@ impl<'a> Floor<'a> {
 
     fn turned_away(&mut self, id: QueueId) -> Option<LeftQueue> {
         let queue = self.scenario.config.queue(id)?;
-        if !self.is_open(id, queue) {
+        if queue.rules.closed || !self.is_open(id, queue) {
             return Some(LeftQueue::Closed);
         }
         let waiting: u32 = lines::of_queue(id).map(|line| self.scheduler.waiting(line)).sum();
