@@ -171,3 +171,90 @@ fn closed_by_its_hours_a_queue_plays_its_prompt_too() {
     the_end(&mut world);
     assert_eq!(left(&world), [LeftQueue::Closed]);
 }
+
+#[test]
+fn the_announcement_is_heard_before_the_music_by_everybody_who_enters() {
+    let mut world = world(10, &[&queue("announcement = \"prompts/welcome.wav\"")]);
+    let caller = caller_in(&mut world);
+    assert_eq!((heard(&world, caller, "welcome"), heard(&world, caller, "music")), (true, false));
+    assert_eq!(world.waiting("support"), 1, "he waits meanwhile");
+    world.run_for(2 * SECOND); // it takes two seconds
+    assert!(heard(&world, caller, "music"));
+    let whole = world.at(caller).heard[&world.voice_of("welcome")];
+    world.run_for(5 * SECOND);
+    assert_eq!(world.at(caller).heard[&world.voice_of("welcome")], whole, "once");
+    world.hangs_up_in(caller, SECOND);
+    the_end(&mut world);
+}
+
+#[test]
+fn an_announcement_that_a_reload_brings_is_heard_at_once_by_those_who_wait_and_nobody_loses_his_place() {
+    let mut world = world(11, &[QUEUE]);
+    let (first, second) = (caller_in(&mut world), caller_in(&mut world));
+    let news = queue("announcement = \"prompts/welcome.wav\"");
+    world.reload(&house(&[&news]));
+    world.run_for(SECOND / 2);
+    let music = world.at(first).heard[&world.voice_of("music")];
+    for caller in [first, second] {
+        assert!(heard(&world, caller, "welcome"));
+    }
+    world.run_for(SECOND);
+    assert_eq!(world.at(first).heard[&world.voice_of("music")], music, "no music meanwhile");
+    world.run_for(2 * SECOND);
+    assert!(world.at(first).heard[&world.voice_of("music")] > music, "and then again");
+    let told = world.at(first).heard[&world.voice_of("welcome")];
+    world.reload(&house(&[&news, "max_waiting = 7\n"]));
+    world.run_for(SECOND);
+    assert_eq!(world.at(first).heard[&world.voice_of("welcome")], told, "it is not new");
+    world.reload(&house(&[&news, ANNA]));
+    let agent = anna(&mut world, Behaviour::Answers(SECOND));
+    world.run_for(2 * SECOND);
+    assert!(world.heard(first, agent) && !world.heard(second, agent), "{}", world.ladder());
+    [first, second].iter().for_each(|caller| world.hangs_up_in(*caller, SECOND));
+    world.run_until_silent().assert_nothing_left();
+    let entries = |what: &What| matches!(what, What::Queued { .. });
+    assert_eq!(count(&world, entries), 2);
+}
+
+#[test]
+fn a_free_agent_takes_a_caller_at_once_and_his_answer_cuts_the_announcement() {
+    let mut world = world(12, &[&queue("announcement = \"prompts/welcome.wav\""), ANNA]);
+    let agent = anna(&mut world, Behaviour::Answers(SECOND));
+    let caller = caller_in(&mut world);
+    world.run_for(SECOND / 2);
+    assert!(world.heard(caller, agent) && heard(&world, caller, "welcome"), "{}", world.ladder());
+    let told = world.at(caller).heard[&world.voice_of("welcome")];
+    world.run_for(3 * SECOND);
+    assert_eq!(world.at(caller).heard[&world.voice_of("welcome")], told);
+    assert!(!heard(&world, caller, "music"));
+    world.hangs_up_in(caller, SECOND);
+    the_end(&mut world);
+    assert_eq!(count(&world, |what| *what == What::PromptEnded { cut: true }), 1);
+}
+
+#[test]
+fn the_music_follows_the_announcement_also_while_an_agent_rings() {
+    let mut world = world(13, &[&queue("announcement = \"prompts/welcome.wav\""), ANNA]);
+    let agent = anna(&mut world, Behaviour::Answers(5 * SECOND));
+    let caller = caller_in(&mut world);
+    world.run_for(3 * SECOND);
+    assert!(heard(&world, caller, "music") && !world.heard(caller, agent), "{}", world.ladder());
+    world.run_for(3 * SECOND);
+    assert!(world.heard(caller, agent));
+    world.hangs_up_in(caller, SECOND);
+    the_end(&mut world);
+}
+
+#[test]
+fn a_caller_who_hangs_up_or_must_go_during_the_announcement_leaves_no_prompt_without_an_end() {
+    let announced = queue("announcement = \"prompts/welcome.wav\"");
+    for closes in [false, true] {
+        let mut world = world(14, &[&announced]);
+        let caller = caller_in(&mut world);
+        if closes {
+            world.switch_queue("support", Door::Close);
+        }
+        world.hangs_up_in(caller, if closes { 5 * SECOND } else { SECOND / 2 });
+        the_end(&mut world);
+    }
+}

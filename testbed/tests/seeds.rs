@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use house::{ends, house, left};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
-use router::journal::fact::{Cause, LeftQueue, Unanswered, What, Wish};
+use router::{
+    journal::fact::{Cause, LeftQueue, Unanswered, What, Wish},
+    status::Door,
+};
 use sip_core::Service;
 use testbed::{
     Behaviour, Link, PhoneId, World,
@@ -68,6 +71,12 @@ priority = 3
 ring_timeout = "3s"
 max_wait = "12s"
 max_waiting = 2
+announcement = "prompts/welcome.wav"
+closed_prompt = "prompts/closed.wav"
+turn_away_when = "nobody-logged-in"
+leave_when = "nobody-ready"
+leave_grace = "4s"
+when_removed = "queue.support"
 rest_no_answer = "2s"
 rest_rejected = "1s"
 [queue.hotline]
@@ -192,7 +201,7 @@ impl Day {
     }
 
     fn operator(&mut self) {
-        match self.random.random_range(0..6) {
+        match self.random.random_range(0..8) {
             0 => self.world.reload(&house(&[DESK, BO])),
             1 => self.world.reload(&house(&[DESK, BO, CARLA])),
             2 => self
@@ -200,6 +209,8 @@ impl Day {
                 .reload(&house(&[&DESK.replace("sales", "trade"), CARLA]).replace("\"sales\"", "\"trade\"")),
             3 => self.world.service(Service::Overloaded),
             4 => self.world.service(Service::Open),
+            5 => self.world.switch_queue("support", Door::Close),
+            6 => self.world.switch_queue("support", Door::Open),
             _ => {}
         }
         let agents: Vec<String> = self.world.config().agents().map(|(_, agent)| agent.name.clone()).collect();

@@ -65,6 +65,7 @@ impl Call {
             position: Position::default(),
             stage: Stage::InFlow(Waits::Nothing),
             plays: 0,
+            announcement: None,
             last_failure: None,
             probe_at: None,
             span,

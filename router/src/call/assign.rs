@@ -23,7 +23,6 @@ use crate::{
     credit::{Claims, Credit, credits, order_key},
     journal::fact::{LeftQueue, Micros, Targets, Unanswered, What},
     lines,
-    media_command::play,
     shard::Switchboard,
 };
 
@@ -101,7 +100,7 @@ impl Call {
         };
         let place = Place { leaves: place.leaves(&settings, board), ..place };
         self.note_queued(place, &settings, board);
-        self.start_music(place.queue, board);
+        self.start_sound(place.queue, board);
         self.wait(place, board);
         Outcome::Wait
     }
@@ -163,15 +162,6 @@ impl Call {
             (Some(agent), _) => self.ring_agent(place, agent, board),
             (None, Some(settings)) => self.wait_on(place, &settings, board),
             (None, None) => self.leave_queue(place, LeftQueue::Removed, board),
-        }
-    }
-
-    fn start_music(&mut self, queue: QueueId, board: &mut Switchboard) {
-        let music =
-            board.config.queue(queue).and_then(|queue| queue.music).and_then(|id| board.prompts.get(id));
-        if let (Some(music), Some(leg)) = (music, self.caller().media_key()) {
-            self.plays += 1;
-            board.media(play::music(leg, self.plays, music));
         }
     }
 
@@ -320,6 +310,7 @@ impl Call {
     /// Leaves the queue for where this way of leaving leads.
     fn leave_queue(&mut self, place: Place, how: LeftQueue, board: &mut Switchboard) {
         self.note_left(place, how, board);
+        self.note_cut_prompt(board);
         self.cut_prompt(board);
         self.goes_out(place.queue, how, board);
     }

@@ -273,6 +273,7 @@ impl Call {
     }
 
     fn connect_parties(&mut self, number: LegNumber, ring: Ring, board: &mut Switchboard) {
+        self.note_cut_prompt(board);
         if let (Some(a), Some(b)) = (self.caller().media_key(), self.leg(number).and_then(Leg::media_key)) {
             board.media(Command::Bridge { a, b });
         }

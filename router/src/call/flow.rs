@@ -215,6 +215,9 @@ impl Call {
 
     /// A prompt ran to its end.
     pub(super) fn played(&mut self, play: u32, board: &mut Switchboard) {
+        if self.announced(play, board) {
+            return;
+        }
         let awaited = match &mut self.stage {
             Stage::InFlow(Waits::Prompt { play: awaited }) => *awaited == play,
             Stage::InFlow(Waits::Menu(menu)) => menu.played(play, board.now),
@@ -270,18 +273,6 @@ impl Call {
                     menu.begin(play, board.now);
                 }
             }
-        }
-    }
-
-    /// A prompt of the flow is about to be cut, by a key or by the end of the call: that is on record.
-    pub(super) fn note_cut_prompt(&mut self, board: &mut Switchboard) {
-        let cut = match &mut self.stage {
-            Stage::InFlow(Waits::Prompt { .. }) => true,
-            Stage::InFlow(Waits::Menu(menu)) => menu.cut(),
-            _ => false,
-        };
-        if cut {
-            self.fact(What::PromptEnded { cut }, board);
         }
     }
 

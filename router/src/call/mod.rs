@@ -4,6 +4,7 @@
 //! [`Switchboard`]. Each [`Stage`] owns its deadlines, so none outlives its stage. The rooms beside this file follow
 //! the way of a call: `arrive`, `flow` (steps) and `menu`, `assign` (queue and agent), `dial`, `talk`, `end`.
 
+mod announce;
 mod arrive;
 mod assign;
 mod dial;
@@ -69,6 +70,8 @@ pub struct Call {
     position: Position,
     stage: Stage,
     plays: u32,
+    /// The queue's announcement that the caller hears; music follows.
+    announcement: Option<u32>,
     /// What the last unsuccessful dial came to: passed on if the flow runs out unanswered.
     last_failure: Option<Failure>,
     /// When to ask the quiet legs whether they live.
@@ -156,6 +159,8 @@ pub enum Input {
     Deadline,
     /// The queue he waits in is set otherwise, is gone, or has found or lost those who serve it.
     QueueChanged,
+    /// His queue has something new to say.
+    Announcement,
     /// End now.
     End(Why),
 }
@@ -280,6 +285,7 @@ impl Call {
             Input::Reinforce => self.ring_on(board),
             Input::Deadline => self.handle_deadline(board),
             Input::QueueChanged => self.queue_changed(board),
+            Input::Announcement => self.hears_news(board),
             Input::End(why) => self.end(why, board),
         }
     }

@@ -23,6 +23,8 @@ section! {
         widen,
         /// What callers hear while they wait, over and over. Default: silence.
         music,
+        /// Heard once by everybody who enters, before the music. One that a reload brings or changes is heard at once by those who wait, too. Nobody loses his place by it, and the agent's answer cuts it. Default: none.
+        announcement,
         /// Which queue an agent of several serves first: 9 before 0; within one priority the caller who came first, boosts and `head_start` counted in. 0 to 9, default 0.
         priority,
         /// Beside queues of the same priority its callers stand as if they had come so much sooner. All boosts of a caller together count for 24 hours at most. `"0s"` to `"24h"`, default `"0s"`.

@@ -1,4 +1,4 @@
-//! When a queue takes callers, and when it sends away those who wait.
+//! When a queue takes callers, when it sends away those who wait, and what it tells them all.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::queue::QueueToml;
 use super::read::bounds;
 use super::scope::Scope;
 
-/// When a queue takes callers, and when it sends away those who wait.
+/// When a queue takes callers, when it sends away those who wait, and what it tells them all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueRules {
     /// When new callers go on to the next step; `None`: never. Default never.
@@ -18,6 +18,8 @@ pub struct QueueRules {
     pub leave_when: Option<Unstaffed>,
     /// How long that must hold before they go. 0 s to 1 h, default 30 s.
     pub leave_grace: Duration,
+    /// Heard once by everybody who enters, before the music, and at once by those who wait when it is new.
+    pub announcement: Option<PromptId>,
     /// Nobody is let in, and nobody stays. Default false.
     pub closed: bool,
     /// What callers hear before they go on because the queue is closed; `None`: nothing.
@@ -47,11 +49,13 @@ impl QueueRules {
     pub(super) fn resolve(raw: &QueueToml<'_>, scope: &mut Scope<'_, '_>) -> QueueRules {
         let when_removed = raw.when_removed.item.as_ref().and_then(|item| Goto::resolve(item, scope));
         let closed_prompt = raw.closed_prompt.item.as_ref().and_then(|item| scope.prompt(item));
+        let announcement = raw.announcement.item.as_ref().and_then(|item| scope.prompt(item));
         let report = &mut *scope.report;
         let rules = QueueRules {
             turn_away_when: raw.turn_away_when.choice(&Unstaffed::CHOICES, report),
             leave_when: raw.leave_when.choice(&Unstaffed::CHOICES, report),
             leave_grace: raw.leave_grace.duration(bounds("0s", "1h", "30s"), report),
+            announcement,
             closed: raw.closed.boolean(false, report),
             closed_prompt,
             when_removed: when_removed.unwrap_or(Goto::Next),

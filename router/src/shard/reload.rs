@@ -22,6 +22,9 @@ impl Shard {
         for queue in self.changed_queues(&before) {
             self.tell_queue(queue, || CallInput::QueueChanged);
         }
+        for queue in self.queues_with_news(&before) {
+            self.tell_queue(queue, || CallInput::Announcement);
+        }
     }
 
     /// Queues that were there before and are gone or set otherwise.
@@ -29,6 +32,17 @@ impl Shard {
         let after = &self.board.config;
         let differs = |(id, queue): (QueueId, _)| (after.queue(id) != Some(queue)).then_some(id);
         before.queues().filter_map(differs).collect()
+    }
+
+    /// Queues whose announcement has come, or has another sound.
+    fn queues_with_news(&self, before: &Config) -> Vec<QueueId> {
+        let after = &self.board.config;
+        let news = after.queues().filter(|(id, queue)| {
+            let said = before.queue(*id).and_then(|queue| before.prompt(queue.rules.announcement?));
+            let says = queue.rules.announcement.and_then(|prompt| after.prompt(prompt));
+            says.is_some() && says != said
+        });
+        news.map(|(id, _)| id).collect()
     }
 
     /// Agents who were not in the configuration `before` start with their wish of the last run, or as their `login`
