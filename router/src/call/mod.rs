@@ -9,6 +9,7 @@ mod arrive;
 mod assign;
 mod dial;
 mod end;
+mod enter;
 mod failure;
 mod flow;
 mod leg;

@@ -1,0 +1,61 @@
+//! A caller enters a queue: where he stands in it, and why.
+
+use super::{Call, assign::Place, flow::Outcome};
+use crate::{
+    config::{Queue, QueueId},
+    credit::{Claims, Credit, credits, order_key},
+    journal::fact::{LeftQueue, Targets, What},
+    shard::Switchboard,
+};
+
+impl Call {
+    /// Enters a queue, or passes on to what follows it if the queue cannot take him.
+    pub(super) fn enter_queue(&mut self, queue: QueueId, board: &mut Switchboard) -> Outcome {
+        let Some(settings) = board.config.queue(queue).cloned() else {
+            return self.turned_away(queue, LeftQueue::Removed, board);
+        };
+        let arrived = *self.in_line_since.get_or_insert_with(|| board.arrival());
+        if let Some(how) = self.refused_at_the_door(queue, &settings, board) {
+            return self.turned_away(queue, how, board);
+        }
+        self.credits = self.credits_in(&settings, board);
+        let place = Place {
+            queue,
+            key: order_key(arrived, &self.credits),
+            entered: board.at,
+            step: 0,
+            widens: settings.steps.get(1).map(|next| board.now + next.after),
+            until: board.now + settings.max_wait,
+            leaves: None,
+        };
+        let place = Place { leaves: place.leaves(&settings, board), ..place };
+        self.note_queued(place, &settings, board);
+        self.start_sound(place.queue, board);
+        self.wait(place, board);
+        Outcome::Wait
+    }
+
+    /// By what the caller stands ahead in a queue.
+    fn credits_in(&self, queue: &Queue, board: &Switchboard) -> Vec<Credit> {
+        let number = self.config.route(self.trunk, &self.parties.called);
+        let callers = board.config.callers(&self.parties.caller);
+        credits(queue, Claims { number, callers })
+    }
+
+    pub(super) fn note_queued(&self, place: Place, settings: &Queue, board: &mut Switchboard) {
+        let queued = What::Queued {
+            queue: settings.name.clone(),
+            key: place.key,
+            place: board.ahead(place.queue, place.key) + 1,
+            arrived: self.in_line_since.unwrap_or(place.entered),
+            credits: self.credits.clone(),
+        };
+        self.fact(queued, board);
+    }
+
+    fn turned_away(&mut self, queue: QueueId, how: LeftQueue, board: &mut Switchboard) -> Outcome {
+        let (queue_name, targets) = (board.queue_name(queue), Targets::default());
+        self.fact(What::Left { queue: queue_name, how, waited_ms: 0, targets }, board);
+        self.way_out(queue, how, board)
+    }
+}
