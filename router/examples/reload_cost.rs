@@ -13,6 +13,7 @@ use std::{
 };
 
 use router::{
+    callers::Callers,
     clock::Clock,
     config::{Config, Names, Surroundings, parse},
     lines,
@@ -107,6 +108,7 @@ fn shard(config: Arc<Config>) -> Shard {
         wishes: BTreeMap::new(),
         closed: BTreeSet::new(),
         sums: Sums::default(),
+        callers: Callers::default(),
     };
     let mut shard = Shard::new(parts, now);
     drained(&mut shard, now);

@@ -55,6 +55,11 @@ pub enum Why {
         /// Name of the `[callers.NAME]`.
         callers: String,
     },
+    /// He gave up in this queue a short while ago.
+    GaveUp {
+        /// When.
+        at: Micros,
+    },
     /// Every caller of the queue has it.
     HeadStart,
 }
@@ -66,6 +71,8 @@ pub struct Claims<'a> {
     pub number: Option<&'a Number>,
     /// The callers he is one of.
     pub callers: Option<&'a CallerGroup>,
+    /// When he gave up in this queue, if that was soon enough ago to count.
+    pub gave_up: Option<Micros>,
 }
 
 /// What a caller is credited with in `queue`: only what applies, each once.
@@ -94,7 +101,9 @@ fn boosts(queue: &Queue, claims: Claims<'_>) -> impl Iterator<Item = (Duration, 
         claims.number.map(|number| (number.boost, Why::Number { number: number.pattern.to_string() }));
     let callers =
         claims.callers.map(|callers| (callers.boost, Why::Callers { callers: callers.name.clone() }));
-    [number, callers, Some((queue.head_start, Why::HeadStart))].into_iter().flatten()
+    let returning = queue.memory.returning.zip(claims.gave_up);
+    let returning = returning.map(|(returning, at)| (returning.boost, Why::GaveUp { at }));
+    [number, callers, returning, Some((queue.head_start, Why::HeadStart))].into_iter().flatten()
 }
 
 impl Credit {
@@ -102,14 +111,15 @@ impl Credit {
         Credit { ms: u64::try_from(time.as_millis()).unwrap_or(u64::MAX), why }
     }
 
-    /// For people: `10m00s ahead as one of callers.gold`; `span` writes a length in milliseconds.
-    pub fn in_words(&self, span: impl Fn(u64) -> String) -> String {
+    /// For people: `10m00s ahead as one of callers.gold`; `span` writes a length in milliseconds, `clock` an instant.
+    pub fn in_words(&self, span: impl Fn(u64) -> String, clock: impl Fn(Micros) -> String) -> String {
         let ahead = || format!("{} ahead", span(self.ms));
         match &self.why {
             Why::Priority { priority } => format!("priority {priority}"),
             Why::Raised { callers, priority } => format!("priority {priority} as one of callers.{callers}"),
             Why::Number { number } => format!("{} by the number {number}", ahead()),
             Why::Callers { callers } => format!("{} as one of callers.{callers}", ahead()),
+            Why::GaveUp { at } => format!("{} as he gave up at {}", ahead(), clock(*at)),
             Why::HeadStart => format!("{} by the queue's head start", ahead()),
         }
     }

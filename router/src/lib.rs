@@ -3,6 +3,7 @@
 
 pub mod agents;
 pub mod call;
+pub mod callers;
 pub mod clock;
 #[cfg(feature = "driver")]
 pub mod command;

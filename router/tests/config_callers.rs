@@ -57,6 +57,24 @@ fn a_group_has_numbers_and_an_effect() {
 }
 
 #[test]
+fn returning_has_bounds_and_needs_no_more_than_to_be_there() {
+    expect("returning = {}\n", &[]);
+    expect(
+        "returning = \"2m\"\n",
+        &[
+            "queue.desk.returning: \"2m\" is not a table; write it such as { within = \"10m\", boost = \"2m\" }",
+        ],
+    );
+    expect(
+        "returning = { within = \"59s\", boost = \"0s\" }\n",
+        &[
+            "queue.desk.returning.within: \"59s\" is out of range; write \"1m\" to \"24h\" (default \"10m\")",
+            "queue.desk.returning.boost: \"0s\" is out of range; write \"1s\" to \"24h\" (default \"2m\")",
+        ],
+    );
+}
+
+#[test]
 fn a_boost_where_no_queue_follows_is_told() {
     let through = "[[number]]\nmatch = \"7\"\ntrunk = \"carrier\"\nflow = \"through\"\nboost = \"1m\"\n[flow.through]\nsteps = [{ dial = \"1@teams\" }]\n";
     let vain = "warning: number[2]: has a boost and leads to no queue; take the boost out, or lead the flow to a queue";

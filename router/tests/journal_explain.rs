@@ -114,6 +114,7 @@ fn an_entry_says_since_when_he_stands_and_what_puts_him_ahead() {
         credit(864_000_000, Why::Priority { priority: 1 }),
         credit(300_000, Why::Number { number: "+4930*".into() }),
         credit(600_000, Why::Callers { callers: "gold".into() }),
+        credit(120_000, Why::GaveUp { at: MORNING - 60 * SECOND }),
         credit(30_000, Why::HeadStart),
     ];
     let entered = |seconds: i64, credits: Vec<Credit>| What::Queued {
@@ -130,7 +131,7 @@ fn an_entry_says_since_when_he_stands_and_what_puts_him_ahead() {
     let expected = "\
 08:01:30.000  enters sales at place 2
 08:01:30.000  enters sales at place 2, in line since 08:00:00.000; priority 1; 5m00s ahead by the number +4930*; \
-10m00s ahead as one of callers.gold; 30.0s ahead by the queue's head start
+10m00s ahead as one of callers.gold; 2m00s ahead as he gave up at 07:59:00.000; 30.0s ahead by the queue's head start
 ";
     assert_eq!(told(&facts), expected);
 }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use media::{Codec, Engine, MediaLegKey, PortPool, Prompt};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use router::{
+    callers::Callers,
     clock::Clock,
     config::{self, Config, Names, Surroundings},
     journal::fact::{AgentState, Fact, Micros, What, Wish},
@@ -102,6 +103,7 @@ impl World {
             wishes: BTreeMap::new(),
             closed: BTreeSet::new(),
             sums: Sums::default(),
+            callers: Callers::default(),
         };
         let unix_origin = Duration::from_micros(MORNING.unsigned_abs());
         let engine = Engine::new(media::Settings {

@@ -42,6 +42,7 @@ steps = [
 [queue.first]
 max_wait = "10s"
 [queue.second]
+returning = { within = "10m", boost = "2m" }
 [callers.gold]
 numbers = ["+49171*", "+49172000"]
 boost = "10s"
@@ -192,4 +193,47 @@ fn a_reload_that_gives_a_queue_a_head_start_counts_for_those_who_come_from_then_
     world.run_for(SECOND);
     anna_takes(&mut world, anna, callers[2]);
     all_hang_up(&mut world, &callers);
+}
+
+#[test]
+fn who_gave_up_and_calls_again_soon_stands_ahead_in_that_queue_and_in_no_other() {
+    let (mut world, anna) = desk(8);
+    let (returns, other) = (world.caller("+49301"), world.caller("+49302"));
+    world.dials(returns, "2");
+    world.run_for(SECOND);
+    world.dials(other, "2");
+    world.hangs_up_in(returns, SECOND);
+    world.run_for(60 * SECOND);
+    for called in ["1", "2"] {
+        world.dials(returns, called);
+        world.run_for(2 * SECOND);
+        if called == "1" {
+            world.hangs_up_in(returns, SECOND);
+            world.run_for(2 * SECOND);
+        }
+    }
+    anna_takes(&mut world, anna, returns);
+    let told = credits(&world);
+    assert_eq!(told[..3], [vec![], vec![], vec![]]);
+    assert!(matches!(told[3][..], [Credit { ms: 120_000, why: Why::GaveUp { .. } }]), "{told:?}");
+    all_hang_up(&mut world, &[returns, other]);
+}
+
+#[test]
+fn who_calls_again_too_late_or_without_his_number_stands_as_everybody_does() {
+    let (mut world, _) = desk(9);
+    let (late, hidden) = (world.caller("+49301"), world.caller("+49302"));
+    world.dials(late, "2");
+    world.dials(hidden, "2");
+    world.run_for(SECOND);
+    world.hangs_up_in(late, SECOND);
+    world.hangs_up_in(hidden, SECOND);
+    world.run_for(60 * SECOND);
+    world.writes(hidden, "Privacy", "id");
+    world.dials(hidden, "2");
+    world.run_for(542 * SECOND);
+    world.dials(late, "2");
+    world.run_for(SECOND);
+    assert_eq!(credits(&world), [vec![], vec![], vec![], vec![]]);
+    all_hang_up(&mut world, &[late, hidden]);
 }

@@ -272,6 +272,9 @@ impl Call {
             targets: settings.map(Queue::targets).unwrap_or_default(),
         };
         self.fact(left, board);
+        if how == LeftQueue::Abandoned {
+            board.callers.gave_up(&self.parties.caller, place.queue, board.at);
+        }
     }
 
     /// The caller goes while he waits: an agent who was faster is free again.

@@ -205,6 +205,7 @@ impl Call {
         match stage {
             Stage::Talking(talk) => {
                 if let Some(agent) = talk.agent() {
+                    board.callers.spoke_to(&self.parties.caller, agent, board.at);
                     board.agent_wraps_up(agent, talk.queue());
                 }
                 return;

@@ -1,10 +1,13 @@
 //! A caller enters a queue: where he stands in it, and why.
 
+use std::time::Duration;
+
 use super::{Call, assign::Place, flow::Outcome};
 use crate::{
+    clock::millis_between,
     config::{Queue, QueueId},
     credit::{Claims, Credit, credits, order_key},
-    journal::fact::{LeftQueue, Targets, What},
+    journal::fact::{LeftQueue, Micros, Targets, What},
     shard::Switchboard,
 };
 
@@ -18,7 +21,7 @@ impl Call {
         if let Some(how) = self.refused_at_the_door(queue, &settings, board) {
             return self.turned_away(queue, how, board);
         }
-        self.credits = self.credits_in(&settings, board);
+        self.credits = self.credits_in(queue, &settings, board);
         let place = Place {
             queue,
             key: order_key(arrived, &self.credits),
@@ -36,10 +39,18 @@ impl Call {
     }
 
     /// By what the caller stands ahead in a queue.
-    fn credits_in(&self, queue: &Queue, board: &Switchboard) -> Vec<Credit> {
+    fn credits_in(&self, id: QueueId, queue: &Queue, board: &Switchboard) -> Vec<Credit> {
         let number = self.config.route(self.trunk, &self.parties.called);
         let callers = board.config.callers(&self.parties.caller);
-        credits(queue, Claims { number, callers })
+        let gave_up = self.gave_up_in(id, queue, board);
+        credits(queue, Claims { number, callers, gave_up })
+    }
+
+    /// When he gave up in a queue, if he has called again soon enough.
+    fn gave_up_in(&self, id: QueueId, queue: &Queue, board: &Switchboard) -> Option<Micros> {
+        let within = queue.memory.returning?.within;
+        let at = board.callers.gave_up_at(&self.parties.caller, id)?;
+        (Duration::from_millis(millis_between(at, self.arrived)) <= within).then_some(at)
     }
 
     pub(super) fn note_queued(&self, place: Place, settings: &Queue, board: &mut Switchboard) {

@@ -129,7 +129,7 @@ fn ahead_by(queued: &Fact) -> String {
     }
     let came_before = millis_between(*arrived, queued.at) > 0;
     let since = came_before.then(|| format!(", in line since {}", clock(*arrived)));
-    let credits = credits.iter().map(|credit| format!("; {}", credit.in_words(span)));
+    let credits = credits.iter().map(|credit| format!("; {}", credit.in_words(span, clock)));
     since.into_iter().chain(credits).collect()
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::names::{HoursId, PromptId, QueueId};
 use super::problem::Report;
+use super::queue_memory::QueueMemory;
 use super::queue_rules::QueueRules;
 use super::raw::{Item, section};
 use super::read::bounds;
@@ -29,6 +30,8 @@ section! {
         priority,
         /// Beside queues of the same priority its callers stand as if they had come so much sooner. All boosts of a caller together count for 24 hours at most. `"0s"` to `"24h"`, default `"0s"`.
         head_start,
+        /// Who gave up in this queue and calls again soon stands ahead: `{ within = "10m", boost = "2m" }`. Default: he stands as everybody does.
+        returning,
         /// The wait, ringing included, within which a call counts as answered in time. The service level is the answered in time by the entered, those apart who gave up within `short_abandon`. `"1s"` to `"1h"`, default `"20s"`.
         service_level,
         /// Who hangs up within so long had dialled wrong or thought better of it: he is counted, but not against the service level. `"0s"` to `"1m"`, default `"5s"`.
@@ -129,6 +132,8 @@ pub struct Queue {
     pub hours: Option<HoursId>,
     /// When it takes callers, and when it sends away those who wait.
     pub rules: QueueRules,
+    /// What it makes of what is remembered of its callers.
+    pub memory: QueueMemory,
 }
 
 /// Who of several free agents is rung; among equals who has waited longest.
@@ -183,6 +188,7 @@ impl Queue {
         let strategy = raw.strategy.choice(&Strategy::ALL, scope.report);
         let steps = steps(&raw, scope);
         let rules = QueueRules::resolve(&raw, scope);
+        let memory = QueueMemory::resolve(&raw, scope);
         let report = &mut *scope.report;
         Some(Queue {
             name: section.name.to_owned(),
@@ -203,6 +209,7 @@ impl Queue {
             pause_after: raw.pause_after.integer(0..=100, 0, report) as u8,
             hours,
             rules,
+            memory,
         })
     }
 }

@@ -11,11 +11,12 @@ use super::media::MediaToml;
 use super::node::{JournalToml, LogToml, NodeToml};
 use super::number::NumberToml;
 use super::queue::{QueueToml, WidenToml};
+use super::queue_memory::ReturningToml;
 use super::raw::SectionDoc;
 use super::trunk::TrunkToml;
 
 /// The page's sections, in the order in which a reader writes a file.
-const SECTIONS: [SectionDoc; 21] = [
+const SECTIONS: [SectionDoc; 22] = [
     RootToml::DOC,
     NodeToml::DOC,
     ListenToml::DOC,
@@ -37,6 +38,7 @@ const SECTIONS: [SectionDoc; 21] = [
     RejectToml::DOC,
     QueueToml::DOC,
     WidenToml::DOC,
+    ReturningToml::DOC,
 ];
 
 const HEAD: &str = "\

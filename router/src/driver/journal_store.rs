@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, param
 use serde::de::{DeserializeOwned, IntoDeserializer, value};
 
 use crate::{
+    callers::Met,
     journal::{
         Ledger,
         fact::{CallId, Fact, Micros, SCHEMA_VERSION},
@@ -223,6 +224,26 @@ impl Store {
             self.connection.prepare(sql)?.query_map([count], read_record)?.collect::<Result<_, _>>()?;
         records.reverse();
         Ok(records)
+    }
+
+    /// Of the last `most` calls that say something of their callers what they say, oldest first: who gave up in which
+    /// queue, who spoke to which agent. Withheld numbers say nothing.
+    pub fn met(&self, most: usize) -> rusqlite::Result<Vec<Met>> {
+        let sql = "SELECT caller, queue, agent, ended_at, cause = 'abandoned' FROM calls
+               WHERE caller <> '' AND (agent IS NOT NULL OR cause = 'abandoned') ORDER BY seq DESC LIMIT ?1";
+        let read = |row: &Row<'_>| {
+            Ok(Met {
+                from: row.get(0)?,
+                queue: row.get(1)?,
+                agent: row.get(2)?,
+                ended_at: row.get(3)?,
+                abandoned: row.get(4)?,
+            })
+        };
+        let mut calls: Vec<Met> =
+            self.connection.prepare(sql)?.query_map([most as i64], read)?.collect::<Result<_, _>>()?;
+        calls.reverse();
+        Ok(calls)
     }
 
     /// Makes the projections anew from the base and the facts; returns how many calls there are.

@@ -18,6 +18,7 @@ use super::{
     shard_thread::utc_now,
 };
 use crate::{
+    callers::{MOST_NUMBERS, Met},
     config::{JournalConfig, Synchronous},
     journal::{
         Entry, Journal, Ledger, Written,
@@ -83,6 +84,8 @@ pub struct Restored {
     pub sums: Sums,
     /// Who was in a queue when the process died: if he calls again he gets his place back, once.
     pub waited: Vec<WaitedBefore>,
+    /// Calls of the last run and those before that say something of their callers, oldest first.
+    pub met: Vec<Met>,
 }
 
 /// Why the journal could not be opened. Each says what to do.
@@ -173,9 +176,10 @@ impl Prepared {
     pub fn start(self, service: ServiceState) -> Result<Opened, JournalError> {
         let Prepared { settings, path, mut store, mut ledger, lock } = self;
         let mut batch = Batch::default();
-        let restored = begin_run(&settings, &mut ledger, &mut batch);
+        let mut restored = begin_run(&settings, &mut ledger, &mut batch);
         let started = store.commit(&batch, Some(&ledger));
-        started.map_err(|source| JournalError::Database { path: path.clone(), source })?;
+        let met = started.and_then(|()| store.met(MOST_NUMBERS));
+        restored.met = met.map_err(|source| JournalError::Database { path: path.clone(), source })?;
         batch.clear();
 
         let journal = Journal::new(settings.config.spill);
@@ -258,6 +262,7 @@ fn begin_run(settings: &JournalSettings, ledger: &mut Ledger, batch: &mut Batch)
         closed: ledger.closed.clone(),
         sums: Sums::default(),
         waited: ledger.records.waited_before(),
+        met: Vec::new(),
     };
     let started = Fact {
         seq: 0,

@@ -30,6 +30,7 @@ use super::{
     shard_thread::{Order, ShardThread, utc_now},
 };
 use crate::{
+    callers::Callers,
     clock::Clock,
     config::{self, Config, Names, Problems},
     lines::{self, Accepting},
@@ -174,6 +175,8 @@ fn parts(config: &Arc<Config>, sockets: &Sockets, clock: Clock, restored: Restor
     // A finished leg lingers 32 s (timers H, I, J: RFC 3261 §17), so there are many more of them than calls at once.
     settings.max_legs = settings.max_legs.max(calls * 8);
     settings.max_transactions = settings.max_transactions.max(calls * 32);
+    let mut callers = Callers::default();
+    callers.recall(&restored.met, config);
     Parts {
         owner: 0,
         seed: seed(),
@@ -186,6 +189,7 @@ fn parts(config: &Arc<Config>, sockets: &Sockets, clock: Clock, restored: Restor
         wishes: restored.wishes,
         closed: restored.closed,
         sums: restored.sums,
+        callers,
     }
 }
 

@@ -35,6 +35,10 @@ pub struct Snapshot {
     pub calls_arrived: u64,
     /// Calls ended since the start of the process.
     pub calls_ended: BTreeMap<(Cause, Fault), u64>,
+    /// Numbers of callers of whom something is remembered.
+    pub callers_known: u64,
+    /// Numbers that were forgotten for want of room.
+    pub callers_forgotten: u64,
     /// Queues by name.
     pub queues: BTreeMap<String, QueueGauges>,
     /// All agents of the node by state; one who serves several queues counts once.
@@ -218,6 +222,8 @@ impl Snapshot {
         self.ports.quarantined += other.ports.quarantined;
         self.calls_arrived += other.calls_arrived;
         add_counts(&mut self.calls_ended, &other.calls_ended);
+        self.callers_known += other.callers_known;
+        self.callers_forgotten += other.callers_forgotten;
         for (name, queue) in &other.queues {
             self.queues.entry(name.clone()).or_default().add(queue);
         }

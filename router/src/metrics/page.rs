@@ -92,6 +92,9 @@ impl Page {
             let labels = [("cause", cause.word()), ("fault", fault.word())];
             counter(family.encode_family(&labels)?, *count)?;
         }
+        sheet.gauge("callers_known", "Numbers of whom something is remembered", numbers.callers_known)?;
+        let help = "Numbers forgotten for want of room";
+        sheet.counter("callers_forgotten", help, numbers.callers_forgotten)?;
         sheet.histogram(
             "dispatch_seconds",
             "From an agent free for a waiting caller to the agent's INVITE on the wire",

@@ -23,6 +23,7 @@ use self::{calls::Calls, switchboard::Names};
 use crate::{
     agents::Agents,
     call::{Call, Input as CallInput, Why},
+    callers::Callers,
     clock::Clock,
     config::{AgentId, Config, QueueId, TrunkId},
     journal::fact::{Fact, LegNumber, Micros, Unanswered, Wish},
@@ -60,6 +61,8 @@ pub struct Parts {
     pub closed: BTreeSet<String>,
     /// Sums of the queues over all earlier runs.
     pub sums: Sums,
+    /// What is remembered of those who called in earlier runs.
+    pub callers: Callers,
 }
 
 /// What a shard is told.
@@ -159,6 +162,7 @@ impl Shard {
             last_arrival: 0,
             sums: parts.sums,
             names: Names::default(),
+            callers: parts.callers,
             by_chance: Vec::new(),
             staff: Staff::new(now),
             restaffed: VecDeque::new(),

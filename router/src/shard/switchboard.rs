@@ -15,6 +15,7 @@ use sip_core::{Endpoint, LegKey, Listener};
 use super::Output;
 use crate::{
     agents::{Agents, Tell},
+    callers::Callers,
     clock::Clock,
     config::{AgentId, Config, Queue, QueueId, Strategy, TrunkId},
     journal::fact::{AgentState, CallId, Cause, Fact, Fault, LegNumber, Micros, Unanswered, What, Wish},
@@ -70,6 +71,8 @@ pub struct Switchboard {
     /// What went into each queue and came out of it.
     pub(super) sums: Sums,
     pub(super) names: Names,
+    /// What is remembered of those who call.
+    pub(crate) callers: Callers,
     /// Queues that choose by chance.
     pub(super) by_chance: Vec<QueueId>,
     pub(super) staff: Staff,

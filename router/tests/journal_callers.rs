@@ -1,0 +1,109 @@
+//! What a start recalls of callers from the journal of earlier runs.
+#![cfg(feature = "driver")]
+#![allow(missing_docs)]
+
+mod support;
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use router::{
+    callers::Callers,
+    config::{self, Config, JournalConfig, Names, Surroundings, Synchronous},
+    driver::journal_writer::{JournalSettings, Opened, open},
+    journal::fact::{Cause, Fact, Fault, LeftQueue, Micros},
+    service::ServiceState,
+};
+use support::*;
+
+/// A directory of this test's own, gone with it.
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new(name: &str) -> Dir {
+        let dir = std::env::temp_dir().join(format!("fernamt-callers-{}-{name}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        Dir(dir)
+    }
+
+    fn opened(&self, started_at: Micros) -> Opened {
+        let settings = JournalSettings {
+            data_dir: self.0.clone(),
+            config: JournalConfig {
+                retention: Duration::from_secs(90 * 86_400),
+                spill: 10_000,
+                synchronous: Synchronous::Normal,
+                flush: Duration::from_millis(10),
+            },
+            version: "0.1.0".into(),
+            generation: 3,
+            started_at,
+        };
+        open(settings, ServiceState::starting()).unwrap()
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn config() -> Config {
+    let text = "[listen]\nsip = [\"udp:127.0.0.1:5060\"]\n[queue.support]\n[agent.bo]\ncall = \"sip:bo@192.0.2.1\"\nqueues = [\"support\"]\n[agent.anna]\ncall = \"sip:anna@192.0.2.1\"\nqueues = [\"support\"]\n";
+    config::parse(text, "f.toml", "".as_ref(), &mut Names::new(), &Surroundings::default()).unwrap()
+}
+
+/// A caller who waits for ten seconds and hangs up.
+fn abandoned(key: u64, from: &str, start: Micros) -> Vec<Fact> {
+    let at = |seconds: Micros, what| fact(call(key), start + seconds * SECOND, what);
+    vec![
+        at(0, arrived(from)),
+        at(0, queued("support", start)),
+        at(10, left("support", LeftQueue::Abandoned, 10_000)),
+        at(10, ended(Cause::Abandoned, Fault::None)),
+    ]
+}
+
+#[test]
+fn a_start_knows_whom_callers_spoke_to_and_where_they_gave_up() {
+    let dir = Dir::new("recall");
+    let first = dir.opened(MORNING);
+    first.journal.append_all(queue_call(call(1), MORNING)); // +491701234567 speaks to anna until 92 s
+    first.journal.append_all(abandoned(2, "+49302", MORNING + 5 * SECOND));
+    first.journal.append_all(abandoned(3, "", MORNING));
+    assert!(first.writer.stop(MORNING + 100 * SECOND, 3));
+
+    let (config, second) = (config(), dir.opened(MORNING + 200 * SECOND));
+    let mut callers = Callers::default();
+    callers.recall(&second.restored.met, &config);
+    assert_eq!(callers.len(), 2);
+    let (support, _) = config.queues().next().unwrap();
+    let anna = config.agents().find(|(_, agent)| agent.name == "anna").map(|(id, _)| id);
+    let spoke = callers.last_agent("+491701234567");
+    assert_eq!((spoke.map(|(agent, _)| agent), spoke.map(|(_, at)| at)), (anna, Some(MORNING + 92 * SECOND)));
+    assert_eq!(callers.gave_up_at("+49302", support), Some(MORNING + 15 * SECOND));
+    second.writer.stop(MORNING + 300 * SECOND, 3);
+}
+
+/// What one start pays for it, at most. By hand: `cargo test --release -p router --test journal_callers -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+#[allow(clippy::disallowed_methods, reason = "it measures")]
+fn two_hundred_thousand_callers_are_recalled() {
+    let dir = Dir::new("cost");
+    let first = dir.opened(MORNING);
+    for key in 0..200_000 {
+        first.journal.append_all(abandoned(key, &format!("+49{key}"), MORNING));
+        if key % 1_000 == 0 {
+            assert!(first.journal.flush(Duration::from_secs(60)));
+        }
+    }
+    assert!(first.writer.stop(MORNING + 100 * SECOND, 3));
+    let began = std::time::Instant::now();
+    let second = dir.opened(MORNING + 200 * SECOND);
+    let opened = began.elapsed();
+    let mut callers = Callers::default();
+    callers.recall(&second.restored.met, &config());
+    println!("{} callers: opened after {opened:?}, recalled after {:?}", callers.len(), began.elapsed());
+    second.writer.stop(MORNING + 300 * SECOND, 3);
+}
