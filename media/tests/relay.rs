@@ -452,6 +452,61 @@ fn silence_of_sixty_seconds_is_told_once_and_again_after_a_word() {
     assert_eq!(stage.take_events(), [Event::Silent { leg: A, since }]);
 }
 
+/// The agent's leg has just been answered and something ought to be heard within three seconds.
+fn expecting(stream: Stream) -> Stage {
+    let mut stage = Stage::new();
+    stage.open(A).connect(A, stream).command(Command::Expect { leg: A, within: 3_000 * MS });
+    stage
+}
+
+#[test]
+fn a_peer_of_whom_nothing_is_heard_in_time_is_told_once() {
+    let mut stage = expecting(stream(A));
+    stage.run(2_999 * MS);
+    assert_eq!(stage.take_events(), []);
+    stage.run(MS);
+    assert_eq!(stage.take_events(), [Event::Unheard { leg: A }]);
+    stage.run(30_000 * MS);
+    assert_eq!((stage.take_events(), stage.engine.counters().unheard), (vec![], 1));
+}
+
+#[test]
+fn one_packet_of_sound_or_comfort_noise_or_a_digit_is_enough() {
+    for payload_type in [8, 13, 101] {
+        let mut stage = expecting(stream(A));
+        stage.run(2_990 * MS);
+        stage.hear(A, Fields { payload_type, ..sound(CUSTOMER, 1) }, &[1, 10, 0, 160]);
+        stage.take_events();
+        stage.run(20_000 * MS);
+        let unheard = |event: &Event| matches!(event, Event::Unheard { .. });
+        assert!(!stage.take_events().iter().any(unheard), "payload type {payload_type}");
+    }
+}
+
+/// Before the answer a network plays ringback or an announcement: that is not the agent.
+#[test]
+fn what_came_before_the_answer_is_not_heard() {
+    let mut stage = Stage::new();
+    stage.open(A);
+    assert!(!stage.hear(A, sound(CUSTOMER, 1), b"x"));
+    stage.connect(A, stream(A)).command(Command::Expect { leg: A, within: 3_000 * MS });
+    stage.run(3_000 * MS);
+    assert_eq!(stage.take_events(), [Event::Unheard { leg: A }]);
+}
+
+#[test]
+fn who_holds_us_owes_no_sound_and_who_agrees_anew_has_the_time_anew() {
+    let held = Stream { direction: Direction::RecvOnly, remote_holds: true, ..stream(A) };
+    let inactive = Stream { direction: Direction::Inactive, remote_holds: true, ..stream(A) };
+    for stream in [held.clone(), inactive, Stream { direction: Direction::SendOnly, ..stream(A) }] {
+        assert_eq!(expecting(stream).run(30_000 * MS).take_events(), []);
+    }
+    let mut stage = expecting(held);
+    stage.run(2_000 * MS).connect(A, stream(A)).run(2_999 * MS);
+    assert_eq!(stage.take_events(), []);
+    assert_eq!(stage.run(MS).take_events(), [Event::Unheard { leg: A }]);
+}
+
 #[test]
 fn packets_put_silence_off() {
     let mut stage = Stage::new();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::dtmf::Digit;
 use crate::prompt::Prompt;
@@ -64,6 +64,14 @@ pub enum Command {
     Unbridge {
         /// Either of the two.
         leg: MediaLegKey,
+    },
+    /// The peer has answered and ought to be heard soon: if no RTP packet is accepted within this time, that is
+    /// [`Event::Unheard`]. Nothing happens if one has been accepted already; a Connect meanwhile begins the time anew.
+    Expect {
+        /// From whom.
+        leg: MediaLegKey,
+        /// Within which time.
+        within: Duration,
     },
     /// Plays a prompt instead of what plays now; on a bridged leg the partner is not heard meanwhile. Before the
     /// leg is connected it waits; while the peer holds us it goes on unheard.
@@ -146,6 +154,12 @@ pub enum Event {
         /// The last packet, or when we began to expect some.
         since: Instant,
     },
+    /// Not one RTP packet was accepted since Open, though [`Command::Expect`] said by when one should have been. Not told
+    /// of a peer who holds us then, or has agreed to send nothing. RTCP alone is no sound.
+    Unheard {
+        /// From whom.
+        leg: MediaLegKey,
+    },
     /// RTCP has a use from now on: RTP was heard and rtcp-mux was not agreed. The worker opens port + 1 by itself
     /// and does not pass this on.
     RtcpWanted {
@@ -203,6 +217,7 @@ impl Event {
             | Event::Heard { leg, .. }
             | Event::TwoWay { a: leg, .. }
             | Event::Silent { leg, .. }
+            | Event::Unheard { leg }
             | Event::RtcpWanted { leg, .. }
             | Event::Closed { leg, .. } => *leg,
         }

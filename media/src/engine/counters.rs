@@ -49,6 +49,8 @@ counters! {
     digits,
     /// Silences told.
     silences,
+    /// Legs on which nothing was heard in the time that was set.
+    unheard,
     /// Dropped: RTP header malformed.
     malformed,
     /// Dropped: RTCP malformed.

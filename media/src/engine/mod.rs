@@ -106,6 +106,7 @@ impl Engine {
                 return self.bridge(a, b);
             }
             Command::Unbridge { leg } => self.unbridge(self.legs.find(leg)?),
+            Command::Expect { leg, within } => self.expect(now, self.legs.find(leg)?, within),
             Command::Play { leg, play, prompt, repeat, from } => {
                 self.play(now, self.legs.find(leg)?, crate::player::Playing::new(play, prompt, repeat, from));
             }
@@ -138,6 +139,12 @@ impl Engine {
             self.begin_speaking(now, index);
         }
         self.wake_reports(now, index);
+        self.enter_deadline(index);
+    }
+
+    fn expect(&mut self, now: Instant, index: u32, within: Duration) {
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        leg.silence.awaited = Some((now, within));
         self.enter_deadline(index);
     }
 
@@ -210,6 +217,10 @@ impl Engine {
             leg.silence.told = true;
             self.outbox.event(Event::Silent { leg: leg.key, since });
             self.counters.silences += 1;
+        }
+        if leg.is_unheard(now) {
+            self.outbox.event(Event::Unheard { leg: leg.key });
+            self.counters.unheard += 1;
         }
         if leg.reports.next_at.is_some_and(|at| at <= now) {
             self.report(now, index);

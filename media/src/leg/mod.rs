@@ -70,6 +70,8 @@ pub(crate) struct Silence {
     pub(crate) expecting_since: Option<Instant>,
     /// The current silence has been told.
     pub(crate) told: bool,
+    /// Since when and within which time the first packet ought to come.
+    pub(crate) awaited: Option<(Instant, Duration)>,
 }
 
 /// What a payload type is on this leg.
@@ -115,6 +117,7 @@ impl Leg {
             None => Some(now),
             since => since,
         };
+        self.silence.awaited = self.silence.awaited.map(|(_, within)| (now, within));
         if !could_receive {
             self.incoming.forget_sources();
         }
@@ -184,11 +187,24 @@ impl Leg {
         Some(heard.map_or(expecting, |heard| heard.max(expecting)))
     }
 
+    /// When the first packet ought to have come; `None` once one has.
+    fn awaited_until(&self) -> Option<Instant> {
+        let (since, within) = self.silence.awaited.filter(|_| self.incoming.last_heard().is_none())?;
+        Some(since + within)
+    }
+
+    /// True, once, if the first packet ought to have come by now and did not. Who holds us now is not asked again.
+    pub(crate) fn is_unheard(&mut self, now: Instant) -> bool {
+        let is_due = self.awaited_until().is_some_and(|at| at <= now);
+        is_due && self.silence.awaited.take().is_some() && self.expects_sound()
+    }
+
     /// The leg's next slow deadline.
     pub(crate) fn deadline(&self, silence_timeout: Duration) -> Option<Instant> {
         let silent_at =
             self.quiet_since().filter(|_| !self.silence.told).map(|since| since + silence_timeout);
-        [self.events.poll_timeout(), self.reports.next_at, silent_at].into_iter().flatten().min()
+        let deadlines = [self.events.poll_timeout(), self.reports.next_at, silent_at, self.awaited_until()];
+        deadlines.into_iter().flatten().min()
     }
 
     pub(crate) fn stats(&self) -> LegStats {
