@@ -97,6 +97,8 @@ fn values_of_the_wrong_kind_are_told_with_what_would_be_right() {
             "ring_timeout = \"0s\"",
             "ring_timeout: \"0s\" is out of range; write \"1s\" to \"5m\" (default \"20s\")",
         ),
+        ("dead_air = \"31s\"", "dead_air: \"31s\" is out of range; write \"0s\" to \"30s\" (default \"3s\")"),
+        ("dead_air = 0", "dead_air: 0 has no unit; write \"0s\" or \"0ms\" (default \"3s\")"),
         (
             "ring_timeout = \"soon\"",
             "ring_timeout: \"soon\" is no length of time; write a number with ms, s, m, h or d, such as \"20s\" (default \"20s\")",

@@ -92,6 +92,7 @@ fn who_rang_beside_the_winner_is_told_too() {
         fact(call, at(2), unanswered("anna", Unanswered::Busy)),
         fact(call, at(2), left("hotline", LeftQueue::Answered, 2_000)),
         fact(call, at(2), unanswered("bo", Unanswered::AnsweredElsewhere)),
+        fact(call, at(5), unanswered("carla", Unanswered::Silent)),
     ];
     let expected = "\
 08:00:00.000  enters hotline at place 1
@@ -103,6 +104,7 @@ fn who_rang_beside_the_winner_is_told_too() {
 08:00:02.000  anna: busy after 2.0s; he keeps his place
 08:00:02.000  leaves hotline after 2.0s: answered
 08:00:02.000  bo: answered-elsewhere after 2.0s
+08:00:05.000  carla: answered, but no sound came from the telephone; he keeps his place
 ";
     assert_eq!(told(&facts), expected);
 }

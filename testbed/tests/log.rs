@@ -64,3 +64,24 @@ fn each_line_of_a_call_names_the_queue_and_the_agent_of_that_moment() {
         ]
     );
 }
+
+#[test]
+fn a_telephone_without_sound_is_a_warning_that_says_where_to_look() {
+    let told = told(|| {
+        let mut world = world(2, &[QUEUE, ANNA]);
+        let caller = world.caller("caller");
+        let agent = anna(&mut world, Behaviour::Answers(SECOND));
+        world.mutes_in(agent, true, SECOND / 2);
+        world.dials(caller, "+4930999");
+        world.run_for(6 * SECOND);
+        world.hangs_up_in(caller, SECOND);
+        the_end(&mut world);
+    });
+    let warnings: Vec<&String> = told.iter().filter(|line| line.contains("no sound")).collect();
+    let [warning] = warnings[..] else { panic!("{told:#?}") };
+    assert!(warning.contains("agent=\"anna\" queue=\"support\""), "{warning}");
+    assert!(
+        ["dead_air", "microphone", "media.ports", "SDP"].iter().all(|word| warning.contains(word)),
+        "{warning}"
+    );
+}

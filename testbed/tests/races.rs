@@ -89,7 +89,8 @@ fn any_one_message_may_be_lost() {
 
 #[test]
 fn an_agent_who_dies_as_he_answers_is_found_and_the_call_has_an_end() {
-    let mut world = world(5, &[QUEUE, ANNA]).rtp_every(500 * MILLISECOND);
+    let patient = QUEUE.replace("max_wait", "dead_air = \"0s\"\nmax_wait");
+    let mut world = world(5, &[&patient, ANNA]).rtp_every(500 * MILLISECOND);
     let caller = world.caller("caller");
     let agent = anna(&mut world, Behaviour::Answers(2 * SECOND));
     world.dials(caller, "+4930999");

@@ -66,7 +66,8 @@ pub enum Command {
         leg: MediaLegKey,
     },
     /// The peer has answered and ought to be heard soon: if no RTP packet is accepted within this time, that is
-    /// [`Event::Unheard`]. Nothing happens if one has been accepted already; a Connect meanwhile begins the time anew.
+    /// [`Event::Unheard`]. Nothing happens if one has been accepted already, or came in the second before, faster than
+    /// the answer; a Connect meanwhile begins the time anew.
     Expect {
         /// From whom.
         leg: MediaLegKey,
@@ -154,7 +155,7 @@ pub enum Event {
         /// The last packet, or when we began to expect some.
         since: Instant,
     },
-    /// Not one RTP packet was accepted since Open, though [`Command::Expect`] said by when one should have been. Not told
+    /// Not one RTP packet was accepted, though [`Command::Expect`] said by when one should have been. Not told
     /// of a peer who holds us then, or has agreed to send nothing. RTCP alone is no sound.
     Unheard {
         /// From whom.

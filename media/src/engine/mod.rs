@@ -144,7 +144,7 @@ impl Engine {
 
     fn expect(&mut self, now: Instant, index: u32, within: Duration) {
         let Some(leg) = self.legs.get_mut(index) else { return };
-        leg.silence.awaited = Some((now, within));
+        leg.expect(now, within);
         self.enter_deadline(index);
     }
 

@@ -243,6 +243,7 @@ impl Leg {
     /// Whether a packet is for us at all, from our peer, and still of use.
     fn accept(&mut self, now: Instant, from: SocketAddr, packet: &Packet) -> Result<(Sort, Place), Refused> {
         if !self.may_receive() {
+            self.silence.unexpected_at = Some(now);
             return Err(Refused::Unexpected);
         }
         let sort = self.sort(packet.payload_type);

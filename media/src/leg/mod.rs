@@ -25,6 +25,10 @@ use crate::sdp::{Direction, Stream};
 /// Comfort noise, RFC 3389: understood as a sign of life, played to nobody.
 const COMFORT_NOISE: u8 = 13;
 
+/// How far a peer's first sound can be ahead of its answer: sound comes straight, SIP by way of proxies, or again after
+/// a loss (T1 is 500 ms, RFC 3261 §17.1.1.1). What came sooner was a network's ringback.
+const EARLY: Duration = Duration::from_secs(1);
+
 /// Everything of one leg. Under 1 kB, and no memory beside it while it only relays.
 #[derive(Debug)]
 pub(crate) struct Leg {
@@ -70,6 +74,8 @@ pub(crate) struct Silence {
     pub(crate) expecting_since: Option<Instant>,
     /// The current silence has been told.
     pub(crate) told: bool,
+    /// When the last packet came that we had agreed to none of.
+    pub(crate) unexpected_at: Option<Instant>,
     /// Since when and within which time the first packet ought to come.
     pub(crate) awaited: Option<(Instant, Duration)>,
 }
@@ -185,6 +191,12 @@ impl Leg {
         let expecting = self.silence.expecting_since?;
         let heard = self.incoming.last_heard().max(self.reports.last_heard());
         Some(heard.map_or(expecting, |heard| heard.max(expecting)))
+    }
+
+    /// The first packet ought to come `within` this time, unless it was faster than the answer that allows it.
+    pub(crate) fn expect(&mut self, now: Instant, within: Duration) {
+        let was_faster = self.silence.unexpected_at.is_some_and(|at| now < at + EARLY);
+        self.silence.awaited = (!was_faster).then_some((now, within));
     }
 
     /// When the first packet ought to have come; `None` once one has.

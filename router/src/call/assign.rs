@@ -220,16 +220,19 @@ impl Call {
         }
     }
 
-    /// The agent's leg ended before anybody can have said anything: the caller waits again with his old key, which
-    /// makes him the first, and the agent rests. For the queue's sums he was answered, and enters anew.
-    pub(super) fn returns_to_queue(&mut self, agent: AgentId, place: Place, board: &mut Switchboard) {
-        self.fact(
-            What::Unanswered { agent: board.agent_name(agent), why: Unanswered::HungUpAtOnce, rang_ms: 0 },
-            board,
-        );
+    /// The agent's leg ended before anybody can have said anything, or carried no sound: the caller waits again with
+    /// his old key, which makes him the first, and the agent rests. For the queue's sums he was answered, and enters
+    /// anew.
+    pub(super) fn returns_to_queue(
+        &mut self,
+        agent: AgentId,
+        place: Place,
+        why: Unanswered,
+        board: &mut Switchboard,
+    ) {
+        self.note_unanswered(agent, board.at, why, board);
         let settings = board.config.queue(place.queue).cloned();
-        let rest = rest_after(Unanswered::HungUpAtOnce, settings.as_ref());
-        board.agent_rests(agent, rest, Unanswered::HungUpAtOnce);
+        board.agent_rests(agent, rest_after(why, settings.as_ref()), why);
         let Some(settings) = settings else { return self.goes_out(place.queue, LeftQueue::Removed, board) };
         self.note_queued(place, &settings, board);
         self.start_music(place.queue, board);
@@ -331,9 +334,11 @@ fn rest_after(why: Unanswered, queue: Option<&Queue>) -> Duration {
     let of_queue = |rest: fn(&Queue) -> Duration| queue.map(rest).unwrap_or_default();
     match why {
         Unanswered::NoAnswer => of_queue(|queue| queue.rest_no_answer),
-        Unanswered::Busy | Unanswered::Rejected | Unanswered::Failed | Unanswered::HungUpAtOnce => {
-            of_queue(|queue| queue.rest_rejected)
-        }
+        Unanswered::Busy
+        | Unanswered::Rejected
+        | Unanswered::Failed
+        | Unanswered::HungUpAtOnce
+        | Unanswered::Silent => of_queue(|queue| queue.rest_rejected),
         Unanswered::CallerLeft | Unanswered::AnsweredElsewhere => Duration::ZERO,
         Unanswered::Router => OUR_REST,
     }

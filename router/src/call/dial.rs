@@ -282,6 +282,7 @@ impl Call {
         let assignment = winner.zip(ring.place().copied());
         if let Some((agent, place)) = assignment {
             board.agent_talks(agent);
+            self.expect_sound(number, &place, board);
             self.note_left(place, LeftQueue::Answered, board);
         }
         let name = winner.map(|agent| board.agent_name(agent));

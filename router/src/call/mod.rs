@@ -315,6 +315,7 @@ impl Call {
             MediaEvent::Digit { digit, .. } if leg == CALLER => self.pressed(digit.as_char(), board),
             MediaEvent::TwoWay { at, .. } => self.sound_went_both_ways(at, board),
             MediaEvent::Silent { .. } => self.fell_silent(leg, board),
+            MediaEvent::Unheard { .. } => self.was_never_heard(leg, board),
             MediaEvent::Closed { stats, .. } => self.counted(leg, &stats, board),
             _ => {}
         }

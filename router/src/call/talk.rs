@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use media::Direction;
+use media::{Command, Direction};
 use sip_core::{
-    LegKey, Message, Reply, RequestKey, StatusCode,
+    HangUp, LegKey, Message, Reply, RequestKey, StatusCode,
     message::{Header, Method},
 };
 use smallvec::SmallVec;
+use tracing::warn;
 
 use super::{
     Call, Stage, Why,
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     config::{AgentId, QueueId},
-    journal::fact::{LegNumber, What},
+    journal::fact::{LegNumber, Unanswered, What},
     shard::Switchboard,
 };
 
@@ -33,6 +34,14 @@ pub(super) struct Talk {
 
 /// An agent's leg that ends sooner was no conversation: his telephone crashed, or a machine answered and hung up.
 const NO_CONVERSATION: Duration = Duration::from_secs(2);
+
+/// For whoever looks after the agents' telephones.
+const NO_SOUND: &str = "answered and sent no sound, so the caller waits on (queue key dead_air): look whether the telephone has a \
+                        working microphone, whether a firewall lets its UDP through to media.ports, and whether the address \
+                        in its SDP can be reached";
+
+/// RFC 3326 §2; ITU-T Q.850 cause 41 is a temporary failure.
+const NO_SOUND_REASON: &[u8] = b"Q.850;cause=41;text=\"No sound came from this telephone\"";
 
 impl Talk {
     pub(super) fn new(leg: LegNumber, assignment: Option<(AgentId, Place)>, since: Instant) -> Talk {
@@ -61,6 +70,27 @@ impl Call {
             let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
             self.fact(What::TwoWaySound { leg, after_ms }, board);
         }
+    }
+
+    /// An agent has answered: within the queue's `dead_air` something ought to be heard of him.
+    pub(super) fn expect_sound(&self, number: LegNumber, place: &Place, board: &mut Switchboard) {
+        let within = board.config.queue(place.queue).map_or(Duration::ZERO, |queue| queue.dead_air);
+        if let Some(leg) = self.leg(number).and_then(Leg::media_key).filter(|_| !within.is_zero()) {
+            board.media(Command::Expect { leg, within });
+        }
+    }
+
+    /// Nothing was: the caller would take the silence for a hang-up. He goes on waiting, the agent is told good-bye.
+    pub(super) fn was_never_heard(&mut self, number: LegNumber, board: &mut Switchboard) {
+        let Stage::Talking(Talk { leg, assignment: Some((agent, place)), .. }) = self.stage else { return };
+        if leg != number {
+            return;
+        }
+        let (name, queue) = (board.agent_name(agent), board.queue_name(place.queue));
+        warn!(parent: &self.span, agent = name, queue, "{NO_SOUND}");
+        let headers = vec![(Bytes::from_static(b"Reason"), Bytes::from_static(NO_SOUND_REASON))];
+        self.hang_up_with(number, HangUp { headers, ..HangUp::new(StatusCode::REQUEST_TERMINATED) }, board);
+        self.returns_to_queue(agent, place, Unanswered::Silent, board);
     }
 
     /// A re-INVITE: sound ends at us, so we answer it here, always from *this* offer (RFC 3264 §8).
@@ -159,7 +189,7 @@ impl Call {
             {
                 let (agent, place) = (*agent, *place);
                 self.close_leg(number, board);
-                self.returns_to_queue(agent, place, board);
+                self.returns_to_queue(agent, place, Unanswered::HungUpAtOnce, board);
             }
             Stage::Talking(talk) if talk.leg == number => self.end(Why::called_hung_up(reason), board),
             _ => self.close_leg(number, board),

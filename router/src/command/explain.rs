@@ -14,7 +14,7 @@ use crate::{
         journal_store::FILE,
         journal_writer::{self, JournalError},
     },
-    journal::fact::{CallId, Fact, Micros, What},
+    journal::fact::{CallId, Fact, Micros, Unanswered, What},
     standing,
 };
 
@@ -103,6 +103,9 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
             vec![format!("{agent} rings too, beside {others}, after {} in {queue}", span(*waited_ms))]
         }
         What::Chosen { .. } => why(&fact.what).split_off(usize::from(beside > 0)), // of those beside: why they
+        What::Unanswered { agent, why: Unanswered::Silent, .. } => {
+            vec![format!("{agent}: answered, but no sound came from the telephone; he keeps his place")]
+        }
         What::Unanswered { agent, why, rang_ms } => {
             let place = if why.is_of_the_agent() { "; he keeps his place" } else { "" };
             vec![format!("{agent}: {} after {}{place}", word(why), span(*rang_ms))]

@@ -46,8 +46,10 @@ section! {
         max_wait,
         /// How long an agent who did not answer is left in peace. `"0s"` to `"1h"`, default `"30s"`.
         rest_no_answer,
-        /// How long an agent who was busy, declined, could not be reached or hung up within two seconds is left in peace; in the last case the caller waits on with his old place. `"0s"` to `"1h"`, default `"10s"`.
+        /// How long an agent who was busy, declined, could not be reached, hung up within two seconds or sends no sound (`dead_air`) is left in peace; in the last two cases the caller waits on with his old place. `"0s"` to `"1h"`, default `"10s"`.
         rest_rejected,
+        /// An agent's telephone of which not one packet of sound comes within so long after the answer sends none: its leg is hung up, the agent rests for `rest_rejected`, and the caller waits on with his old place. Who holds the caller, or agreed to send nothing, is let be. `"0s"`: never. `"0s"` to `"30s"`, default `"3s"`.
+        dead_air,
         /// An agent who leaves so many assignments in a row unanswered is paused until he says that he is ready. 0 to 100, 0 for never, default 0.
         pause_after,
         /// When new callers go on to the next step because nobody serves the queue. `"nobody-logged-in"`; `"nobody-ready"`: that, or all who are logged in have paused. Whoever rings, talks, rests or wraps up is ready, unless he has asked to be paused or logged out after it. Those count whom callers accept in the end, at the last step of `widen`. Default `"never"`: they wait.
@@ -124,8 +126,10 @@ pub struct Queue {
     pub max_wait: Duration,
     /// Rest of an agent who did not answer. 0 s to 1 h, default 30 s.
     pub rest_no_answer: Duration,
-    /// Rest of an agent who was busy, declined, could not be reached or hung up at once. 0 s to 1 h, default 10 s.
+    /// Rest of an agent who was busy, declined, could not be reached, hung up at once or sent no sound. 0 s to 1 h, default 10 s.
     pub rest_rejected: Duration,
+    /// Within which time after the answer something must be heard of an agent; 0: no matter. 0 s to 30 s, default 3 s.
+    pub dead_air: Duration,
     /// Unanswered assignments in a row after which an agent is paused; 0: never. 0 to 100, default 0.
     pub pause_after: u8,
     /// Outside these hours new callers go on to the next step; `None`: always open.
@@ -206,6 +210,7 @@ impl Queue {
             max_wait: raw.max_wait.duration(bounds("1s", "24h", "30m"), report),
             rest_no_answer: raw.rest_no_answer.duration(bounds("0s", "1h", "30s"), report),
             rest_rejected: raw.rest_rejected.duration(bounds("0s", "1h", "10s"), report),
+            dead_air: raw.dead_air.duration(bounds("0s", "30s", "3s"), report),
             pause_after: raw.pause_after.integer(0..=100, 0, report) as u8,
             hours,
             rules,

@@ -213,6 +213,8 @@ pub enum Unanswered {
     AnsweredElsewhere,
     /// The agent's leg was answered and ended within two seconds: nobody can have said anything.
     HungUpAtOnce,
+    /// The agent's leg was answered and carried no sound within the queue's `dead_air`: we hung it up.
+    Silent,
     /// The agent was not rung, and the fault is ours: no port or leg free, or his trunk has as many calls as it may.
     Router,
 }
@@ -352,7 +354,8 @@ pub enum What {
         open: bool,
     },
     /// The caller entered a queue. No second one when he waits on after an unanswered assignment; one when the agent's
-    /// leg was answered and ended at once ([`Unanswered::HungUpAtOnce`]), with the old key.
+    /// leg was answered and ended at once or sent no sound ([`Unanswered::HungUpAtOnce`], [`Unanswered::Silent`]), with the
+    /// old key.
     Queued {
         /// Name of the queue.
         queue: String,

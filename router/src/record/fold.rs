@@ -134,6 +134,7 @@ impl Record {
     fn enter(&mut self, queue: &str, key: u64) {
         self.queue = Some(queue.to_owned());
         self.progress.queued = Some((key, self.progress.since_ms));
+        self.progress.bridged = None; // the leg before may be counted later
         self.progress.stage = Stage::Waiting;
     }
 

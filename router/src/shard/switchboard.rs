@@ -477,6 +477,7 @@ fn reason(why: Unanswered) -> &'static str {
         Unanswered::CallerLeft => "caller left",
         Unanswered::AnsweredElsewhere => "answered elsewhere",
         Unanswered::HungUpAtOnce => "hung up at once",
+        Unanswered::Silent => "telephone sends no sound",
         Unanswered::Router => "not rung by our fault",
     }
 }

@@ -94,7 +94,7 @@ impl<'c> Replay<'c> {
                 self.rings.push(FOREVER);
             }
             // He waits on: neither a talk nor a new arrival.
-            What::Unanswered { why: Unanswered::HungUpAtOnce, .. } => {
+            What::Unanswered { why: Unanswered::HungUpAtOnce | Unanswered::Silent, .. } => {
                 self.note(call, |open| open.bridged_at = None)
             }
             What::Bridged { agent: Some(agent), .. } => self.bridged(call, fact.at, agent),
