@@ -37,6 +37,33 @@ fn a_queue_call_is_told_with_who_waited_rang_and_talked_how_long() {
     assert_eq!(record.legs[2].media.as_ref().unwrap().packets_in, 3_000);
 }
 
+/// anna is busy at 3 s, bo rings on beside her and answers at 9 s.
+#[test]
+fn while_one_of_several_agents_rings_the_caller_is_not_waiting() {
+    let at = |seconds: Micros, what| fact(call(1), MORNING + seconds * SECOND, what);
+    let assigned = |agent: &str, beside| What::Assigned {
+        queue: "hotline".into(),
+        agent: agent.into(),
+        waited_ms: 0,
+        beside,
+    };
+    let unanswered = |agent: &str, why| What::Unanswered { agent: agent.into(), why, rang_ms: 0 };
+    let record = record_of(&[
+        at(0, arrived("+491701234567")),
+        at(0, queued("hotline", MORNING)),
+        at(1, assigned("anna", 0)),
+        at(1, assigned("bo", 1)),
+        at(1, assigned("carla", 2)),
+        at(3, unanswered("anna", Unanswered::Busy)),
+        at(9, left("hotline", LeftQueue::Answered, 9_000)),
+        at(9, What::Bridged { leg: 2, agent: Some("bo".into()) }),
+        at(9, unanswered("carla", Unanswered::AnsweredElsewhere)),
+        at(20, ended(Cause::CallerHungUp, Fault::None)),
+    ]);
+    assert_eq!((record.wait_ms, record.ring_ms, record.talk_ms), (1_000, 8_000, 11_000));
+    assert_eq!(record.unanswered, 1, "nothing is held against carla");
+}
+
 #[test]
 fn a_dialled_call_that_was_refused_keeps_status_phrase_and_q850_of_the_far_end() {
     let failed =

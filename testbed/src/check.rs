@@ -31,7 +31,8 @@ pub fn after_turn(world: &World) -> Vec<String> {
         }
     }
     let accepting = Accepting::by(world.config());
-    for call in world.shard().calls() {
+    let can_dial = world.shard().ports_in_hand() > 0;
+    for call in world.shard().calls().filter(|_| can_dial) {
         if let Some((_, line)) = call.wants_agents().filter(|(_, line)| world.shard().on_line(*line).1 > 0) {
             let rung: Vec<AgentId> = call.agents().collect();
             broken.push(format!("{rung:?} ring beside an idle agent of {line:?} who might ring too"));

@@ -298,6 +298,21 @@ fn twelve_ring_though_only_eight_ports_are_in_hand_and_nobody_is_blamed() {
     assert_eq!(count(&world, |what| matches!(what, What::Unanswered { why: Unanswered::Router, .. })), 0);
 }
 
+/// Numbers of legs are used up one day: by four busy agents who rest for a second.
+#[test]
+fn a_caller_for_whom_thousands_of_legs_were_dialled_in_vain_goes_on_to_what_follows() {
+    let queue = ring_all(4).replace("max_wait = \"10m\"", "max_wait = \"24h\"\nrest_rejected = \"1s\"");
+    let mut world = world(11, &[&queue, &staff(4)]).rtp_every(60 * SECOND);
+    telephones(&mut world, &vec![Behaviour::Busy; 4]);
+    let caller = world.caller("caller");
+    world.dials(caller, "+4930999");
+    world.run_until_silent().assert_nothing_left();
+    assert_eq!(left(&world), [LeftQueue::TimedOut]);
+    let record = &world.records()[0];
+    assert!((3_900..4_096).contains(&record.legs.len()), "{} legs", record.legs.len());
+    assert_eq!(ends(&world)[0].0, Cause::FlowEnded, "the closed prompt has been played");
+}
+
 /// A busy hour with loss: no agent is ever in two calls, which [`check`](testbed::check) watches after each turn.
 #[test]
 fn many_callers_and_agents_with_loss_and_nobody_left_over() {
