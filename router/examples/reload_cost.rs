@@ -94,7 +94,7 @@ fn read(text: &str, names: &mut Names) -> Arc<Config> {
 
 fn shard(config: Arc<Config>) -> Shard {
     let now = Instant::now();
-    let lines = lines::count(QUEUES);
+    let lines = lines::count(QUEUES, AGENTS);
     let capacity = Capacity { callers: 1_000, agents: AGENTS, lines, memberships: 4 * MEMBERSHIPS };
     let parts = Parts {
         owner: 0,

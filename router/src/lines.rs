@@ -1,20 +1,29 @@
 //! How queues stand on the scheduler's lines.
 //!
 //! A line is where callers wait who accept the same agents. A queue has one for each step of its widening: a caller
-//! moves to the next with the key he has, and an agent serves every line whose callers accept him. Numbers of lines
-//! are fixed by the ids of queues, so a reload moves nobody.
+//! moves to the next with the key he has, and an agent serves every line whose callers accept him. Behind the queues'
+//! lines each agent has one of his own, for callers who wait for him alone. Numbers of lines are fixed by the ids of
+//! queues and agents, so a reload moves nobody.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use scheduler::Line;
 
-use crate::config::{Agent, Config, MAX_STEPS, Queue, QueueId};
+use crate::config::{Agent, AgentId, Config, MAX_STEPS, Queue, QueueId};
 
 const STEPS: u32 = MAX_STEPS as u32;
 
-/// How many lines so many queues have.
-pub fn count(queues: u32) -> u32 {
-    queues * STEPS
+/// How many lines so many queues and agents have.
+pub fn count(queues: u32, agents: u32) -> u32 {
+    queues * STEPS + agents
+}
+
+/// Where callers wait for `agent` alone, if there are `all` lines: counted from the last.
+pub fn of_agent(agent: AgentId, all: u32) -> Line {
+    Line(all - 1 - agent.0)
 }
 
 /// Where callers of `queue` wait at `step` of its widening, from 0.
@@ -27,7 +36,7 @@ pub fn of_queue(queue: QueueId) -> impl Iterator<Item = Line> {
     (0..MAX_STEPS).map(move |step| of_step(queue, step))
 }
 
-/// Whose line it is.
+/// Whose line it is; of an agent's own line a queue that no configuration has.
 pub fn queue_of(line: Line) -> QueueId {
     QueueId(line.0 / STEPS)
 }
@@ -37,6 +46,8 @@ pub fn queue_of(line: Line) -> QueueId {
 pub struct Accepting {
     /// With the least skill that a member must have; 0 where any will do.
     by_queue: BTreeMap<QueueId, Vec<(Line, u8)>>,
+    /// Queues whose callers may wait for one agent alone.
+    sticky: BTreeSet<QueueId>,
 }
 
 impl Accepting {
@@ -52,7 +63,8 @@ impl Accepting {
                 }
             }
         }
-        Accepting { by_queue }
+        let sticky = config.queues().filter(|(_, queue)| queue.memory.sticky.is_some());
+        Accepting { by_queue, sticky: sticky.map(|(id, _)| id).collect() }
     }
 
     /// The lines that an agent serves: those whose callers accept him. In order.
@@ -67,9 +79,17 @@ impl Accepting {
         lines
     }
 
-    /// The most lines one agent of `config` serves.
+    /// The same, and behind them his own line if somebody may wait there, of `all` lines.
+    pub fn served_alone_too(&self, id: AgentId, agent: &Agent, all: u32) -> Vec<Line> {
+        let own = agent.queues.iter().any(|own| self.sticky.contains(&own.queue));
+        let mut lines = self.served_by(agent);
+        lines.extend(own.then(|| of_agent(id, all)));
+        lines
+    }
+
+    /// The most lines one agent of `config` serves, his own among them.
     pub fn most_served(&self, config: &Config) -> usize {
-        config.agents().map(|(_, agent)| self.served_by(agent).len()).max().unwrap_or(0)
+        config.agents().map(|(_, agent)| self.served_by(agent).len()).max().unwrap_or(0) + 1
     }
 }
 
@@ -86,7 +106,15 @@ mod tests {
     #[test]
     fn every_line_knows_its_queue() {
         for queue in [QueueId(0), QueueId(2)] {
-            assert!(of_queue(queue).all(|line| queue_of(line) == queue && line.0 < count(3)));
+            assert!(of_queue(queue).all(|line| queue_of(line) == queue && line.0 < count(3, 0)));
         }
+    }
+
+    #[test]
+    fn no_line_of_an_agent_is_a_queues() {
+        let all = count(3, 5);
+        let own: BTreeSet<Line> = (0..5).map(|agent| of_agent(AgentId(agent), all)).collect();
+        assert_eq!(own.len(), 5);
+        assert!(own.iter().all(|line| queue_of(*line).0 >= 3));
     }
 }

@@ -76,6 +76,9 @@ impl Standing {
     }
 }
 
+/// In place of a strategy's name: the caller waited for this agent alone.
+pub const STICKY: &str = "sticky";
+
 /// What a key made by [`Standing::key`] says, for people; `at` writes an instant.
 pub fn in_words(strategy: &str, key: u64, at: impl Fn(Micros) -> String) -> String {
     let first = key >> TURN_BITS;

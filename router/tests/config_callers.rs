@@ -75,6 +75,24 @@ fn returning_has_bounds_and_needs_no_more_than_to_be_there() {
 }
 
 #[test]
+fn waiting_for_one_agent_alone_ends_before_all_waiting_does() {
+    expect("sticky = {}\n", &[]);
+    expect(
+        "sticky = { within = \"91d\", wait = \"0s\" }\n",
+        &[
+            "queue.desk.sticky.within: \"91d\" is out of range; write \"1m\" to \"90d\" (default \"7d\")",
+            "queue.desk.sticky.wait: \"0s\" is out of range; write \"1s\" to \"1h\" (default \"30s\")",
+        ],
+    );
+    let vain = "after 30s nobody else would get him, for max_wait is 30s; write a shorter wait, or a longer max_wait";
+    expect("max_wait = \"30s\"\nsticky = {}\n", &[&format!("queue.desk.sticky: {vain}")]);
+    expect(
+        "max_wait = \"30s\"\nsticky = { wait = \"30s\" }\n",
+        &[&format!("queue.desk.sticky.wait: {vain}")],
+    );
+}
+
+#[test]
 fn a_boost_where_no_queue_follows_is_told() {
     let through = "[[number]]\nmatch = \"7\"\ntrunk = \"carrier\"\nflow = \"through\"\nboost = \"1m\"\n[flow.through]\nsteps = [{ dial = \"1@teams\" }]\n";
     let vain = "warning: number[2]: has a boost and leads to no queue; take the boost out, or lead the flow to a queue";

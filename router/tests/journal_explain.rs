@@ -125,6 +125,7 @@ fn an_entry_says_since_when_he_stands_and_what_puts_him_ahead() {
         place: 2,
         arrived: MORNING + seconds * SECOND,
         credits,
+        sticky: None,
     };
     let facts = [
         fact(call(1), MORNING + 90 * SECOND, entered(90, vec![])),
@@ -134,6 +135,31 @@ fn an_entry_says_since_when_he_stands_and_what_puts_him_ahead() {
 08:01:30.000  enters sales at place 2
 08:01:30.000  enters sales at place 2, in line since 08:00:00.000; priority 1; 5m00s ahead by the number +4930*; \
 10m00s ahead as one of callers.gold; 2m00s ahead as he gave up at 07:59:00.000; 30.0s ahead by the queue's head start
+";
+    assert_eq!(told(&facts), expected);
+}
+
+#[test]
+fn waiting_for_one_agent_alone_is_told() {
+    let entered = What::Queued {
+        queue: "support".into(),
+        key: MORNING as u64,
+        place: 1,
+        arrived: MORNING,
+        credits: vec![],
+        sticky: Some("anna".into()),
+    };
+    let open = What::OpenToAll { queue: "support".into(), agent: "anna".into() };
+    let facts = [
+        fact(call(1), MORNING, entered),
+        fact(call(1), MORNING + 20 * SECOND, chosen("sticky", 0, None)),
+        fact(call(1), MORNING + 30 * SECOND, open),
+    ];
+    let expected = "\
+08:00:00.000  enters support at place 1; waits first for anna alone, the last he spoke to
+08:00:20.000  why he: the first of 3 (key 08:00:00.000); the next has 08:00:03.000
+              why this agent: the last he spoke to
+08:00:30.000  waits no longer for anna alone
 ";
     assert_eq!(told(&facts), expected);
 }

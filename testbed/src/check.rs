@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use router::{
     agents::Desk,
     call::Call,
-    config::AgentId,
+    config::{AgentId, QueueId},
     journal::fact::{AgentState, Fact, LeftQueue, What, Wish},
     lines::{self, Accepting},
     record::Records,
@@ -30,6 +30,7 @@ pub fn after_turn(world: &World) -> Vec<String> {
             broken.push(format!("agent {id:?} is {:?} and has {calls} calls", desk.state));
         }
     }
+    broken.extend(waiting_alone(world));
     let accepting = Accepting::by(world.config());
     let can_dial = world.shard().ports_in_hand() > 0;
     for call in world.shard().calls().filter(|_| can_dial) {
@@ -65,6 +66,19 @@ pub fn after_turn(world: &World) -> Vec<String> {
         }
     }
     broken
+}
+
+/// Nobody waits for one agent alone who is idle, or has gone.
+fn waiting_alone(world: &World) -> Vec<String> {
+    let shard = world.shard();
+    let waits = |call: &Call| Some((call.waits_for()?, call.queue()?));
+    let vain = |(agent, queue): &(AgentId, QueueId)| {
+        let serves = world.config().agent(*agent).is_some_and(|agent| agent.membership(*queue).is_some());
+        let wish = shard.agents().get(*agent).map(|desk| desk.wish);
+        !serves || wish != Some(Wish::Ready) || shard.on_line(shard.line_of(*agent)).1 > 0
+    };
+    let broken = shard.calls().filter_map(waits).filter(vain);
+    broken.map(|(agent, queue)| format!("somebody waits in {queue:?} for {agent:?} alone, in vain")).collect()
 }
 
 /// At silence: nothing outlived its end.

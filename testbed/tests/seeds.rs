@@ -59,7 +59,13 @@ steps = [{ queue = "hotline" }, { queue = "support" }, "hangup"]
 steps = [{ queue = { name = "sales", early = true } }, { dial = "{called}@teams" }, { reject = 480 }]
 [flow.through]
 steps = [{ dial = { to = "{called}@teams", ring_timeout = "6s", busy = "flow.straight" } }]
+[callers.gold]
+numbers = "caller1"
+boost = "5s"
+priority = 1
 [queue.support]
+sticky = { within = "1h", wait = "15s" }
+returning = { within = "5m", boost = "10s" }
 music = "prompts/music.wav"
 ring_timeout = "5s"
 wrap_up = "2s"
@@ -81,6 +87,8 @@ dead_air = "0s"
 rest_no_answer = "2s"
 rest_rejected = "1s"
 [queue.hotline]
+sticky = { within = "1h", wait = "12s" }
+head_start = "3s"
 strategy = "ring-all"
 ring_at_once = 3
 least_skill = 5
@@ -187,6 +195,7 @@ impl Day {
     }
 
     fn caller(&mut self, number: usize) {
+        let number = if self.random.random_bool(0.5) { number } else { 1 };
         let caller = self.world.caller(&format!("caller{number}"));
         let called = ["1", "2", "5", "3", "41", "5"][self.random.random_range(0..6)];
         self.world.dials(caller, called);
@@ -255,6 +264,7 @@ struct Sums {
     lost: usize,
     elsewhere: usize,
     silent: usize,
+    sticky: usize,
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -280,6 +290,7 @@ fn days(first: u64, kind: Kind) -> Sums {
         };
         sums.elsewhere += unanswered(Unanswered::AnsweredElsewhere);
         sums.silent += unanswered(Unanswered::Silent);
+        sums.sticky += house::count(world, |what| matches!(what, What::Queued { sticky: Some(_), .. }));
     }
     sums
 }
@@ -294,14 +305,14 @@ fn on_two_hundred_and_fifty_days_a_tenth_of_all_datagrams_is_lost_and_others_com
 #[test]
 fn on_as_many_days_telephones_hold_and_press_keys_and_fall_mute_and_die() {
     let sums = days(1_000_000, WHIMS);
-    assert!(sums.calls > 500 && sums.talks > 150 && sums.lost > 3 && sums.silent > 20, "{sums:?}");
+    assert!(sums.calls > 500 && sums.talks > 150 && sums.lost > 2 && sums.silent > 8, "{sums:?}");
 }
 
 #[test]
 fn on_as_many_days_operators_reload_and_send_agents_away_and_stop_taking_calls() {
     let sums = days(2_000_000, OPERATORS);
     assert!(sums.calls > 400 && sums.talks > 100 && sums.abandoned > 50, "{sums:?}");
-    assert!(sums.elsewhere > 20, "{sums:?}");
+    assert!(sums.elsewhere > 20 && sums.sticky > 5, "{sums:?}");
 }
 
 #[test]

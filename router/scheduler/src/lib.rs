@@ -316,6 +316,11 @@ impl Scheduler {
         self.floor.idles_at(line.0, place).map(|(agent, key)| (Agent(agent), key))
     }
 
+    /// How many lines there are.
+    pub fn lines(&self) -> u32 {
+        self.floor.lines.len() as u32
+    }
+
     /// How many wait in `line`. Exact when quiet.
     pub fn waiting(&self, line: Line) -> u32 {
         self.floor.line(line.0).waiting.len()

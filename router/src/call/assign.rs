@@ -15,6 +15,7 @@ use super::{
     Call, Stage, Why,
     failure::{Failure, Origin},
     ring::{Purpose, Ring, Rung},
+    sticky::Alone,
 };
 use crate::{
     clock::millis_between,
@@ -47,13 +48,16 @@ pub(super) struct Place {
     pub(super) until: Instant,
     /// When he must go because nobody serves the queue, and how that is called.
     pub(super) leaves: Option<(Instant, LeftQueue)>,
+    /// For whom he waits before all others.
+    pub(super) alone: Option<Alone>,
 }
 
 impl Place {
     /// When something is to be done about waiting here.
     pub(super) fn deadline(&self) -> Instant {
         let leaves = self.leaves.map(|(at, _)| at);
-        [self.widens, leaves].into_iter().flatten().fold(self.until, Instant::min)
+        let alone = self.alone.map(|alone| alone.until);
+        [self.widens, leaves, alone].into_iter().flatten().fold(self.until, Instant::min)
     }
 
     /// How he must leave now, if he must.
@@ -64,15 +68,20 @@ impl Place {
 
     /// Where callers wait who accept the same agents.
     pub(super) fn line(&self) -> Line {
-        lines::of_step(self.queue, self.step)
+        self.alone.map_or_else(|| lines::of_step(self.queue, self.step), |alone| alone.line)
     }
 
-    /// The same place as the queue's settings and its crew have it now: at the step of widening that is reached.
+    /// The same place as the queue's settings and its crew have it now: at the step of widening that is reached, unless
+    /// he still waits for one agent alone.
     fn as_of_now(self, settings: &Queue, board: &Switchboard) -> Place {
+        let sticky = settings.memory.sticky.is_some();
+        if self.alone.is_some_and(|alone| sticky && alone.goes_on(self.queue, board)) {
+            return Place { leaves: self.leaves(settings, board), ..self };
+        }
         let waited = Duration::from_millis(millis_between(self.entered, board.at));
         let (step, next) = lines::step_after(settings, waited);
         let widens = next.map(|next| board.now + next.saturating_sub(waited));
-        Place { step, widens, leaves: self.leaves(settings, board), ..self }
+        Place { step, widens, leaves: self.leaves(settings, board), alone: None, ..self }
     }
 }
 
@@ -80,7 +89,10 @@ impl Call {
     /// Waits at `place`: posted, then looked for.
     pub(super) fn wait(&mut self, place: Place, board: &mut Switchboard) {
         self.stage = Stage::Waiting(place);
-        board.post_caller(self.key, place.line(), place.key);
+        match place.alone {
+            Some(alone) => board.post_caller_for(self.key, place.queue, place.key, alone.agent),
+            None => board.post_caller(self.key, place.line(), place.key),
+        }
     }
 
     /// Waits where he waited, or at a later step of widening if one has begun meanwhile.
@@ -92,9 +104,13 @@ impl Call {
         }
     }
 
-    /// His place as it is now; a further step of widening goes on record.
+    /// His place as it is now; that he waits for everybody, or a further step of widening, goes on record.
     fn widened(&self, place: Place, settings: &Queue, board: &mut Switchboard) -> Place {
         let fresh = place.as_of_now(settings, board);
+        if let Some(alone) = place.alone.filter(|_| fresh.alone.is_none()) {
+            let (queue, agent) = (settings.name.clone(), board.agent_name(alone.agent));
+            self.fact(What::OpenToAll { queue, agent }, board);
+        }
         if fresh.step != place.step {
             self.fact(What::Widened { queue: settings.name.clone(), step: fresh.step as u8 }, board);
         }
@@ -135,7 +151,7 @@ impl Call {
         let (queue, name) = (board.queue_name(place.queue), board.agent_name(agent));
         info!(parent: &self.span, queue, agent = name, "assigned");
         let beside = self.agents().count() as u8;
-        let choice = board.choice(place.queue, place.step, place.key, agent);
+        let choice = board.choice(place.queue, place.step, place.line(), place.key, agent);
         board.agent_rings(agent, place.queue, self.key);
         let waited_ms = millis_between(place.entered, board.at);
         self.fact(What::Assigned { queue, agent: name, waited_ms, beside }, board);
@@ -196,8 +212,9 @@ impl Call {
         }
     }
 
-    /// Nobody took the assignment: the caller waits again with his old key.
+    /// Nobody took the assignment: the caller waits again with his old key, and no longer for whom he was given to.
     fn wait_again(&mut self, place: Place, board: &mut Switchboard) {
+        let place = Place { alone: None, ..place };
         match board.config.queue(place.queue).cloned() {
             None => self.leave_queue(place, LeftQueue::Removed, board),
             Some(_) if self.legs.len() >= MOST_LEGS => self.leave_queue(place, LeftQueue::TimedOut, board),
@@ -234,6 +251,7 @@ impl Call {
         let settings = board.config.queue(place.queue).cloned();
         board.agent_rests(agent, rest_after(why, settings.as_ref()), why);
         let Some(settings) = settings else { return self.goes_out(place.queue, LeftQueue::Removed, board) };
+        let place = Place { alone: None, ..place };
         self.note_queued(place, &settings, board);
         self.start_music(place.queue, board);
         self.wait_on(place, &settings, board);
@@ -298,7 +316,7 @@ impl Call {
         if let Some(how) = self.sent_away(&fresh, &settings, board) {
             return self.give_up_waiting(place, how, board);
         }
-        match fresh.step == place.step {
+        match fresh.line() == place.line() {
             true => self.stage = Stage::Waiting(fresh),
             false => self.waited(place, board),
         }

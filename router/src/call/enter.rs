@@ -30,6 +30,11 @@ impl Call {
             widens: settings.steps.get(1).map(|next| board.now + next.after),
             until: board.now + settings.max_wait,
             leaves: None,
+            alone: None,
+        };
+        let place = match self.waits_first_for(queue, &settings, board) {
+            Some(alone) => Place { alone: Some(alone), widens: None, ..place },
+            None => place,
         };
         let place = Place { leaves: place.leaves(&settings, board), ..place };
         self.note_queued(place, &settings, board);
@@ -59,6 +64,7 @@ impl Call {
             key: place.key,
             place: board.ahead(place.queue, place.key) + 1,
             arrived: self.in_line_since.unwrap_or(place.entered),
+            sticky: place.alone.map(|alone| board.agent_name(alone.agent)),
             credits: self.credits.clone(),
         };
         self.fact(queued, board);

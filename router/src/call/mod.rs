@@ -17,6 +17,7 @@ mod menu;
 mod parties;
 mod ring;
 mod rules;
+mod sticky;
 mod talk;
 mod way;
 
@@ -190,6 +191,14 @@ impl Call {
     /// Who calls whom.
     pub fn parties(&self) -> &Parties {
         &self.parties
+    }
+
+    /// The agent for whom the caller waits alone.
+    pub fn waits_for(&self) -> Option<AgentId> {
+        match &self.stage {
+            Stage::Waiting(place) => place.alone.map(|alone| alone.agent),
+            _ => None,
+        }
     }
 
     /// Since when the caller is in the queue he is in.

@@ -94,6 +94,7 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
         What::Queued { queue, place, .. } => {
             vec![format!("enters {queue} at place {place}{}", ahead_by(fact))]
         }
+        What::OpenToAll { agent, .. } => vec![format!("waits no longer for {agent} alone")],
         What::Widened { queue, step } => vec![format!("accepts more agents: step {step} of {queue}.widen")],
         What::Assigned { queue, agent, waited_ms, beside: 0 } => {
             vec![format!("is given to {agent} after {} in {queue}", span(*waited_ms))]
@@ -120,7 +121,7 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
 
 /// By what he stands where he stands.
 fn ahead_by(queued: &Fact) -> String {
-    let What::Queued { key, arrived, credits, .. } = &queued.what else { return String::new() };
+    let What::Queued { key, arrived, credits, sticky, .. } = &queued.what else { return String::new() };
     if *arrived == 0 {
         // Written by an earlier version.
         let credit_ms = u64::try_from(queued.at).unwrap_or(0).saturating_sub(*key) / 1_000;
@@ -133,7 +134,8 @@ fn ahead_by(queued: &Fact) -> String {
     let came_before = millis_between(*arrived, queued.at) > 0;
     let since = came_before.then(|| format!(", in line since {}", clock(*arrived)));
     let credits = credits.iter().map(|credit| format!("; {}", credit.in_words(span, clock)));
-    since.into_iter().chain(credits).collect()
+    let first = sticky.iter().map(|agent| format!("; waits first for {agent} alone, the last he spoke to"));
+    since.into_iter().chain(credits).chain(first).collect()
 }
 
 fn why(chosen: &What) -> Vec<String> {
@@ -169,6 +171,7 @@ fn why(chosen: &What) -> Vec<String> {
     };
     let told = |key: u64| standing::in_words(strategy, key, clock);
     let agent = match (next_agent, next_agent_key) {
+        _ if strategy == standing::STICKY => "why this agent: the last he spoke to".to_owned(),
         (Some(next), Some(key)) => format!(
             "why this agent: {strategy} ({}); next of {idle} others {next} ({})",
             told(*agent_key),

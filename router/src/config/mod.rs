@@ -54,7 +54,7 @@ pub use pattern::Pattern;
 pub use problem::{Place, Problem, Problems, Severity};
 pub use prompt::{Files, Prompt};
 pub use queue::{MAX_STEPS, Queue, Strategy, WidenStep};
-pub use queue_memory::{QueueMemory, Returning};
+pub use queue_memory::{QueueMemory, Returning, Sticky};
 pub use queue_rules::{QueueRules, Unstaffed};
 pub use reference::reference;
 pub use trunk::{Source, Trunk};

@@ -32,6 +32,8 @@ section! {
         head_start,
         /// Who gave up in this queue and calls again soon stands ahead: `{ within = "10m", boost = "2m" }`. Default: he stands as everybody does.
         returning,
+        /// Who spoke to an agent waits for him first: `{ within = "7d", wait = "30s" }`. Default: for everybody at once.
+        sticky,
         /// The wait, ringing included, within which a call counts as answered in time. The service level is the answered in time by the entered, those apart who gave up within `short_abandon`. `"1s"` to `"1h"`, default `"20s"`.
         service_level,
         /// Who hangs up within so long had dialled wrong or thought better of it: he is counted, but not against the service level. `"0s"` to `"1m"`, default `"5s"`.
@@ -192,7 +194,8 @@ impl Queue {
         let strategy = raw.strategy.choice(&Strategy::ALL, scope.report);
         let steps = steps(&raw, scope);
         let rules = QueueRules::resolve(&raw, scope);
-        let memory = QueueMemory::resolve(&raw, scope);
+        let max_wait = raw.max_wait.duration(bounds("1s", "24h", "30m"), scope.report);
+        let memory = QueueMemory::resolve(&raw, max_wait, scope);
         let report = &mut *scope.report;
         Some(Queue {
             name: section.name.to_owned(),
@@ -207,7 +210,7 @@ impl Queue {
             ring_timeout: raw.ring_timeout.duration(bounds("1s", "5m", "20s"), report),
             wrap_up: raw.wrap_up.duration(bounds("0s", "8h", "0s"), report),
             max_waiting: raw.max_waiting.integer(1..=1_000_000, 200, report) as u32,
-            max_wait: raw.max_wait.duration(bounds("1s", "24h", "30m"), report),
+            max_wait,
             rest_no_answer: raw.rest_no_answer.duration(bounds("0s", "1h", "30s"), report),
             rest_rejected: raw.rest_rejected.duration(bounds("0s", "1h", "10s"), report),
             dead_air: raw.dead_air.duration(bounds("0s", "30s", "3s"), report),

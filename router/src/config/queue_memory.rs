@@ -6,6 +6,7 @@ use super::queue::QueueToml;
 use super::raw::{Item, section};
 use super::read::bounds;
 use super::scope::Scope;
+use super::units::written;
 
 section! {
     /// Who gave up in this queue and calls again soon stands ahead.
@@ -17,11 +18,23 @@ section! {
     }
 }
 
+section! {
+    /// Who spoke to an agent waits for him first, if he serves this queue, is logged in and has not asked for a pause; whoever lets it ring or goes is not waited for any longer.
+    StickyToml "sticky = { … }" {
+        /// How long ago they spoke at most, whichever queue brought them together; the caller is known by the asserted number. No longer than `journal.retention` over a restart. `"1m"` to `"90d"`, default `"7d"`.
+        within,
+        /// How long he waits for that agent alone; then for everybody whom the queue's callers accept, with the place he has. Less than `max_wait`. `"1s"` to `"1h"`, default `"30s"`.
+        wait,
+    }
+}
+
 /// What a queue makes of what is remembered of its callers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueMemory {
     /// Whether those who gave up and call again stand ahead. Default no.
     pub returning: Option<Returning>,
+    /// Whether callers wait first for whom they spoke to last. Default no.
+    pub sticky: Option<Sticky>,
 }
 
 /// Who gave up in a queue and calls again soon stands ahead.
@@ -33,11 +46,39 @@ pub struct Returning {
     pub boost: Duration,
 }
 
+/// A caller waits first for whom he spoke to last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sticky {
+    /// How long ago that was at most. 1 min to 90 days, default 7 days.
+    pub within: Duration,
+    /// How long he waits for that agent alone. 1 s to 1 h and less than `max_wait`, default 30 s.
+    pub wait: Duration,
+}
+
 impl QueueMemory {
-    pub(super) fn resolve(raw: &QueueToml<'_>, scope: &mut Scope<'_, '_>) -> QueueMemory {
+    pub(super) fn resolve(raw: &QueueToml<'_>, max_wait: Duration, scope: &mut Scope<'_, '_>) -> QueueMemory {
         QueueMemory {
             returning: raw.returning.item.as_ref().and_then(|item| Returning::resolve(item, scope)),
+            sticky: raw.sticky.item.as_ref().and_then(|item| Sticky::resolve(item, max_wait, scope)),
         }
+    }
+}
+
+impl Sticky {
+    fn resolve(item: &Item<'_>, max_wait: Duration, scope: &mut Scope<'_, '_>) -> Option<Sticky> {
+        let table = item.table("{ within = \"7d\", wait = \"30s\" }", scope.report)?;
+        let raw = StickyToml::read(table, &item.key, item.value.span(), scope.report);
+        let within = raw.within.duration(bounds("1m", "90d", "7d"), scope.report);
+        let wait = raw.wait.duration(bounds("1s", "1h", "30s"), scope.report);
+        if wait >= max_wait {
+            let text = format!(
+                "after {} nobody else would get him, for max_wait is {}; write a shorter wait, or a longer max_wait",
+                written(wait),
+                written(max_wait)
+            );
+            raw.wait.item.as_ref().unwrap_or(item).error(scope.report, text);
+        }
+        Some(Sticky { within, wait })
     }
 }
 

@@ -11,12 +11,12 @@ use super::media::MediaToml;
 use super::node::{JournalToml, LogToml, NodeToml};
 use super::number::NumberToml;
 use super::queue::{QueueToml, WidenToml};
-use super::queue_memory::ReturningToml;
+use super::queue_memory::{ReturningToml, StickyToml};
 use super::raw::SectionDoc;
 use super::trunk::TrunkToml;
 
 /// The page's sections, in the order in which a reader writes a file.
-const SECTIONS: [SectionDoc; 22] = [
+const SECTIONS: [SectionDoc; 23] = [
     RootToml::DOC,
     NodeToml::DOC,
     ListenToml::DOC,
@@ -39,6 +39,7 @@ const SECTIONS: [SectionDoc; 22] = [
     QueueToml::DOC,
     WidenToml::DOC,
     ReturningToml::DOC,
+    StickyToml::DOC,
 ];
 
 const HEAD: &str = "\

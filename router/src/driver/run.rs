@@ -198,7 +198,7 @@ fn capacity(config: &Config) -> Capacity {
     Capacity {
         callers: config.limits.max_calls,
         agents: with_room(config.agents().count()),
-        lines: lines::count(with_room(config.queues().count())),
+        lines: lines::count(with_room(config.queues().count()), with_room(config.agents().count())),
         memberships: (Accepting::by(config).most_served(config) + ROOM_FOR_LINES) as u32,
     }
 }
@@ -276,7 +276,8 @@ fn reload(file: &Path, names: &mut Names, old: &Config, room: &Capacity) -> Opti
             return None;
         }
     };
-    if grown.agents() > room.agents as usize || lines::count(grown.queues() as u32) > room.lines {
+    if grown.agents() > room.agents as usize || lines::count(grown.queues() as u32, room.agents) > room.lines
+    {
         error!(
             "configuration not reloaded: more than {ROOM_FOR_RELOADS} agents or queues came since the start; restart"
         );

@@ -369,6 +369,16 @@ pub enum What {
         /// What puts him ahead of one who came when he came.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         credits: Vec<Credit>,
+        /// The agent for whom he waits first, and nobody else may serve him: to whom he spoke last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sticky: Option<String>,
+    },
+    /// The caller waits no longer for one agent alone: he has waited so long enough, or the agent has gone.
+    OpenToAll {
+        /// Name of the queue.
+        queue: String,
+        /// Name of the agent.
+        agent: String,
     },
     /// The caller has waited long enough to accept more agents.
     Widened {

@@ -37,7 +37,7 @@ impl What {
             What::ConfigLoaded { .. } | What::Acknowledged | What::PromptStarted { .. } => Weight::Detail,
             What::PromptEnded { .. } | What::Chose { .. } | What::HoursChecked { .. } => Weight::Detail,
             What::Ringing { .. } | What::Held { .. } | What::Agent { .. } => Weight::Detail,
-            What::Widened { .. } | What::Chosen { .. } => Weight::Detail,
+            What::OpenToAll { .. } | What::Widened { .. } | What::Chosen { .. } => Weight::Detail,
         }
     }
 }

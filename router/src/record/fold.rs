@@ -100,7 +100,7 @@ impl Record {
             What::Ended { .. } => self.end(fact),
             What::Arrived { .. } | What::Acknowledged | What::PromptStarted { .. } => {}
             What::PromptEnded { .. } | What::HoursChecked { .. } => {}
-            What::Widened { .. } | What::Chosen { .. } => {}
+            What::OpenToAll { .. } | What::Widened { .. } | What::Chosen { .. } => {}
             What::Started { .. } | What::Stopped | What::ConfigLoaded { .. } | What::Gap { .. } => {}
             What::Wished { .. } | What::QueueSwitched { .. } | What::Agent { .. } => {}
         }

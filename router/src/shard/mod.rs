@@ -3,6 +3,7 @@
 //! Give it inputs and the time, then drain [`Shard::poll_output`] until [`Output::Timeout`]. The order of outputs is the
 //! order in which the driver must carry them out: a port is opened before the answer that names it leaves.
 
+mod alone;
 mod calls;
 mod reload;
 mod status;
@@ -19,7 +20,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use scheduler::{Match, Scheduler};
 use sip_core::{Endpoint, Event as SipEvent, Flow, LegKey, Message, PeerId, Reply, Service, StatusCode};
 
-use self::{calls::Calls, switchboard::Names};
+use self::{alone::Alone, calls::Calls, switchboard::Names};
 use crate::{
     agents::Agents,
     call::{Call, Input as CallInput, Why},
@@ -163,6 +164,8 @@ impl Shard {
             sums: parts.sums,
             names: Names::default(),
             callers: parts.callers,
+            alone: Alone::default(),
+            let_down: VecDeque::new(),
             by_chance: Vec::new(),
             staff: Staff::new(now),
             restaffed: VecDeque::new(),
@@ -236,6 +239,8 @@ impl Shard {
             self.drain_sip();
             if let Some(made) = self.board.matches.pop_front() {
                 self.deliver(made);
+            } else if let Some(call) = self.board.let_down.pop_front() {
+                self.tell(call, CallInput::QueueChanged);
             } else if let Some(queue) = self.board.restaffed.pop_front() {
                 self.tell_queue(queue, || CallInput::QueueChanged);
             } else if std::mem::take(&mut self.board.look_again) {

@@ -57,10 +57,12 @@ impl Shard {
             }
         }
         let (then, now) = (before.map(Accepting::by), Accepting::by(&config));
+        let all = self.board.scheduler.lines();
         for (id, agent) in config.agents() {
             let known = before.and_then(|before| before.agent(id));
-            let lines = now.served_by(agent);
-            if known.zip(then.as_ref()).is_none_or(|(agent, then)| then.served_by(agent) != lines) {
+            let lines = now.served_alone_too(id, agent, all);
+            let before = |(agent, then): (_, &Accepting)| then.served_alone_too(id, agent, all);
+            if known.zip(then.as_ref()).map(before).as_ref() != Some(&lines) {
                 self.board.agent_serves(id, &lines);
             }
             if known.is_none() {

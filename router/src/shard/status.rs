@@ -64,6 +64,11 @@ impl Shard {
         (self.board.scheduler.waiting(line), self.board.scheduler.idle(line))
     }
 
+    /// Where callers wait for `agent` alone.
+    pub fn line_of(&self, agent: AgentId) -> Line {
+        self.board.line_of(agent)
+    }
+
     /// Callers who wait in a queue and are rung for nobody.
     pub fn waiting(&self, queue: QueueId) -> u32 {
         self.board.waiting(queue)

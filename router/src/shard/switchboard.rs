@@ -12,7 +12,7 @@ use rand::{Rng, distr::StandardUniform, prelude::Distribution, rngs::StdRng};
 use scheduler::{Agent, Caller, Line, Match, Scheduler, Withdrawn};
 use sip_core::{Endpoint, LegKey, Listener};
 
-use super::Output;
+use super::{Output, alone::Alone};
 use crate::{
     agents::{Agents, Tell},
     callers::Callers,
@@ -24,7 +24,7 @@ use crate::{
     metrics::Histogram,
     prompts::Prompts,
     staff::{Crew, Staff},
-    standing::Chances,
+    standing::{Chances, STICKY},
     sums::Sums,
 };
 
@@ -73,6 +73,9 @@ pub struct Switchboard {
     pub(super) names: Names,
     /// What is remembered of those who call.
     pub(crate) callers: Callers,
+    pub(super) alone: Alone,
+    /// Callers who wait alone for agents who have gone in this turn; they are still to be told.
+    pub(super) let_down: VecDeque<CallKey>,
     /// Queues that choose by chance.
     pub(super) by_chance: Vec<QueueId>,
     pub(super) staff: Staff,
@@ -211,7 +214,8 @@ impl Switchboard {
 /// Callers and agents.
 impl Switchboard {
     pub(crate) fn waiting(&self, queue: QueueId) -> u32 {
-        lines::of_queue(queue).map(|line| self.scheduler.waiting(line)).sum()
+        let for_all: u32 = lines::of_queue(queue).map(|line| self.scheduler.waiting(line)).sum();
+        for_all + self.alone.waiting(queue)
     }
 
     /// Idle agents whom a caller of `queue` accepts in the end.
@@ -242,7 +246,8 @@ impl Switchboard {
 
     /// Callers of `queue` with a smaller key.
     pub(crate) fn ahead(&self, queue: QueueId, key: u64) -> u32 {
-        lines::of_queue(queue).map(|line| self.scheduler.ahead(line, key)).sum()
+        let for_all: u32 = lines::of_queue(queue).map(|line| self.scheduler.ahead(line, key)).sum();
+        for_all + self.alone.ahead(queue, key)
     }
 
     /// The instant of an arrival, no two alike: of two who arrive in one turn the first is first, also when the clock
@@ -257,9 +262,27 @@ impl Switchboard {
         self.matches.extend(made);
     }
 
+    /// The caller waits for `agent` alone.
+    pub(crate) fn post_caller_for(&mut self, call: CallKey, queue: QueueId, key: u64, agent: AgentId) {
+        self.alone.add(call, queue, key, agent);
+        self.post_caller(call, self.line_of(agent), key);
+    }
+
+    /// Where callers wait for `agent` alone.
+    pub(crate) fn line_of(&self, agent: AgentId) -> Line {
+        lines::of_agent(agent, self.scheduler.lines())
+    }
+
+    /// `agent` serves `queue`, is logged in and has not asked for a pause.
+    pub(crate) fn is_to_be_had(&self, agent: AgentId, queue: QueueId) -> bool {
+        let serves = self.config.agent(agent).is_some_and(|agent| agent.membership(queue).is_some());
+        serves && self.agents.get(agent).is_some_and(|desk| desk.wish == Wish::Ready)
+    }
+
     /// The caller waits no longer. An agent who was faster is the answer: the letter is read with it, and he is the
     /// caller's now, to be rung or spared.
     pub(crate) fn withdraw_caller(&mut self, call: CallKey) -> Option<AgentId> {
+        self.alone.remove(call);
         match self.scheduler.withdraw(Caller(call.slot())) {
             Withdrawn::Assigned(agent) => Some(AgentId::from(agent.0 as usize)),
             Withdrawn::Gone => None,
@@ -274,22 +297,26 @@ impl Switchboard {
     }
 
     pub(crate) fn take_letter(&mut self, call: CallKey) -> Option<AgentId> {
+        self.alone.remove(call);
         self.scheduler.take_letter(Caller(call.slot())).map(|agent| AgentId::from(agent.0 as usize))
     }
 
-    /// Why the scheduler gave this agent to a caller who waited at `step` with `key`. To be asked before he rings.
-    pub(crate) fn choice(&self, queue: QueueId, step: usize, key: u64, agent: AgentId) -> What {
-        let line = lines::of_step(queue, step);
+    /// Why the scheduler gave this agent to a caller who waited on `line`, at `step` and with `key`. To be asked before
+    /// he rings.
+    pub(crate) fn choice(&self, queue: QueueId, step: usize, line: Line, key: u64, agent: AgentId) -> What {
         let next_agent = self.scheduler.first_idle(line);
         let next_callers = lines::of_queue(queue).filter_map(|line| self.scheduler.first_waiting(line));
-        let strategy = self.config.queue(queue).map_or("", |queue| queue.strategy.name());
+        let strategy = match line == self.line_of(agent) {
+            true => STICKY,
+            false => self.config.queue(queue).map_or("", |queue| queue.strategy.name()),
+        };
         What::Chosen {
             strategy: strategy.to_owned(),
             step: step as u8,
             caller_key: key,
             ahead: self.ahead(queue, key),
             waiting: self.waiting(queue),
-            next_caller_key: next_callers.map(|(_, key)| key).min(),
+            next_caller_key: next_callers.map(|(_, key)| key).chain(self.alone.first(queue)).min(),
             agent_key: self.agent_key(agent, line),
             idle: self.scheduler.idle(line),
             next_agent: next_agent.map(|(agent, _)| self.agent_name(AgentId(agent.0))),
@@ -421,6 +448,9 @@ impl Switchboard {
     /// A wish as it was, or as the configuration says.
     pub(super) fn agent_wish(&mut self, agent: AgentId, wish: Wish, reason: &str) {
         self.change(agent, reason, |agents, _, at| agents.wish(agent, wish, at));
+        if wish != Wish::Ready {
+            self.let_down.extend(self.alone.of_agent(agent));
+        }
         let restaffed = self.staff.wishes(agent, wish, self.now);
         self.note_restaffed(restaffed);
     }

@@ -489,7 +489,7 @@ fn capacity(scenario: &Scenario<'_>, staff: &[Worker]) -> Capacity {
     Capacity {
         callers: (waiting + u64::from(agents) + 1).min(u64::from(MOST_INSIDE)) as u32,
         agents,
-        lines: lines::count(scenario.config.queues().map(|(id, _)| id.0 + 1).max().unwrap_or(0)),
+        lines: lines::count(scenario.config.queues().map(|(id, _)| id.0 + 1).max().unwrap_or(0), 0),
         memberships: staff.iter().map(|worker| worker.lines.len() as u32).max().unwrap_or(0),
     }
 }
