@@ -424,9 +424,10 @@ impl Work {
     fn committed(&mut self, took: Duration, checkpoint: bool) {
         let (facts, records) = (self.batch.len(), self.batch.records.len() as u64);
         self.since_checkpoint = if checkpoint { 0 } else { self.since_checkpoint + facts };
+        // Before those who wait for the commit hear of it: they may ask at once whether calls are taken.
+        self.service.journal_failed(false);
         self.journal.committed(self.hand.taken, Written { facts, records, below: self.hand.below, took });
         self.batch.clear();
-        self.service.journal_failed(false);
         if let Some(since) = self.failing_since.take() {
             let lost = self.journal.counters().facts_lost;
             tracing::warn!(seconds = since.elapsed().as_secs(), lost, "the journal can be written again");
