@@ -30,6 +30,11 @@ fn micros(length: Duration) -> Micros {
     Micros::try_from(length.as_micros()).unwrap_or(Micros::MAX)
 }
 
+/// A length in whole milliseconds.
+pub fn millis(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Milliseconds between two dates, 0 if the clock went back between them.
 pub fn millis_between(from: Micros, to: Micros) -> u64 {
     u64::try_from((to - from) / 1_000).unwrap_or(0)

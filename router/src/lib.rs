@@ -11,6 +11,7 @@ pub mod config;
 pub mod credit;
 #[cfg(feature = "driver")]
 pub mod driver;
+pub mod estimate;
 pub mod journal;
 pub mod keys;
 pub mod lines;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    estimate::Score,
     journal::fact::{AgentState, Micros, Wish},
     service::Service,
     sums::QueueSums,
@@ -58,6 +59,12 @@ pub struct QueueStatus {
     pub logged_in: u64,
     /// Since when the first in line waits: UTC microseconds.
     pub longest_since: Option<Micros>,
+    /// How long a caller who enters now would wait at most, in so many cases as the queue's `estimate_percent` says.
+    #[serde(default)]
+    pub estimate_ms: Option<u64>,
+    /// How right the estimates were since the process started.
+    #[serde(default)]
+    pub estimates: Score,
     /// What went in and out since the journal began. `sums.waiting` includes callers whose agent rings.
     pub sums: QueueSums,
 }
@@ -210,6 +217,7 @@ impl Status {
         self.live.sort_by_key(|call| call.arrived_at);
         for (queue, more) in self.queues.iter_mut().zip(other.queues) {
             queue.sums.add(&more.sums);
+            queue.estimates.add(&more.estimates);
         }
     }
 }

@@ -41,6 +41,8 @@ pub struct QueueSums {
     pub nobody_logged_in: u64,
     /// Nobody was ready: turned away, or left.
     pub nobody_ready: u64,
+    /// The estimated wait was above `max_estimate`.
+    pub estimate: u64,
     /// The call ended for another reason.
     pub ended: u64,
     /// Of the answered, those within `service_level`.
@@ -140,7 +142,8 @@ impl QueueSums {
     /// Left without an answer and without giving up.
     pub fn left_otherwise(&self) -> u64 {
         let unstaffed = self.nobody_logged_in + self.nobody_ready;
-        self.timed_out + self.full + self.closed + self.removed + unstaffed + self.ended
+        let turned_away = self.full + self.closed + self.removed + unstaffed + self.estimate;
+        self.timed_out + turned_away + self.ended
     }
 
     /// The service level, 0 to 1: answered in time by entered less short abandons. `None` before anybody counts.
@@ -177,6 +180,7 @@ impl QueueSums {
         self.removed += other.removed;
         self.nobody_logged_in += other.nobody_logged_in;
         self.nobody_ready += other.nobody_ready;
+        self.estimate += other.estimate;
         self.ended += other.ended;
         self.answered_in_time += other.answered_in_time;
         self.abandoned_in_time += other.abandoned_in_time;
@@ -206,6 +210,7 @@ impl QueueSums {
             LeftQueue::Removed => self.removed += 1,
             LeftQueue::NobodyLoggedIn => self.nobody_logged_in += 1,
             LeftQueue::NobodyReady => self.nobody_ready += 1,
+            LeftQueue::Estimate => self.estimate += 1,
             LeftQueue::Ended => self.ended += 1,
         }
     }

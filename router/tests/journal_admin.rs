@@ -17,6 +17,7 @@ use router::{
         admin::{Admin, AdminServer, serve},
         question::{Question, questions},
     },
+    estimate::Score,
     journal::{
         Journal,
         fact::{AgentState, Cause, Fault, Wish},
@@ -118,7 +119,14 @@ fn numbers() -> Snapshot {
         calls_ended: BTreeMap::from([((Cause::Abandoned, Fault::None), 3)]),
         queues: BTreeMap::from([(
             "support".into(),
-            QueueGauges { waiting: 2, sums: sums(), ..QueueGauges::default() },
+            QueueGauges {
+                waiting: 2,
+                closed: true,
+                estimate: Some(std::time::Duration::from_millis(95_500)),
+                estimates: score(),
+                sums: sums(),
+                ..QueueGauges::default()
+            },
         )]),
         ..Snapshot::default()
     };
@@ -129,6 +137,10 @@ fn numbers() -> Snapshot {
     numbers
 }
 
+fn score() -> Score {
+    Score { answered_in: [5; 16], beyond: 20, answered: 90, error_ms: 900_000, ..Score::default() }
+}
+
 fn a_queue() -> QueueStatus {
     QueueStatus {
         name: "support".into(),
@@ -137,6 +149,8 @@ fn a_queue() -> QueueStatus {
         idle: 0,
         logged_in: 2,
         longest_since: Some(MORNING),
+        estimate_ms: Some(95_000),
+        estimates: score(),
         sums: sums(),
     }
 }
@@ -211,6 +225,11 @@ fn metrics_show_what_the_shard_counts_at_this_instant_and_are_well_formed() {
         "fernamt_calls_ended_total{cause=\"abandoned\",fault=\"none\"} 3",
         "fernamt_queue_waiting{queue=\"support\"} 2",
         "fernamt_queue_left_total{queue=\"support\",how=\"answered\"} 5",
+        "fernamt_queue_closed{queue=\"support\"} 1",
+        "fernamt_queue_estimate_seconds{queue=\"support\"} 95.5",
+        "fernamt_queue_estimate_coverage{queue=\"support\"} 0.8",
+        "fernamt_queue_estimates_total{queue=\"support\",outcome=\"within\"} 80",
+        "fernamt_queue_estimate_error_ms_total{queue=\"support\"} 900000",
         "fernamt_queue_answered_in_time_total{queue=\"support\"} 4",
         "fernamt_queue_abandoned_in_time_total{queue=\"support\"} 2",
         "fernamt_queue_abandoned_short_total{queue=\"support\"} 1",
@@ -294,7 +313,11 @@ fn the_status_command_shows_queues_agents_and_calls_within_120_columns_or_one_js
     );
     let queue = people.lines().find(|line| line.starts_with("support")).unwrap();
     let columns: Vec<&str> = queue.split_whitespace().collect();
-    assert_eq!(columns[1..], ["2", "1m00s", "0/2", "9", "5", "50%", "2", "1", "0"], "{people}");
+    assert_eq!(
+        columns[1..],
+        ["2", "1m00s", "1m35s", "80%", "0/2", "9", "5", "50%", "2", "1", "0"],
+        "{people}"
+    );
     assert!(people.ends_with("and 50 more\n"), "{people}");
     command::status::status(node.address(), true, &mut json).unwrap();
     let json: Status = serde_json::from_slice(&json).unwrap();

@@ -126,6 +126,7 @@ fn an_entry_says_since_when_he_stands_and_what_puts_him_ahead() {
         arrived: MORNING + seconds * SECOND,
         credits,
         sticky: None,
+        estimate_ms: (seconds == 0).then_some(95_000),
     };
     let facts = [
         fact(call(1), MORNING + 90 * SECOND, entered(90, vec![])),
@@ -134,7 +135,8 @@ fn an_entry_says_since_when_he_stands_and_what_puts_him_ahead() {
     let expected = "\
 08:01:30.000  enters sales at place 2
 08:01:30.000  enters sales at place 2, in line since 08:00:00.000; priority 1; 5m00s ahead by the number +4930*; \
-10m00s ahead as one of callers.gold; 2m00s ahead as he gave up at 07:59:00.000; 30.0s ahead by the queue's head start
+10m00s ahead as one of callers.gold; 2m00s ahead as he gave up at 07:59:00.000; 30.0s ahead by the queue's head start; \
+estimated to wait 1m35s at most
 ";
     assert_eq!(told(&facts), expected);
 }
@@ -148,6 +150,7 @@ fn waiting_for_one_agent_alone_is_told() {
         arrived: MORNING,
         credits: vec![],
         sticky: Some("anna".into()),
+        estimate_ms: None,
     };
     let open = What::OpenToAll { queue: "support".into(), agent: "anna".into() };
     let facts = [

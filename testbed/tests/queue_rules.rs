@@ -3,7 +3,7 @@
 mod house;
 
 use house::{ANNA, BO, QUEUE, anna, bo, house, left, the_end, world};
-use router::journal::fact::{AgentState, LeftQueue, Wish};
+use router::journal::fact::{AgentState, LeftQueue, What, Wish};
 use testbed::{
     Behaviour, PhoneId, World,
     world::{MILLISECOND, SECOND},
@@ -210,4 +210,60 @@ fn an_agent_whom_a_reload_takes_away_was_the_last_too() {
     assert!(went_on(&world, caller));
     the_end(&mut world);
     assert_eq!(left(&world), [LeftQueue::NobodyLoggedIn]);
+}
+
+/// Ten callers have come one after the other and been answered, 10 s apart.
+fn taught(seed: u64, keys: &str) -> World {
+    let mut world = world(seed, &[&queue(keys), ANNA]);
+    anna(&mut world, Behaviour::AnswersFor(SECOND, 9 * SECOND));
+    for caller in 0..11 {
+        let caller = world.caller(&format!("early{caller}"));
+        world.dials(caller, "+4930999");
+        world.run_for(MILLISECOND);
+    }
+    world.run_until_silent();
+    world
+}
+
+fn estimates(world: &World) -> Vec<Option<u64>> {
+    let estimate = |what: &What| match what {
+        What::Queued { estimate_ms, .. } => Some(*estimate_ms),
+        _ => None,
+    };
+    world.happened().filter_map(estimate).collect()
+}
+
+#[test]
+fn a_caller_is_estimated_by_those_who_stood_where_he_stands_and_unknown_is_said_as_unknown() {
+    let mut world = taught(20, "");
+    assert!(estimates(&world).iter().all(Option::is_none), "nothing was known before");
+    let callers: Vec<PhoneId> = (0..4).map(|_| caller_in(&mut world)).collect();
+    let known = &estimates(&world)[11..];
+    assert_eq!(known[0], None, "of those who find an idle agent one has been seen");
+    for (rank, estimate) in known[1..].iter().enumerate() {
+        let (least, most) = (9_000 * (rank as u64 + 1), 12_000 * (rank as u64 + 1));
+        assert!((least..most).contains(&estimate.unwrap()), "{rank}: {known:?}");
+    }
+    let status = world.shard().status(0, router::service::Service::Open).queues.remove(0);
+    assert!((36_000..48_000).contains(&status.estimate_ms.unwrap()), "the fourth: {status:?}");
+    callers.iter().for_each(|caller| world.hangs_up_in(*caller, 60 * SECOND));
+    world.run_until_silent().assert_nothing_left();
+    let score = world.shard().status(0, router::service::Service::Open).queues.remove(0).estimates;
+    assert_eq!((score.answered, score.within() + score.beyond), (3, 3));
+    assert!(score.mean_error().unwrap() < 4 * SECOND, "{score:?}");
+}
+
+#[test]
+fn a_caller_whose_wait_is_estimated_above_the_limit_goes_on_and_the_estimate_is_on_record() {
+    let mut world = taught(21, "max_estimate = \"25s\"");
+    let callers: Vec<PhoneId> = (0..5).map(|_| caller_in(&mut world)).collect();
+    let turned_away: Vec<bool> = callers.iter().map(|caller| went_on(&world, *caller)).collect();
+    assert_eq!(turned_away, [false, false, false, true, true], "{:?}", estimates(&world));
+    assert!(estimates(&world)[11 + 3].unwrap() > 25_000);
+    world.run_until_silent().assert_nothing_left();
+    let estimated = left(&world).iter().filter(|how| **how == LeftQueue::Estimate).count();
+    assert_eq!(estimated, 2);
+    let sums = world.shard().status(0, router::service::Service::Open).queues.remove(0).sums;
+    assert_eq!((sums.estimate, sums.entered, sums.answered), (2, 16, 14));
+    assert!(sums.add_up());
 }

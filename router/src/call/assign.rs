@@ -20,6 +20,7 @@ use super::{
 use crate::{
     clock::millis_between,
     config::{AgentId, Queue, QueueId},
+    estimate::Outlook,
     journal::fact::{LeftQueue, Micros, Unanswered, What},
     lines,
     shard::Switchboard,
@@ -50,6 +51,8 @@ pub(super) struct Place {
     pub(super) leaves: Option<(Instant, LeftQueue)>,
     /// For whom he waits before all others.
     pub(super) alone: Option<Alone>,
+    /// What he might expect when he entered; `None` once that has been judged.
+    pub(super) outlook: Option<Outlook>,
 }
 
 impl Place {
@@ -251,7 +254,7 @@ impl Call {
         let settings = board.config.queue(place.queue).cloned();
         board.agent_rests(agent, rest_after(why, settings.as_ref()), why);
         let Some(settings) = settings else { return self.goes_out(place.queue, LeftQueue::Removed, board) };
-        let place = Place { alone: None, ..place };
+        let place = Place { alone: None, outlook: None, ..place };
         self.note_queued(place, &settings, board);
         self.start_music(place.queue, board);
         self.wait_on(place, &settings, board);
@@ -285,6 +288,9 @@ impl Call {
     }
 
     pub(super) fn note_left(&self, place: Place, how: LeftQueue, board: &mut Switchboard) {
+        if let Some(outlook) = place.outlook {
+            board.learn_wait(place.queue, outlook, place.entered, how);
+        }
         let settings = board.config.queue(place.queue).or_else(|| self.config.queue(place.queue));
         let left = What::Left {
             queue: board.queue_name(place.queue),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Call, assign::Place, flow::Outcome};
 use crate::{
-    clock::millis_between,
+    clock::{millis, millis_between},
     config::{Queue, QueueId},
     credit::{Claims, Credit, credits, order_key},
     journal::fact::{LeftQueue, Micros, Targets, What},
@@ -31,13 +31,20 @@ impl Call {
             until: board.now + settings.max_wait,
             leaves: None,
             alone: None,
+            outlook: None,
         };
         let place = match self.waits_first_for(queue, &settings, board) {
             Some(alone) => Place { alone: Some(alone), widens: None, ..place },
             None => place,
         };
-        let place = Place { leaves: place.leaves(&settings, board), ..place };
+        // Who waits for one agent alone fares otherwise than all who stood where he stands.
+        let outlook = place.alone.is_none().then(|| board.outlook(queue, place.key));
+        let place = Place { leaves: place.leaves(&settings, board), outlook, ..place };
         self.note_queued(place, &settings, board);
+        if outlook.is_some_and(|outlook| settings.rules.is_too_long(outlook)) {
+            self.note_left(Place { outlook: None, ..place }, LeftQueue::Estimate, board);
+            return self.way_out(queue, LeftQueue::Estimate, board);
+        }
         self.start_sound(place.queue, board);
         self.wait(place, board);
         Outcome::Wait
@@ -66,6 +73,7 @@ impl Call {
             arrived: self.in_line_since.unwrap_or(place.entered),
             sticky: place.alone.map(|alone| board.agent_name(alone.agent)),
             credits: self.credits.clone(),
+            estimate_ms: place.outlook.and_then(|outlook| outlook.wait).map(millis),
         };
         self.fact(queued, board);
     }

@@ -91,8 +91,9 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
             let from = if from.is_empty() { "(withheld)" } else { from };
             vec![format!("{}: {from} calls {to} by {trunk}", date(fact.at))]
         }
-        What::Queued { queue, place, .. } => {
-            vec![format!("enters {queue} at place {place}{}", ahead_by(fact))]
+        What::Queued { queue, place, estimate_ms, .. } => {
+            let wait = estimate_ms.map(|ms| format!("; estimated to wait {} at most", span(ms)));
+            vec![format!("enters {queue} at place {place}{}{}", ahead_by(fact), wait.unwrap_or_default())]
         }
         What::OpenToAll { agent, .. } => vec![format!("waits no longer for {agent} alone")],
         What::Widened { queue, step } => vec![format!("accepts more agents: step {step} of {queue}.widen")],

@@ -34,10 +34,12 @@ fn write_status(status: &Status, out: &mut dyn Write) -> Result<(), CommandError
     if !status.queues.is_empty() {
         writeln!(
             out,
-            "\n{:<20} {:>7} {:>8} {:>9} {:>8} {:>8} {:>7} {:>9} {:>5} {:>9}",
+            "\n{:<20} {:>7} {:>7} {:>7} {:>5} {:>7} {:>8} {:>8} {:>7} {:>9} {:>5} {:>9}",
             "queue",
             "waiting",
             "first",
+            "wait",
+            "right",
             "idle/in",
             "entered",
             "answered",
@@ -72,13 +74,16 @@ fn write_status(status: &Status, out: &mut dyn Write) -> Result<(), CommandError
 }
 
 fn write_queue(queue: &QueueStatus, now: i64, out: &mut dyn Write) -> Result<(), CommandError> {
-    let QueueStatus { name, closed, waiting, idle, logged_in, longest_since, sums } = queue;
+    let QueueStatus { name, closed, waiting, idle, logged_in, longest_since, estimate_ms, estimates, sums } =
+        queue;
+    let estimate = estimate_ms.map_or_else(|| "-".to_owned(), span);
+    let right = estimates.coverage().map_or_else(|| "-".to_owned(), |share| format!("{:.0}%", share * 100.0));
     let closed = if *closed { "  closed" } else { "" };
     let first = longest_since.map_or_else(|| "-".to_owned(), |since| span(millis(now - since)));
     let in_time = sums.service_level().map_or("-".to_owned(), |level| format!("{:.0}%", level * 100.0));
     writeln!(
         out,
-        "{:<20} {waiting:>7} {first:>8} {:>9} {:>8} {:>8} {in_time:>7} {:>9} {:>5} {:>9}{closed}",
+        "{:<20} {waiting:>7} {first:>7} {estimate:>7} {right:>5} {:>7} {:>8} {:>8} {in_time:>7} {:>9} {:>5} {:>9}{closed}",
         clip(name, 20),
         format!("{idle}/{logged_in}"),
         sums.entered,

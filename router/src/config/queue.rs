@@ -60,6 +60,10 @@ section! {
         leave_when,
         /// How long that must hold before they go, so that a change of shift does not empty the queue; who comes meanwhile stays as long. `"0s"` to `"1h"`, default `"30s"`.
         leave_grace,
+        /// A new caller whose wait is estimated longer goes on to the next step at once. Who has been let in waits up to `max_wait`, however the queue fares; who cannot be told an estimate is let in. `"1s"` to `"24h"`. Default: no limit.
+        max_estimate,
+        /// The estimated wait is the time within which so many callers in a hundred are answered who enter at that place. How right it was is in `/metrics` and `fernamt status`. 50 to 99, default 80.
+        estimate_percent,
         /// Closed: new callers and those who wait hear `closed_prompt` and go on to the next step, the latter in the very turn of the reload. `fernamt queue NAME close` does the same without this file. Default false.
         closed,
         /// What callers hear before they go on because the queue is closed: by `closed`, by hand, or by its `hours`. Default: nothing.

@@ -8,6 +8,7 @@ use super::problem::Report;
 use super::queue::QueueToml;
 use super::read::bounds;
 use super::scope::Scope;
+use crate::estimate::Outlook;
 
 /// When a queue takes callers, when it sends away those who wait, and what it tells them all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,10 @@ pub struct QueueRules {
     pub leave_when: Option<Unstaffed>,
     /// How long that must hold before they go. 0 s to 1 h, default 30 s.
     pub leave_grace: Duration,
+    /// A new caller whose wait is estimated longer goes on to the next step; `None`: no limit. 1 s to 24 h.
+    pub max_estimate: Option<Duration>,
+    /// Of so many callers in a hundred the wait is to be within the estimate. 50 to 99, default 80.
+    pub estimate_percent: u8,
     /// Heard once by everybody who enters, before the music, and at once by those who wait when it is new.
     pub announcement: Option<PromptId>,
     /// Nobody is let in, and nobody stays. Default false.
@@ -55,6 +60,12 @@ impl QueueRules {
             turn_away_when: raw.turn_away_when.choice(&Unstaffed::CHOICES, report),
             leave_when: raw.leave_when.choice(&Unstaffed::CHOICES, report),
             leave_grace: raw.leave_grace.duration(bounds("0s", "1h", "30s"), report),
+            max_estimate: raw
+                .max_estimate
+                .item
+                .as_ref()
+                .and_then(|item| item.duration(bounds("1s", "24h", ""), report)),
+            estimate_percent: raw.estimate_percent.integer(50..=99, 80, report) as u8,
             announcement,
             closed: raw.closed.boolean(false, report),
             closed_prompt,
@@ -62,6 +73,11 @@ impl QueueRules {
         };
         rules.contradictions(raw, report);
         rules
+    }
+
+    /// A caller with this outlook is not let in.
+    pub fn is_too_long(&self, outlook: Outlook) -> bool {
+        self.max_estimate.zip(outlook.wait).is_some_and(|(most, wait)| wait > most)
     }
 
     fn contradictions(&self, raw: &QueueToml<'_>, report: &mut Report) {

@@ -170,6 +170,8 @@ pub enum LeftQueue {
     NobodyLoggedIn,
     /// All who serve the queue and were logged in had paused.
     NobodyReady,
+    /// The estimated wait was above `max_estimate`: he entered, was told so by nobody, and went on.
+    Estimate,
     /// The call ended for another reason (media lost, shutdown).
     Ended,
 }
@@ -180,7 +182,8 @@ impl LeftQueue {
         match self {
             LeftQueue::Full | LeftQueue::Closed | LeftQueue::Removed => true,
             LeftQueue::NobodyLoggedIn | LeftQueue::NobodyReady => true,
-            LeftQueue::Answered | LeftQueue::Abandoned | LeftQueue::TimedOut | LeftQueue::Ended => false,
+            LeftQueue::Answered | LeftQueue::Abandoned | LeftQueue::TimedOut => false,
+            LeftQueue::Estimate | LeftQueue::Ended => false,
         }
     }
 }
@@ -372,6 +375,9 @@ pub enum What {
         /// The agent for whom he waits first, and nobody else may serve him: to whom he spoke last.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sticky: Option<String>,
+        /// How long he will wait at most in so many cases as `estimate_percent` says; absent if not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        estimate_ms: Option<u64>,
     },
     /// The caller waits no longer for one agent alone: he has waited so long enough, or the agent has gone.
     OpenToAll {

@@ -6,12 +6,13 @@
 mod histogram;
 mod page;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 pub use histogram::Histogram;
 pub use page::{About, page};
 
 use crate::{
+    estimate::Score,
     journal::fact::{AgentState, Cause, Fault},
     sums::QueueSums,
 };
@@ -92,6 +93,10 @@ pub struct QueueGauges {
     pub waiting: u64,
     /// Closed by hand or by its configuration.
     pub closed: bool,
+    /// How long a caller who enters now would wait at most in most cases; `None`: not known.
+    pub estimate: Option<Duration>,
+    /// How right such estimates were.
+    pub estimates: Score,
     /// The queue's agents by state.
     pub agents: AgentsByState,
     /// What went in and out since the journal began.
@@ -242,6 +247,9 @@ impl Snapshot {
 impl QueueGauges {
     fn add(&mut self, other: &QueueGauges) {
         self.waiting += other.waiting;
+        self.closed |= other.closed;
+        self.estimate = self.estimate.max(other.estimate);
+        self.estimates.add(&other.estimates);
         self.agents.add(&other.agents);
         self.sums.add(&other.sums);
     }

@@ -11,6 +11,7 @@ use prometheus_client::{
 
 use super::{AGENT_STATES, AgentsByState, Histogram, Snapshot};
 use crate::{
+    estimate::Score,
     journal::{JournalCounters, fact::Micros},
     service::Service,
     sums::QueueSums,
@@ -127,12 +128,14 @@ impl Page {
                 ("removed", sums.removed),
                 ("nobody-logged-in", sums.nobody_logged_in),
                 ("nobody-ready", sums.nobody_ready),
+                ("estimate", sums.estimate),
                 ("ended", sums.ended),
             ];
             for (how, count) in ways {
                 counter(family.encode_family(&[("queue", name.as_str()), ("how", how)])?, count)?;
             }
         }
+        self.estimates(sheet)?;
         let answered = per_queue(|sums| sums.answered_in_time);
         sheet.counters("queue_answered_in_time", "Answered within service_level", "queue", answered)?;
         let abandoned = per_queue(|sums| sums.abandoned_in_time);
@@ -146,6 +149,32 @@ impl Page {
             }
         }
         sheet.gauges("agents", "Agents by state", "state", by_state(&self.numbers.agents))
+    }
+
+    fn estimates(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {
+        let queues = &self.numbers.queues;
+        let help = "Estimated wait of a caller who enters now; absent while it is not known";
+        let known = queues.iter().filter_map(|(name, queue)| Some((name, queue.estimate?.as_secs_f64())));
+        sheet.shares("queue_estimate_seconds", help, known)?;
+        let help = "Share of callers answered within their estimate, those who gave up before allowed for";
+        let known = queues.iter().filter_map(|(name, queue)| Some((name, queue.estimates.coverage()?)));
+        sheet.shares("queue_estimate_coverage", help, known)?;
+        let mut family =
+            sheet.family("queue_estimates", "Estimates by what became of them", MetricType::Counter)?;
+        for (name, queue) in queues {
+            let Score { beyond, .. } = queue.estimates;
+            let (within, undecided) = (queue.estimates.within(), queue.estimates.undecided());
+            for (outcome, count) in [("within", within), ("beyond", beyond), ("undecided", undecided)] {
+                counter(family.encode_family(&[("queue", name.as_str()), ("outcome", outcome)])?, count)?;
+            }
+        }
+        let per_queue = |count: fn(&Score) -> u64| {
+            queues.iter().map(move |(name, queue)| (name.as_str(), count(&queue.estimates)))
+        };
+        let help = "Sum of what estimates and waits of those answered were apart";
+        sheet.counters("queue_estimate_error_ms", help, "queue", per_queue(|score| score.error_ms))?;
+        let help = "Callers answered who had an estimate";
+        sheet.counters("queue_estimate_answered", help, "queue", per_queue(|score| score.answered))
     }
 
     fn sip(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {
@@ -240,6 +269,19 @@ impl Sheet<'_> {
         values
             .into_iter()
             .try_for_each(|(word, value)| family.encode_family(&[(label, word)])?.encode_gauge(&value))
+    }
+
+    /// Numbers with a fraction, by queue.
+    fn shares<'n>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = (&'n String, f64)>,
+    ) -> Result<(), Error> {
+        let mut family = self.family(name, help, MetricType::Gauge)?;
+        values.into_iter().try_for_each(|(queue, value)| {
+            family.encode_family(&[("queue", queue.as_str())])?.encode_gauge(&value)
+        })
     }
 
     fn counters<'n>(

@@ -27,6 +27,7 @@ use crate::{
     callers::Callers,
     clock::Clock,
     config::{AgentId, Config, QueueId, TrunkId},
+    estimate::Estimates,
     journal::fact::{Fact, LegNumber, Micros, Unanswered, Wish},
     keys::{CallKey, media_leg_number, media_leg_slot},
     metrics::Histogram,
@@ -170,6 +171,7 @@ impl Shard {
             staff: Staff::new(now),
             restaffed: VecDeque::new(),
             closed: parts.closed,
+            estimates: Estimates::default(),
         };
         let calls = Calls::new(parts.owner, capacity);
         let mut shard = Shard { board, calls, sip_timeout: None };

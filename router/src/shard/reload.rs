@@ -19,6 +19,8 @@ impl Shard {
         self.board.sip.set_sources(self.board.config.sources());
         self.board.fact(None, What::ConfigLoaded { difference });
         self.take_on_agents(Some(&before), &BTreeMap::new());
+        let config = Arc::clone(&self.board.config);
+        self.board.estimates.retain(|queue| config.queue(queue).is_some());
         for queue in self.changed_queues(&before) {
             self.tell_queue(queue, || CallInput::QueueChanged);
         }

@@ -1,6 +1,10 @@
 //! How the shard is at this instant: its numbers for `/metrics`, its state for `fernamt status`.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use scheduler::Line;
 
@@ -8,7 +12,9 @@ use super::{Input, Shard};
 use crate::{
     agents::{Agents, Desk},
     call::{Call, StageName},
+    clock::millis,
     config::{Agent, AgentId, Queue, QueueId},
+    credit::{Claims, credits, order_key},
     metrics::{AgentsByState, CallsByStage, Invites, QueueGauges, SipCounters, Snapshot},
     service::Service,
     status::{AgentStatus, Door, LiveCall, Order, OrderError, QueueStatus, Status},
@@ -176,6 +182,8 @@ impl Shard {
         QueueGauges {
             waiting: u64::from(self.waiting(id)),
             closed: self.board.is_closed(queue),
+            estimate: self.estimate(id, queue),
+            estimates: self.board.estimates.score(id),
             agents,
             sums: self.board.sums.queue(&queue.name),
         }
@@ -242,9 +250,18 @@ impl Shard {
             waiting: u64::from(self.waiting(id)),
             idle: u64::from(self.idle(id)),
             logged_in: u64::from(self.board.crew(id).logged_in),
+            estimate_ms: self.estimate(id, queue).map(millis),
+            estimates: self.board.estimates.score(id),
             longest_since: self.calls.queued(id).filter_map(Call::waits_since).min(),
             sums: self.board.sums.queue(&queue.name),
         }
+    }
+
+    /// For a caller without credit who enters now.
+    fn estimate(&self, id: QueueId, queue: &Queue) -> Option<Duration> {
+        let credits = credits(queue, Claims::default());
+        let arrival = self.board.at.max(self.board.last_arrival + 1);
+        self.board.outlook(id, order_key(arrival, &credits)).wait
     }
 
     fn live_told(&self, most: usize) -> Vec<LiveCall> {

@@ -16,9 +16,12 @@ use super::{Output, alone::Alone};
 use crate::{
     agents::{Agents, Tell},
     callers::Callers,
-    clock::Clock,
+    clock::{Clock, millis_between},
     config::{AgentId, Config, Queue, QueueId, Strategy, TrunkId},
-    journal::fact::{AgentState, CallId, Cause, Fact, Fault, LegNumber, Micros, Unanswered, What, Wish},
+    estimate::{Estimates, Outlook},
+    journal::fact::{
+        AgentState, CallId, Cause, Fact, Fault, LeftQueue, LegNumber, Micros, Unanswered, What, Wish,
+    },
     keys::CallKey,
     lines,
     metrics::Histogram,
@@ -81,6 +84,8 @@ pub struct Switchboard {
     pub(super) staff: Staff,
     /// Queues that have found or lost those who serve them in this turn; their callers are still to be told.
     pub(super) restaffed: VecDeque<QueueId>,
+    /// How long callers wait.
+    pub(super) estimates: Estimates,
     /// Queues closed by hand, by name: one that comes by a later reload is closed too.
     pub(super) closed: BTreeSet<String>,
 }
@@ -227,6 +232,22 @@ impl Switchboard {
     /// Who is at work for `queue`.
     pub(crate) fn crew(&self, queue: QueueId) -> Crew {
         self.staff.crew(queue)
+    }
+
+    /// What a caller who enters `queue` now with `key` may expect.
+    pub(crate) fn outlook(&self, queue: QueueId, key: u64) -> Outlook {
+        let is_idle = self.scheduler.idle(lines::of_step(queue, 0)) > 0;
+        let rank = if is_idle { 0 } else { self.ahead(queue, key) + 1 };
+        let percent = self.config.queue(queue).map_or(0, |queue| queue.rules.estimate_percent);
+        self.estimates.outlook(queue, rank, percent, self.at)
+    }
+
+    /// A caller who entered with this outlook leaves.
+    pub(crate) fn learn_wait(&mut self, queue: QueueId, outlook: Outlook, entered: Micros, how: LeftQueue) {
+        if self.config.queue(queue).is_some() {
+            let waited = Duration::from_millis(millis_between(entered, self.at));
+            self.estimates.learn(queue, outlook, waited, how, self.at);
+        }
     }
 
     /// By its configuration or by hand.

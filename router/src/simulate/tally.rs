@@ -123,7 +123,7 @@ impl Counts {
             }
             LeftQueue::TimedOut => self.timed_out += 1,
             LeftQueue::Full => self.full += 1,
-            LeftQueue::Closed | LeftQueue::Removed => self.closed += 1,
+            LeftQueue::Closed | LeftQueue::Removed | LeftQueue::Estimate => self.closed += 1,
             LeftQueue::NobodyLoggedIn | LeftQueue::NobodyReady => self.unstaffed += 1,
             LeftQueue::Ended => self.waiting += 1,
         }

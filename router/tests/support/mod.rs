@@ -28,7 +28,15 @@ pub fn arrived(from: &str) -> What {
 }
 
 pub fn queued(queue: &str, key: Micros) -> What {
-    What::Queued { queue: queue.into(), key: key as u64, place: 1, arrived: 0, credits: vec![], sticky: None }
+    What::Queued {
+        queue: queue.into(),
+        key: key as u64,
+        place: 1,
+        arrived: 0,
+        credits: vec![],
+        sticky: None,
+        estimate_ms: None,
+    }
 }
 
 pub fn left(queue: &str, how: LeftQueue, waited_ms: u64) -> What {
