@@ -26,6 +26,19 @@ a_busy_agent_then_the_next() {
 pause_agents() { for agent in anna bo; do "$binaries/fernamt" agent $agent pause "$config" --reason lunch; done; }
 call_agents_back() { for agent in anna bo; do "$binaries/fernamt" agent $agent ready "$config"; done; }
 
+# The first agent's telephone sends no sound: after three seconds the caller gets the next, and hears music till then.
+a_silent_agent_then_the_next() {
+    call_agents_back
+    start_called called-silent-once.xml -m 2
+    call caller.xml silent -s +4930999124 -d 6000
+    called_is_content
+    heard caller '.heard.called > 40' '.heard | keys_unsorted - ["other", "music"] == ["called"]'
+    record_shows silent '.unanswered == 1' '(.legs | length) == 3' '[.legs[1,2].status] == [200, 200]' \
+        '.legs[1].media.packets_in == 0' '.legs[2].media.packets_in > 40' '[.legs[1,2].agent] | sort == ["anna", "bo"]' \
+        '.agent == .legs[2].agent' '.talk_ms > 5000' '.cause == "caller-hung-up"'
+    call_agents_back
+}
+
 a_waiting_caller_gives_up() {
     pause_agents
     start_call caller.xml waits -s +4930999 -d 2000
