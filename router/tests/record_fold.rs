@@ -130,7 +130,7 @@ fn a_call_that_is_over_has_no_leg_that_is_not() {
 }
 
 #[test]
-fn words_of_causes_and_faults_are_those_in_the_facts() {
+fn words_of_causes_faults_and_assignments_in_vain_are_those_in_the_facts() {
     let json = |cause: Cause| serde_json::to_string(&cause).unwrap();
     let causes =
         [Cause::CallerHungUp, Cause::NoCommonMedia, Cause::NoAck, Cause::RouterRestarted, Cause::NoAnswer];
@@ -139,6 +139,20 @@ fn words_of_causes_and_faults_are_those_in_the_facts() {
     }
     for fault in [Fault::None, Fault::CallerSide, Fault::CalledSide, Fault::Configuration, Fault::Router] {
         assert_eq!(serde_json::to_string(&fault).unwrap(), format!("\"{}\"", fault.word()));
+    }
+    use Unanswered::*;
+    for why in [
+        NoAnswer,
+        Busy,
+        Rejected,
+        Failed,
+        CallerLeft,
+        AnsweredElsewhere,
+        HungUpAtOnce,
+        Silent,
+        Unanswered::Router,
+    ] {
+        assert_eq!(serde_json::to_string(&why).unwrap(), format!("\"{}\"", why.word()));
     }
 }
 

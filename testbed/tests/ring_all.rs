@@ -162,6 +162,11 @@ fn one_who_is_busy_rests_while_the_others_ring_on_and_another_takes_his_place() 
     world.run_until_silent().assert_nothing_left();
     let record = &world.records()[0];
     assert_eq!(record.unanswered, 1);
+    let counted = world.shard().numbers().unanswered;
+    assert_eq!(
+        counted.into_iter().collect::<Vec<_>>(),
+        [(Unanswered::Busy, 1), (Unanswered::AnsweredElsewhere, 1)]
+    );
     assert!(record.wait_ms < 100 && record.ring_ms > 3_900, "somebody rang all the time: {record:?}");
 }
 

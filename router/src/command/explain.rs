@@ -110,7 +110,7 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
         }
         What::Unanswered { agent, why, rang_ms } => {
             let place = if why.is_of_the_agent() { "; he keeps his place" } else { "" };
-            vec![format!("{agent}: {} after {}{place}", word(why), span(*rang_ms))]
+            vec![format!("{agent}: {} after {}{place}", why.word(), span(*rang_ms))]
         }
         What::Left { queue, how, waited_ms, .. } => {
             vec![format!("leaves {queue} after {}: {}", span(*waited_ms), word(how))]

@@ -199,7 +199,7 @@ pub struct Targets {
 }
 
 /// Why an assignment came to nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unanswered {
     /// `ring_timeout` was over.
@@ -223,6 +223,21 @@ pub enum Unanswered {
 }
 
 impl Unanswered {
+    /// Its word in facts and labels.
+    pub fn word(self) -> &'static str {
+        match self {
+            Unanswered::NoAnswer => "no-answer",
+            Unanswered::Busy => "busy",
+            Unanswered::Rejected => "rejected",
+            Unanswered::Failed => "failed",
+            Unanswered::CallerLeft => "caller-left",
+            Unanswered::AnsweredElsewhere => "answered-elsewhere",
+            Unanswered::HungUpAtOnce => "hung-up-at-once",
+            Unanswered::Silent => "silent",
+            Unanswered::Router => "router",
+        }
+    }
+
     /// The agent or his telephone did not take the call, or could not be rung: the caller goes on waiting.
     pub fn is_of_the_agent(self) -> bool {
         !matches!(self, Unanswered::CallerLeft | Unanswered::AnsweredElsewhere)

@@ -13,7 +13,7 @@ pub use page::{About, page};
 
 use crate::{
     estimate::Score,
-    journal::fact::{AgentState, Cause, Fault},
+    journal::fact::{AgentState, Cause, Fault, Unanswered},
     sums::QueueSums,
 };
 
@@ -36,6 +36,8 @@ pub struct Snapshot {
     pub calls_arrived: u64,
     /// Calls ended since the start of the process.
     pub calls_ended: BTreeMap<(Cause, Fault), u64>,
+    /// Assignments that came to nothing since the start of the process.
+    pub unanswered: BTreeMap<Unanswered, u64>,
     /// Numbers of callers of whom something is remembered.
     pub callers_known: u64,
     /// Numbers that were forgotten for want of room.
@@ -227,6 +229,7 @@ impl Snapshot {
         self.ports.quarantined += other.ports.quarantined;
         self.calls_arrived += other.calls_arrived;
         add_counts(&mut self.calls_ended, &other.calls_ended);
+        add_counts(&mut self.unanswered, &other.unanswered);
         self.callers_known += other.callers_known;
         self.callers_forgotten += other.callers_forgotten;
         for (name, queue) in &other.queues {

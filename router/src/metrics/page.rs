@@ -93,6 +93,9 @@ impl Page {
             let labels = [("cause", cause.word()), ("fault", fault.word())];
             counter(family.encode_family(&labels)?, *count)?;
         }
+        let unanswered = numbers.unanswered.iter().map(|(why, count)| (why.word(), *count));
+        let help = "Assignments that came to nothing, by why";
+        sheet.counters("assignments_unanswered", help, "why", unanswered)?;
         sheet.gauge("callers_known", "Numbers of whom something is remembered", numbers.callers_known)?;
         let help = "Numbers forgotten for want of room";
         sheet.counter("callers_forgotten", help, numbers.callers_forgotten)?;

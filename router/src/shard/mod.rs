@@ -159,6 +159,7 @@ impl Shard {
             random: StdRng::from_seed(parts.seed),
             arrived: 0,
             ended: BTreeMap::new(),
+            unanswered: BTreeMap::new(),
             two_way_sound: Histogram::default(),
             chances: Chances::default(),
             last_arrival: 0,

@@ -154,6 +154,7 @@ impl Shard {
             transactions: self.live_transactions() as u64,
             calls_arrived: self.board.arrived,
             calls_ended: self.board.ended.clone(),
+            unanswered: self.board.unanswered.clone(),
             callers_known: self.board.callers.len() as u64,
             callers_forgotten: self.board.callers.forgotten(),
             two_way_sound: self.board.two_way_sound.clone(),

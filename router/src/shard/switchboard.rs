@@ -66,6 +66,8 @@ pub struct Switchboard {
     /// Calls admitted, and calls ended by cause and fault, since the process started.
     pub(super) arrived: u64,
     pub(super) ended: BTreeMap<(Cause, Fault), u64>,
+    /// Assignments that came to nothing since then, by why.
+    pub(super) unanswered: BTreeMap<Unanswered, u64>,
     pub(super) two_way_sound: Histogram,
     /// How far each queue that chooses by chance has come.
     pub(super) chances: Chances,
@@ -134,6 +136,7 @@ impl Switchboard {
         match &fact.what {
             What::Arrived { .. } => self.arrived += 1,
             What::Ended { cause, fault, .. } => *self.ended.entry((*cause, *fault)).or_default() += 1,
+            What::Unanswered { why, .. } => *self.unanswered.entry(*why).or_default() += 1,
             What::TwoWaySound { after_ms, .. } => self.two_way_sound.record(Duration::from_millis(*after_ms)),
             _ => {}
         }
