@@ -290,6 +290,26 @@ fn a_log_out_a_pause_and_a_removed_queue_while_several_ring_leave_nobody_stuck()
     assert_eq!(states(&world, 2), [AgentState::LoggedOut, AgentState::Idle]);
 }
 
+/// Who calls again rings with the agent he knows, alone; when that is in vain, with all others.
+#[test]
+fn who_waits_for_the_agent_he_knows_rings_with_him_alone_and_then_with_all() {
+    let queue = ring_all(8).replace("max_wait", "sticky = { within = \"1h\", wait = \"1m\" }\nmax_wait");
+    let mut world = world(12, &[&queue, &staff(3)]);
+    let phones = telephones(&mut world, &[Behaviour::NeverAnswers, IN_TWO, Behaviour::NeverAnswers]);
+    let caller = world.caller("caller");
+    world.dials(caller, "+4930999");
+    world.hangs_up_in(caller, 5 * SECOND);
+    world.run_for(6 * SECOND);
+    world.behave(phones[1], Behaviour::NeverAnswers);
+    world.dials(caller, "+4930999");
+    world.run_for(SECOND);
+    assert_eq!(states(&world, 3), [AgentState::Idle, AgentState::Ringing, AgentState::Idle]);
+    world.run_for(20 * SECOND); // ring_timeout is 20 s
+    assert_eq!(states(&world, 3), [AgentState::Ringing, AgentState::NotReady, AgentState::Ringing]);
+    world.hangs_up_in(caller, SECOND);
+    world.run_until_silent().assert_nothing_left();
+}
+
 /// More ring than ports are in hand in one turn: the others join in as soon as there are ports again.
 #[test]
 fn twelve_ring_though_only_eight_ports_are_in_hand_and_nobody_is_blamed() {
