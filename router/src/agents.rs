@@ -31,7 +31,7 @@ pub struct Desk {
     pub standing: Standing,
     /// When he is free next, he stands among the free where he stood.
     keeps_place: bool,
-    /// Assignments in a row that he left unanswered.
+    /// Assignments in a row that came to no talk because he let them ring or sent no sound.
     unanswered: u8,
     until: Option<Instant>,
 }
@@ -115,13 +115,15 @@ impl Agents {
     pub fn talks(&mut self, agent: AgentId, at: Micros) {
         if let Some(desk) = self.desk(agent) {
             desk.standing.answered += 1;
-            desk.unanswered = 0;
             desk.becomes(AgentState::Talking, at);
         }
     }
 
     /// His call is over; `wrap_up` follows, then his wish.
     pub fn wraps_up(&mut self, agent: AgentId, wrap_up: Duration, now: Instant, at: Micros) -> Tell {
+        if let Some(desk) = self.desk(agent) {
+            desk.unanswered = 0;
+        }
         self.pause(agent, AgentState::WrapUp, wrap_up, now, at)
     }
 
@@ -130,7 +132,7 @@ impl Agents {
         self.pause(agent, AgentState::NotReady, rest, now, at)
     }
 
-    /// He let an assignment ring. Returns how many in a row it were.
+    /// He let an assignment ring, or sent no sound. Returns how many in a row it were.
     pub fn left_unanswered(&mut self, agent: AgentId) -> u8 {
         let Some(desk) = self.desk(agent) else { return 0 };
         desk.unanswered = desk.unanswered.saturating_add(1);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use house::{ANNA, BO, QUEUE, anna, assigned, bo, count, left, world};
 use media::Codec;
-use router::journal::fact::{AgentState, LeftQueue, Unanswered, What};
+use router::journal::fact::{AgentState, LeftQueue, Unanswered, What, Wish};
 use sip_core::{Message, message::Method};
 use testbed::{
     Behaviour, PhoneId, World,
@@ -102,6 +102,22 @@ fn the_caller_of_a_silent_telephone_is_before_those_who_came_after_him() {
     assert!(world.heard(first, agent) && !world.heard(second, agent), "{}", world.ladder());
     world.hangs_up_in(first, SECOND);
     world.hangs_up_in(second, SECOND);
+    world.run_until_silent().assert_nothing_left();
+}
+
+/// Nobody is given to a broken telephone every ten seconds all day long.
+#[test]
+fn an_agent_whose_telephone_stays_silent_is_paused() {
+    let queue = QUEUE.replace("max_wait", "pause_after = 2\nmax_wait");
+    let (mut world, caller, agent) = answered_by_a_mute(&[&queue, ANNA]);
+    world.run_for(30 * SECOND); // rest_rejected is 10 s
+    assert_eq!((world.agent_state("anna"), count(&world, silent)), (AgentState::NotReady, 2));
+    assert!(world.happened().any(|what| matches!(what, What::Wished { wish: Wish::Paused, .. })));
+    world.mutes_in(agent, false, Duration::ZERO);
+    world.agent_wish("anna", Wish::Ready);
+    world.run_for(3 * SECOND);
+    assert!(world.heard(caller, agent), "{}", world.ladder());
+    world.hangs_up_in(caller, SECOND);
     world.run_until_silent().assert_nothing_left();
 }
 

@@ -209,10 +209,7 @@ impl Call {
         }
         self.note_unanswered(agent, rang_since, why, board);
         let settings = self.queue().and_then(|queue| board.config.queue(queue)).cloned();
-        board.agent_rests(agent, rest_after(why, settings.as_ref()), why);
-        if why == Unanswered::NoAnswer {
-            board.agent_left_unanswered(agent, settings.as_ref().map_or(0, |queue| queue.pause_after));
-        }
+        rests(agent, why, settings.as_ref(), board);
     }
 
     /// Nobody took the assignment: the caller waits again with his old key, and no longer for whom he was given to.
@@ -252,7 +249,7 @@ impl Call {
     ) {
         self.note_unanswered(agent, board.at, why, board);
         let settings = board.config.queue(place.queue).cloned();
-        board.agent_rests(agent, rest_after(why, settings.as_ref()), why);
+        rests(agent, why, settings.as_ref(), board);
         let Some(settings) = settings else { return self.goes_out(place.queue, LeftQueue::Removed, board) };
         let place = Place { alone: None, outlook: None, ..place };
         self.note_queued(place, &settings, board);
@@ -351,6 +348,14 @@ impl Call {
     /// For the end of a call in any stage of waiting.
     pub(super) fn how_left(why: &Why) -> LeftQueue {
         if why.is_caller_gone() { LeftQueue::Abandoned } else { LeftQueue::Ended }
+    }
+}
+
+/// An agent rests; who let it ring or sent no sound too often in a row is paused.
+fn rests(agent: AgentId, why: Unanswered, queue: Option<&Queue>, board: &mut Switchboard) {
+    board.agent_rests(agent, rest_after(why, queue), why);
+    if matches!(why, Unanswered::NoAnswer | Unanswered::Silent) {
+        board.agent_left_unanswered(agent, queue.map_or(0, |queue| queue.pause_after));
     }
 }
 

@@ -52,7 +52,7 @@ section! {
         rest_rejected,
         /// An agent's telephone of which not one packet of sound comes within so long after the answer sends none: its leg is hung up, the agent rests for `rest_rejected`, and the caller waits on with his old place. Who holds the caller, or agreed to send nothing, is let be. `"0s"`: never. `"0s"` to `"30s"`, default `"3s"`.
         dead_air,
-        /// An agent who leaves so many assignments in a row unanswered is paused until he says that he is ready. 0 to 100, 0 for never, default 0.
+        /// An agent who leaves so many assignments in a row unanswered, or answers without sound (`dead_air`), is paused until he says that he is ready. 0 to 100, 0 for never, default 0.
         pause_after,
         /// When new callers go on to the next step because nobody serves the queue. `"nobody-logged-in"`; `"nobody-ready"`: that, or all who are logged in have paused. Whoever rings, talks, rests or wraps up is ready, unless he has asked to be paused or logged out after it. Those count whom callers accept in the end, at the last step of `widen`. Default `"never"`: they wait.
         turn_away_when,
@@ -136,7 +136,7 @@ pub struct Queue {
     pub rest_rejected: Duration,
     /// Within which time after the answer something must be heard of an agent; 0: no matter. 0 s to 30 s, default 3 s.
     pub dead_air: Duration,
-    /// Unanswered assignments in a row after which an agent is paused; 0: never. 0 to 100, default 0.
+    /// Assignments in a row, unanswered or without sound, after which an agent is paused; 0: never. 0 to 100, default 0.
     pub pause_after: u8,
     /// Outside these hours new callers go on to the next step; `None`: always open.
     pub hours: Option<HoursId>,

@@ -392,11 +392,15 @@ impl Switchboard {
         });
     }
 
-    /// He let an assignment ring; after `limit` in a row he is paused until he says that he is ready. 0: never.
+    /// He let an assignment ring or sent no sound; after `limit` in a row he is paused until he says that he is ready. 0: never.
     pub(crate) fn agent_left_unanswered(&mut self, agent: AgentId, limit: u8) {
         let unanswered = self.agents.left_unanswered(agent);
         if limit > 0 && unanswered >= limit {
-            self.agent_asked(agent, Wish::Paused, &format!("{unanswered} assignments unanswered"));
+            self.agent_asked(
+                agent,
+                Wish::Paused,
+                &format!("{unanswered} assignments unanswered or without sound"),
+            );
         }
     }
 
