@@ -17,6 +17,7 @@ use router::{
     clock::Clock,
     config::{Config, Names, Surroundings, parse},
     lines,
+    lost_places::LostPlaces,
     prompts::Prompts,
     shard::{Input, Output, Parts, Shard},
     sums::Sums,
@@ -109,6 +110,7 @@ fn shard(config: Arc<Config>) -> Shard {
         closed: BTreeSet::new(),
         sums: Sums::default(),
         callers: Callers::default(),
+        lost_places: LostPlaces::default(),
     };
     let mut shard = Shard::new(parts, now);
     drained(&mut shard, now);

@@ -62,6 +62,8 @@ pub enum Why {
     },
     /// Every caller of the queue has it.
     HeadStart,
+    /// With his place he has the credit that he had then.
+    KeptPlace,
 }
 
 /// What a caller brings to a queue, beside the time at which he came.
@@ -107,7 +109,8 @@ fn boosts(queue: &Queue, claims: Claims<'_>) -> impl Iterator<Item = (Duration, 
 }
 
 impl Credit {
-    fn new(time: Duration, why: Why) -> Credit {
+    /// So much for that.
+    pub fn new(time: Duration, why: Why) -> Credit {
         Credit { ms: u64::try_from(time.as_millis()).unwrap_or(u64::MAX), why }
     }
 
@@ -120,6 +123,7 @@ impl Credit {
             Why::Number { number } => format!("{} by the number {number}", ahead()),
             Why::Callers { callers } => format!("{} as one of callers.{callers}", ahead()),
             Why::GaveUp { at } => format!("{} as he gave up at {}", ahead(), clock(*at)),
+            Why::KeptPlace => format!("{} as he was before", ahead()),
             Why::HeadStart => format!("{} by the queue's head start", ahead()),
         }
     }

@@ -16,6 +16,7 @@ pub mod journal;
 pub mod keys;
 pub mod lines;
 pub mod log;
+pub mod lost_places;
 mod media_command;
 pub mod metrics;
 pub mod prompts;

@@ -93,6 +93,15 @@ fn waiting_for_one_agent_alone_ends_before_all_waiting_does() {
 }
 
 #[test]
+fn places_are_kept_for_an_hour_at_most() {
+    expect("keep_place = \"0s\"\n", &[]);
+    expect(
+        "keep_place = \"2h\"\n",
+        &["queue.desk.keep_place: \"2h\" is out of range; write \"0s\" to \"1h\" (default \"2m\")"],
+    );
+}
+
+#[test]
 fn a_boost_where_no_queue_follows_is_told() {
     let through = "[[number]]\nmatch = \"7\"\ntrunk = \"carrier\"\nflow = \"through\"\nboost = \"1m\"\n[flow.through]\nsteps = [{ dial = \"1@teams\" }]\n";
     let vain = "warning: number[2]: has a boost and leads to no queue; take the boost out, or lead the flow to a queue";

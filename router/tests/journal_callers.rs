@@ -10,7 +10,10 @@ use router::{
     callers::Callers,
     config::{self, Config, JournalConfig, Names, Surroundings, Synchronous},
     driver::journal_writer::{JournalSettings, Opened, open},
-    journal::fact::{Cause, Fact, Fault, LeftQueue, Micros},
+    journal::{
+        Ledger,
+        fact::{CallId, Cause, Fact, Fault, Kept, LeftQueue, Micros, What},
+    },
     service::ServiceState,
 };
 use support::*;
@@ -83,6 +86,79 @@ fn a_start_knows_whom_callers_spoke_to_and_where_they_gave_up() {
     assert_eq!((spoke.map(|(agent, _)| agent), spoke.map(|(_, at)| at)), (anna, Some(MORNING + 92 * SECOND)));
     assert_eq!(callers.gave_up_at("+49302", support), Some(MORNING + 15 * SECOND));
     second.writer.stop(MORNING + 300 * SECOND, 3);
+}
+
+/// What the disk holds at this instant, as a `kill -9` would leave it.
+fn as_after_a_crash(dir: &Dir, name: &str) -> Dir {
+    let copy = Dir::new(name);
+    for name in ["journal.sqlite", "journal.sqlite-wal"] {
+        fs::copy(dir.0.join(name), copy.0.join(name)).unwrap();
+    }
+    copy
+}
+
+fn entered(kept: Option<Kept>) -> What {
+    let (queue, key, credits) = ("support".to_owned(), (MORNING - 5 * SECOND) as u64, vec![]);
+    What::Queued { queue, key, place: 1, arrived: MORNING, credits, sticky: None, estimate_ms: None, kept }
+}
+
+const MINUTE: Micros = 60 * SECOND;
+
+#[test]
+fn who_waited_at_a_crash_has_his_place_at_the_next_start_and_not_once_he_has_taken_it() {
+    let first = Dir::new("first");
+    let run = first.opened(MORNING);
+    for (key, from) in [(1, "+49301"), (2, "")] {
+        run.journal
+            .append_all([fact(call(key), MORNING, arrived(from)), fact(call(key), MORNING, entered(None))]);
+    }
+    assert!(run.journal.flush(Duration::from_secs(20)));
+    let second = as_after_a_crash(&first, "second");
+    run.writer.stop(MORNING, 3);
+
+    let (start, again) = (MORNING + 10 * MINUTE, CallId { run: MORNING + 10 * MINUTE, key: 1 });
+    let run = second.opened(start);
+    let mut places = run.restored.lost_places.clone();
+    assert_eq!(places.take("", "support", start, MINUTE), None);
+    assert_eq!(places.take("+49301", "sales", start, MINUTE), None);
+    assert_eq!(places.take("+49301", "support", start + MINUTE + 1, MINUTE), None);
+    let lost = places.take("+49301", "support", start + MINUTE, MINUTE).unwrap();
+    assert_eq!((lost.call, lost.key, lost.arrived), (call(1), (MORNING - 5 * SECOND) as u64, MORNING));
+    assert_eq!(places.take("+49301", "support", start, MINUTE), None);
+    run.journal.append_all([
+        fact(again, start + SECOND, arrived("+49301")),
+        fact(again, start + SECOND, entered(Some(lost.kept()))),
+    ]);
+    assert!(run.journal.flush(Duration::from_secs(20)));
+    let third = as_after_a_crash(&second, "third");
+    run.writer.stop(start, 3);
+
+    let run = third.opened(start + MINUTE);
+    let mut places = run.restored.lost_places.clone();
+    let lost = places.take("+49301", "support", start + MINUTE, MINUTE);
+    assert_eq!(lost.map(|lost| lost.call), Some(again));
+    assert_eq!(places.take("+49301", "support", start + MINUTE, MINUTE), None, "the first was taken");
+    run.writer.stop(start + MINUTE, 3);
+}
+
+#[test]
+fn a_place_is_lost_by_our_end_only_and_forgotten_after_an_hour_or_a_day_away() {
+    let (waits, day) = ([arrived("+49301"), entered(None)], 24 * 60 * MINUTE);
+    let after = |end: What, away: Micros, later: Micros| {
+        let mut ledger = Ledger::default();
+        let told = [left("support", LeftQueue::Ended, 0), end, What::Started { version: String::new() }];
+        for (seq, what) in (1..).zip(waits.iter().cloned().chain(told)) {
+            let started = matches!(what, What::Started { .. });
+            let at = if started { MORNING + away } else { MORNING };
+            ledger.apply(&Fact { seq, call: Some(call(1)).filter(|_| !started), ..fact(call(1), at, what) });
+        }
+        ledger.lost_places.take("+49301", "support", MORNING + away + later, 60 * MINUTE).is_some()
+    };
+    assert!(after(ended(Cause::RouterRestarted, Fault::Router), day, 60 * MINUTE));
+    assert!(after(ended(Cause::Shutdown, Fault::None), 0, 0));
+    assert!(!after(ended(Cause::MediaLost, Fault::CallerSide), 0, 0));
+    assert!(!after(ended(Cause::RouterRestarted, Fault::Router), day + 1, 0));
+    assert!(!after(ended(Cause::RouterRestarted, Fault::Router), 0, 60 * MINUTE + 1));
 }
 
 /// What one start pays for it, at most. By hand: `cargo test --release -p router --test journal_callers -- --ignored --nocapture`.

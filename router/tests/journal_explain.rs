@@ -7,7 +7,7 @@ mod support;
 use router::{
     command::explain::{Which, write},
     credit::{Credit, Why},
-    journal::fact::{Fact, LeftQueue, Unanswered, What},
+    journal::fact::{Fact, Kept, LeftQueue, Unanswered, What},
 };
 use support::*;
 
@@ -127,6 +127,7 @@ fn an_entry_says_since_when_he_stands_and_what_puts_him_ahead() {
         credits,
         sticky: None,
         estimate_ms: (seconds == 0).then_some(95_000),
+        kept: None,
     };
     let facts = [
         fact(call(1), MORNING + 90 * SECOND, entered(90, vec![])),
@@ -151,6 +152,7 @@ fn waiting_for_one_agent_alone_is_told() {
         credits: vec![],
         sticky: Some("anna".into()),
         estimate_ms: None,
+        kept: None,
     };
     let open = What::OpenToAll { queue: "support".into(), agent: "anna".into() };
     let facts = [
@@ -165,6 +167,26 @@ fn waiting_for_one_agent_alone_is_told() {
 08:00:30.000  waits no longer for anna alone
 ";
     assert_eq!(told(&facts), expected);
+}
+
+#[test]
+fn a_place_from_before_our_end_is_told() {
+    let entered = What::Queued {
+        queue: "support".into(),
+        key: (MORNING - 120 * SECOND) as u64,
+        place: 1,
+        arrived: MORNING - 60 * SECOND,
+        credits: vec![Credit { ms: 60_000, why: Why::KeptPlace }],
+        sticky: None,
+        estimate_ms: None,
+        kept: Some(Kept { call: call(7), lost_at: MORNING - 20 * SECOND }),
+    };
+    let expected = format!(
+        "08:00:00.000  enters support at place 1, with the place of call {}, which our end cut off at 07:59:40.000, \
+         in line since 07:59:00.000; 1m00s ahead as he was before\n",
+        call(7)
+    );
+    assert_eq!(told(&[fact(call(1), MORNING, entered)]), expected);
 }
 
 #[test]

@@ -142,7 +142,8 @@ fn a_call_that_a_crash_cut_off_gets_its_end_and_record_at_the_next_start_and_num
     let before = facts(&crashed);
     let (opened, _) = start(&crashed, MORNING + 3_600 * SECOND);
     assert_eq!(opened.restored.interrupted, 1);
-    assert_eq!(opened.restored.waited[0].queue, "support");
+    let places = serde_json::to_value(&opened.restored.lost_places).unwrap();
+    assert_eq!(places[0]["queue"], "support");
     assert_eq!(opened.restored.run, MORNING + 3_600 * SECOND);
     let support = opened.restored.sums.queue("support");
     assert_eq!((support.entered, support.ended, support.waiting), (1, 1, 0));

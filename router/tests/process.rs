@@ -1,6 +1,7 @@
 //! The program itself, as a process: what it refuses to start with, and how it ends.
 #![cfg(feature = "driver")]
 #![allow(missing_docs)]
+#![allow(clippy::disallowed_methods, reason = "a process has a clock of its own")]
 
 use std::{
     fs,
@@ -10,8 +11,10 @@ use std::{
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
+
+use router::{driver::journal_writer, journal::fact::What};
 
 /// How long anything may take that is to happen at once; only a failing test waits for it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -57,7 +60,7 @@ struct Router {
     log: Receiver<String>,
     sip: SocketAddr,
     config: PathBuf,
-    _dir: Dir,
+    dir: Dir,
 }
 
 impl Router {
@@ -72,13 +75,35 @@ impl Router {
              [[number]]\nmatch = \"*\"\ntrunk = \"carrier\"\nflow = \"wait\"\n\
              [flow.wait]\nsteps = [{{ queue = \"desk\" }}]\n[queue.desk]\n"
         ));
-        let mut process = fernamt("info", &["run"], &config).stderr(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let (read, log) = channel();
-        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| read.send(line)));
-        let router = Router { process, log, sip, config, _dir: dir };
+        let (process, log) = spawn(&config);
+        let router = Router { process, log, sip, config, dir };
         router.says(&["running"]);
         router
+    }
+
+    /// `kill -9`, and a new start.
+    fn dies_and_starts_again(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        (self.process, self.log) = spawn(&self.config);
+        self.says(&["running"]);
+    }
+
+    /// Looks into its journal until `what` is on disk.
+    fn has_written(&self, what: impl Fn(&What) -> bool) {
+        let began = Instant::now();
+        loop {
+            assert!(began.elapsed() < PATIENCE, "it is never written");
+            let store = journal_writer::read(&self.dir.0.join("data")).unwrap();
+            let mut written = false;
+            let found = store.facts_after(0, |fact| {
+                written |= what(&fact.what);
+                Ok(())
+            });
+            if found.is_ok() && written {
+                return;
+            }
+        }
     }
 
     /// Reads its log until it says all of this in one line.
@@ -104,6 +129,14 @@ impl Router {
         assert_eq!(last, Some(RecvTimeoutError::Disconnected), "it does not end");
         self.process.wait().unwrap()
     }
+}
+
+fn spawn(config: &Path) -> (Child, Receiver<String>) {
+    let mut process = fernamt("info", &["run"], config).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+    let (read, log) = channel();
+    thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| read.send(line)));
+    (process, log)
 }
 
 impl Drop for Router {
@@ -227,6 +260,28 @@ fn the_first_interrupt_lets_calls_go_on_and_the_second_ends_them_at_once() {
     assert!(told.contains(r#""cause":"shutdown""#), "{told}");
     let rebuilt = output("error", &["journal", "rebuild"], &router.config);
     assert_eq!(String::from_utf8(rebuilt.stdout).unwrap(), "1 call records made anew from the facts\n");
+}
+
+#[test]
+fn whoever_waited_when_it_was_killed_and_calls_again_has_his_place_again() {
+    let carrier = carrier();
+    let mut router = Router::start("killed", &carrier);
+    call(&carrier, router.sip);
+    router.has_written(|what| matches!(what, What::Queued { kept: None, .. }));
+    router.dies_and_starts_again();
+    call(&carrier, router.sip);
+    router.has_written(|what| matches!(what, What::Queued { kept: Some(_), .. }));
+
+    router.signal("-INT");
+    router.says(&["draining"]);
+    router.signal("-INT");
+    let bye = expect(&carrier, "BYE ");
+    let answer = bye.replacen(bye.lines().next().unwrap(), "SIP/2.0 200 OK", 1);
+    carrier.send_to(answer.as_bytes(), router.sip).unwrap();
+    assert_eq!(router.end().code(), Some(0));
+    let told = output("error", &["explain", "last"], &router.config);
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(told.contains("enters desk at place 1, with the place of call "), "{told}");
 }
 
 #[test]

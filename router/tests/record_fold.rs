@@ -107,8 +107,8 @@ fn a_call_whose_process_died_is_ended_as_the_routers_fault_and_leaves_its_queue(
     for fact in &queue_call(call(1), MORNING)[..8] {
         records.apply(fact);
     }
-    let waited = records.waited_before();
-    assert_eq!((waited.len(), waited[0].key), (1, (MORNING + 2 * SECOND) as u64));
+    let key = (MORNING + 2 * SECOND) as u64;
+    assert_eq!(records.get(call(1)).and_then(Record::place), Some(("support", key, 0)));
     let ends = records.ends_after_a_crash(MORNING + 7 * SECOND, 9);
     assert!(matches!(&ends[0].what, What::Left { how: LeftQueue::Ended, waited_ms: 5_000, .. }));
     let record = ends.iter().find_map(|fact| records.apply(fact)).unwrap();

@@ -6,7 +6,7 @@ use router::{
     agents::Desk,
     call::Call,
     config::{AgentId, QueueId},
-    journal::fact::{AgentState, Fact, LeftQueue, What, Wish},
+    journal::fact::{AgentState, Cause, Fact, LeftQueue, What, Wish},
     lines::{self, Accepting},
     record::Records,
 };
@@ -110,7 +110,9 @@ pub fn left_over(world: &World) -> Vec<String> {
     );
     let invites = shard.numbers().sip.invites;
     let told = invites.admitted + invites.challenged + invites.refused + invites.dropped;
-    let arrived = world.happened().filter(|what| matches!(what, What::Arrived { .. })).count();
+    // The router counts from its start; what came before, the journal knows.
+    let run = world.facts().rsplit(|fact| matches!(fact.what, What::Started { .. })).next().unwrap_or(&[]);
+    let arrived = run.iter().filter(|fact| matches!(fact.what, What::Arrived { .. })).count();
     expect_none("INVITEs of unknown fate", invites.read.abs_diff(told) as usize);
     expect_none("admitted INVITEs without a call", invites.admitted.abs_diff(arrived as u64) as usize);
     for phone in world.phones() {
@@ -143,7 +145,7 @@ pub fn records(facts: &[Fact]) -> Vec<String> {
     broken
 }
 
-/// Each prompt that began has ended or was cut.
+/// Each prompt that began has ended or was cut, by whatever but a crash.
 fn prompts(facts: &[Fact]) -> Vec<String> {
     let mut playing = BTreeMap::<_, i32>::new();
     for fact in facts {
@@ -151,6 +153,7 @@ fn prompts(facts: &[Fact]) -> Vec<String> {
         match fact.what {
             What::PromptStarted { .. } => *playing.entry(call).or_default() += 1,
             What::PromptEnded { .. } => *playing.entry(call).or_default() -= 1,
+            What::Ended { cause: Cause::RouterRestarted, .. } => _ = playing.remove(&call),
             _ => {}
         }
     }

@@ -120,6 +120,11 @@ impl Net {
         self.under_way.push(Reverse((now + self.link.delay + jitter, self.sent, Bagged(datagram))));
     }
 
+    /// Whatever is under way is lost.
+    pub(crate) fn lose_all(&mut self) {
+        self.under_way.clear();
+    }
+
     pub(crate) fn next_at(&self) -> Option<Instant> {
         self.under_way.peek().map(|Reverse((at, _, _))| *at)
     }

@@ -169,6 +169,15 @@ const EVENT_PACKETS: u8 = 8;
 /// Keys in the order of their event numbers (RFC 4733 §3.2).
 const DIGITS: &str = "0123456789*#ABCD";
 
+fn endpoint(address: SocketAddr, router: SocketAddr, seed: [u8; 32]) -> Endpoint {
+    let listener = Listener::new(Transport::Udp, address);
+    let mut sip = Endpoint::new(Settings { owner: 1, ..Settings::new(seed, vec![listener]) });
+    let mut sources = Sources::new();
+    sources.allow(router.ip().into(), None, PeerId(0));
+    sip.set_sources(sources);
+    sip
+}
+
 impl Phone {
     pub(crate) fn new(
         name: &str,
@@ -177,11 +186,7 @@ impl Phone {
         voice: u8,
         seed: [u8; 32],
     ) -> Phone {
-        let listener = Listener::new(Transport::Udp, address);
-        let mut sip = Endpoint::new(Settings { owner: 1, ..Settings::new(seed, vec![listener]) });
-        let mut sources = Sources::new();
-        sources.allow(router.ip().into(), None, PeerId(0));
-        sip.set_sources(sources);
+        let sip = endpoint(address, router, seed);
         Phone {
             name: name.to_owned(),
             address,
@@ -210,6 +215,17 @@ impl Phone {
             sip_timeout: None,
             rtp_gap: Duration::from_millis(20),
         }
+    }
+
+    /// The router has died and is back: whoever spoke or waited hears nothing any more and hangs up.
+    pub(crate) fn finds_its_calls_gone(&mut self, seed: [u8; 32]) {
+        self.sip = endpoint(self.address, self.router, seed);
+        if !std::mem::take(&mut self.legs).is_empty() {
+            self.state = PhoneState::Ended;
+        }
+        (self.sound, self.sip_timeout) = (None, None);
+        self.out.clear();
+        self.deeds.retain(|_, deed| !matches!(deed, Deed::Answer(_) | Deed::Refuse(..)));
     }
 
     pub(crate) fn set_rtp_gap(&mut self, gap: Duration) {

@@ -1,7 +1,9 @@
 //! The world: one router, telephones, a network, and a clock that nobody waits for.
 
+mod restart;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     net::{IpAddr, SocketAddr},
     path::Path,
     sync::Arc,
@@ -15,15 +17,15 @@ use router::{
     callers::Callers,
     clock::Clock,
     config::{self, Config, Names, Surroundings},
+    journal::Ledger,
     journal::fact::{AgentState, Fact, Micros, What, Wish},
     prompts::Prompts,
     record::{Record, Records},
-    shard::{Input, Output, Parts, Shard},
+    shard::{Input, Output, Shard},
     status::{Door, OrderError},
-    sums::Sums,
 };
-use scheduler::{Capacity, Scheduler};
-use sip_core::{Endpoint, Flow, Message, Service, Settings, Transport};
+use scheduler::Scheduler;
+use sip_core::{Flow, Message, Service, Transport};
 
 use crate::{
     check,
@@ -87,29 +89,10 @@ impl World {
         let now = Instant::now();
         let mut names = Names::default();
         let config = Arc::new(read_config(config, &mut names));
-        let capacity = Capacity { callers: config.limits.max_calls, agents: 64, lines: 512, memberships: 64 };
-        let scheduler = Arc::new(Scheduler::new(capacity));
-        let settings = Settings::new(random.random(), config.listen.sip.clone());
-        let clock = Clock::new(now, MORNING);
-        let parts = Parts {
-            owner: 0,
-            seed: random.random(),
-            clock,
-            run: MORNING,
-            sip: Endpoint::new(settings),
-            scheduler: Arc::clone(&scheduler),
-            prompts: Arc::new(prompts(&config)),
-            config: Arc::clone(&config),
-            wishes: BTreeMap::new(),
-            closed: BTreeSet::new(),
-            sums: Sums::default(),
-            callers: Callers::default(),
-        };
-        let unix_origin = Duration::from_micros(MORNING.unsigned_abs());
-        let engine = Engine::new(media::Settings {
-            silence_timeout: config.media.silence_timeout,
-            ..media::Settings::new(now, unix_origin, random.random())
-        });
+        let beginning = (now, MORNING);
+        let (shard, scheduler) =
+            restart::shard(&config, beginning, &mut random, Ledger::default(), Callers::default());
+        let engine = restart::engine(&config, now, &mut random);
         let mut world = World {
             now,
             start: now,
@@ -118,7 +101,7 @@ impl World {
             random,
             router: ROUTER.parse().expect("an address"),
             names,
-            shard: Shard::new(parts, now),
+            shard,
             shard_timeout: None,
             scheduler,
             media: config.media.address,

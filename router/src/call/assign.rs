@@ -252,7 +252,7 @@ impl Call {
         rests(agent, why, settings.as_ref(), board);
         let Some(settings) = settings else { return self.goes_out(place.queue, LeftQueue::Removed, board) };
         let place = Place { alone: None, outlook: None, ..place };
-        self.note_queued(place, &settings, board);
+        self.note_queued(place, None, &settings, board);
         self.start_music(place.queue, board);
         self.wait_on(place, &settings, board);
     }

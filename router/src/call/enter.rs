@@ -6,8 +6,9 @@ use super::{Call, assign::Place, flow::Outcome};
 use crate::{
     clock::{millis, millis_between},
     config::{Queue, QueueId},
-    credit::{Claims, Credit, credits, order_key},
-    journal::fact::{LeftQueue, Micros, Targets, What},
+    credit::{Claims, Credit, Why, credits, order_key},
+    journal::fact::{Kept, LeftQueue, Micros, Targets, What},
+    lost_places::LostPlace,
     shard::Switchboard,
 };
 
@@ -17,14 +18,15 @@ impl Call {
         let Some(settings) = board.config.queue(queue).cloned() else {
             return self.turned_away(queue, LeftQueue::Removed, board);
         };
-        let arrived = *self.in_line_since.get_or_insert_with(|| board.arrival());
+        self.in_line_since.get_or_insert_with(|| board.arrival());
         if let Some(how) = self.refused_at_the_door(queue, &settings, board) {
             return self.turned_away(queue, how, board);
         }
+        let lost = self.takes_up_his_place(&settings, board);
         self.credits = self.credits_in(queue, &settings, board);
         let place = Place {
             queue,
-            key: order_key(arrived, &self.credits),
+            key: self.key_at_entry(lost.as_ref(), board.at),
             entered: board.at,
             step: 0,
             widens: settings.steps.get(1).map(|next| board.now + next.after),
@@ -40,7 +42,7 @@ impl Call {
         // Who waits for one agent alone fares otherwise than all who stood where he stands.
         let outlook = place.alone.is_none().then(|| board.outlook(queue, place.key));
         let place = Place { leaves: place.leaves(&settings, board), outlook, ..place };
-        self.note_queued(place, &settings, board);
+        self.note_queued(place, lost.as_ref().map(LostPlace::kept), &settings, board);
         if outlook.is_some_and(|outlook| settings.rules.is_too_long(outlook)) {
             self.note_left(Place { outlook: None, ..place }, LeftQueue::Estimate, board);
             return self.way_out(queue, LeftQueue::Estimate, board);
@@ -48,6 +50,27 @@ impl Call {
         self.start_sound(place.queue, board);
         self.wait(place, board);
         Outcome::Wait
+    }
+
+    /// The place in the queue that he lost when an earlier run cut him off, if he has called again soon enough: he stands
+    /// by the time at which he came then.
+    fn takes_up_his_place(&mut self, settings: &Queue, board: &mut Switchboard) -> Option<LostPlace> {
+        let keep = Micros::try_from(settings.memory.keep_place.as_micros()).unwrap_or(Micros::MAX);
+        let lost = board.lost_places.take(&self.parties.caller, &settings.name, self.arrived, keep)?;
+        if lost.arrived > 0 {
+            self.in_line_since = self.in_line_since.min(Some(lost.arrived));
+        }
+        Some(lost)
+    }
+
+    /// His order key; with a place that he had before not a greater one than he had there, whatever he was credited with
+    /// then.
+    fn key_at_entry(&mut self, lost: Option<&LostPlace>, now: Micros) -> u64 {
+        let key = order_key(self.in_line_since.unwrap_or(now), &self.credits);
+        let Some(lost) = lost.filter(|lost| lost.key < key) else { return key };
+        let more = Credit::new(Duration::from_micros(key - lost.key), Why::KeptPlace);
+        self.credits.extend(Some(more).filter(|more| more.ms > 0));
+        lost.key
     }
 
     /// By what the caller stands ahead in a queue.
@@ -65,7 +88,13 @@ impl Call {
         (Duration::from_millis(millis_between(at, self.arrived)) <= within).then_some(at)
     }
 
-    pub(super) fn note_queued(&self, place: Place, settings: &Queue, board: &mut Switchboard) {
+    pub(super) fn note_queued(
+        &self,
+        place: Place,
+        kept: Option<Kept>,
+        settings: &Queue,
+        board: &mut Switchboard,
+    ) {
         let queued = What::Queued {
             queue: settings.name.clone(),
             key: place.key,
@@ -74,6 +103,7 @@ impl Call {
             sticky: place.alone.map(|alone| board.agent_name(alone.agent)),
             credits: self.credits.clone(),
             estimate_ms: place.outlook.and_then(|outlook| outlook.wait).map(millis),
+            kept,
         };
         self.fact(queued, board);
     }

@@ -122,7 +122,7 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
 
 /// By what he stands where he stands.
 fn ahead_by(queued: &Fact) -> String {
-    let What::Queued { key, arrived, credits, sticky, .. } = &queued.what else { return String::new() };
+    let What::Queued { key, arrived, credits, sticky, kept, .. } = &queued.what else { return String::new() };
     if *arrived == 0 {
         // Written by an earlier version.
         let credit_ms = u64::try_from(queued.at).unwrap_or(0).saturating_sub(*key) / 1_000;
@@ -136,7 +136,10 @@ fn ahead_by(queued: &Fact) -> String {
     let since = came_before.then(|| format!(", in line since {}", clock(*arrived)));
     let credits = credits.iter().map(|credit| format!("; {}", credit.in_words(span, clock)));
     let first = sticky.iter().map(|agent| format!("; waits first for {agent} alone, the last he spoke to"));
-    since.into_iter().chain(credits).chain(first).collect()
+    let kept = kept.iter().map(|kept| {
+        format!(", with the place of call {}, which our end cut off at {}", kept.call, clock(kept.lost_at))
+    });
+    kept.chain(since).chain(credits).chain(first).collect()
 }
 
 fn why(chosen: &What) -> Vec<String> {

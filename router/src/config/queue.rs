@@ -34,6 +34,8 @@ section! {
         returning,
         /// Who spoke to an agent waits for him first: `{ within = "7d", wait = "30s" }`. Default: for everybody at once.
         sticky,
+        /// Whoever waited here when Fernamt crashed or was ended gets his place again, once, if he calls again from the same asserted number within so long after the next start. `"0s"` (never) to `"1h"`, default `"2m"`.
+        keep_place,
         /// The wait, ringing included, within which a call counts as answered in time. The service level is the answered in time by the entered, those apart who gave up within `short_abandon`. `"1s"` to `"1h"`, default `"20s"`.
         service_level,
         /// Who hangs up within so long had dialled wrong or thought better of it: he is counted, but not against the service level. `"0s"` to `"1m"`, default `"5s"`.

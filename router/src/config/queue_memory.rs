@@ -35,6 +35,8 @@ pub struct QueueMemory {
     pub returning: Option<Returning>,
     /// Whether callers wait first for whom they spoke to last. Default no.
     pub sticky: Option<Sticky>,
+    /// How long after our return callers whom we cut off get their places again. 0 s (never) to 1 h, default 2 min.
+    pub keep_place: Duration,
 }
 
 /// Who gave up in a queue and calls again soon stands ahead.
@@ -59,6 +61,7 @@ impl QueueMemory {
     pub(super) fn resolve(raw: &QueueToml<'_>, max_wait: Duration, scope: &mut Scope<'_, '_>) -> QueueMemory {
         QueueMemory {
             returning: raw.returning.item.as_ref().and_then(|item| Returning::resolve(item, scope)),
+            keep_place: raw.keep_place.duration(bounds("0s", "1h", "2m"), scope.report),
             sticky: raw.sticky.item.as_ref().and_then(|item| Sticky::resolve(item, max_wait, scope)),
         }
     }

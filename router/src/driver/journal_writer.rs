@@ -24,7 +24,7 @@ use crate::{
         Entry, Journal, Ledger, Written,
         fact::{Fact, Micros, SCHEMA_VERSION, What, Wish},
     },
-    record::WaitedBefore,
+    lost_places::LostPlaces,
     service::ServiceState,
     sums::Sums,
 };
@@ -82,8 +82,8 @@ pub struct Restored {
     pub closed: BTreeSet<String>,
     /// What went into each queue and came out of it since the journal began.
     pub sums: Sums,
-    /// Who was in a queue when the process died: if he calls again he gets his place back, once.
-    pub waited: Vec<WaitedBefore>,
+    /// Places of callers whom an earlier run cut off.
+    pub lost_places: LostPlaces,
     /// Calls of the last run and those before that say something of their callers, oldest first.
     pub met: Vec<Met>,
 }
@@ -261,7 +261,7 @@ fn begin_run(settings: &JournalSettings, ledger: &mut Ledger, batch: &mut Batch)
         wishes: ledger.wishes.clone(),
         closed: ledger.closed.clone(),
         sums: Sums::default(),
-        waited: ledger.records.waited_before(),
+        lost_places: LostPlaces::default(),
         met: Vec::new(),
     };
     let started = Fact {
@@ -276,6 +276,7 @@ fn begin_run(settings: &JournalSettings, ledger: &mut Ledger, batch: &mut Batch)
         note(fact, ledger, batch);
     }
     restored.sums = ledger.sums.clone();
+    restored.lost_places = ledger.lost_places.clone();
     restored
 }
 

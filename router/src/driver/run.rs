@@ -190,6 +190,7 @@ fn parts(config: &Arc<Config>, sockets: &Sockets, clock: Clock, restored: Restor
         closed: restored.closed,
         sums: restored.sums,
         callers,
+        lost_places: restored.lost_places,
     }
 }
 

@@ -198,6 +198,15 @@ pub struct Targets {
     pub short_ms: u64,
 }
 
+/// Whose place a caller has taken up again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The call that had it.
+    pub call: CallId,
+    /// When that call was cut off.
+    pub lost_at: Micros,
+}
+
 /// Why an assignment came to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -393,6 +402,9 @@ pub enum What {
         /// How long he will wait at most in so many cases as `estimate_percent` says; absent if not known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         estimate_ms: Option<u64>,
+        /// The place is that of an earlier call of his, which he lost because we ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kept: Option<Kept>,
     },
     /// The caller waits no longer for one agent alone: he has waited so long enough, or the agent has gone.
     OpenToAll {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fact::{Fact, Micros, What, Wish};
 use crate::{
+    lost_places::LostPlaces,
     record::{Record, Records},
     sums::Sums,
 };
@@ -31,6 +32,9 @@ pub struct Ledger {
     /// Queues that were closed by hand.
     #[serde(default)]
     pub closed: BTreeSet<String>,
+    /// Places of callers whom we cut off.
+    #[serde(default)]
+    pub lost_places: LostPlaces,
 }
 
 impl Ledger {
@@ -52,6 +56,7 @@ impl Ledger {
             What::QueueSwitched { queue, closed: false, .. } => _ = self.closed.remove(queue),
             _ => self.sums.apply(fact),
         }
+        self.lost_places.apply(fact, &self.records);
         self.records.apply(fact)
     }
 }

@@ -58,7 +58,7 @@ impl Record {
             What::Routed { flow, number } => (self.flow, self.number) = (flow.clone(), number.clone()),
             What::CallerAnswered => self.caller_answered(at),
             What::Chose { key, .. } => self.keys.push_str(key),
-            What::Queued { queue, key, .. } => self.enter(queue, *key),
+            What::Queued { queue, key, arrived, .. } => self.enter(queue, *key, *arrived),
             What::Assigned { .. } => self.assign(),
             What::Unanswered { why: Unanswered::AnsweredElsewhere, .. } => {}
             What::Unanswered { .. } => self.unanswered_assignment(),
@@ -131,7 +131,8 @@ impl Record {
         });
     }
 
-    fn enter(&mut self, queue: &str, key: u64) {
+    fn enter(&mut self, queue: &str, key: u64, arrived: Micros) {
+        self.progress.arrived = arrived;
         self.queue = Some(queue.to_owned());
         self.progress.queued = Some((key, self.progress.since_ms));
         self.progress.bridged = None; // the leg before may be counted later

@@ -14,17 +14,6 @@ pub struct Records {
     live: BTreeMap<CallId, Record>,
 }
 
-/// A caller whom an earlier run left in a queue. If he calls again he gets his place back, once (design §6).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WaitedBefore {
-    /// The caller's number, as asserted; never empty.
-    pub from: String,
-    /// Name of the queue.
-    pub queue: String,
-    /// His order key there.
-    pub key: u64,
-}
-
 impl Records {
     /// Takes in one fact; returns the finished record if it was a call's end. Facts of calls that never arrived, or
     /// are over, change nothing.
@@ -47,6 +36,11 @@ impl Records {
         }
     }
 
+    /// A call without an end.
+    pub fn get(&self, call: CallId) -> Option<&Record> {
+        self.live.get(&call)
+    }
+
     /// Calls without an end.
     pub fn len(&self) -> usize {
         self.live.len()
@@ -67,11 +61,6 @@ impl Records {
     pub fn ends_after_a_crash(&self, at: Micros, generation: u64) -> Vec<Fact> {
         self.iter().flat_map(|record| record.ends_after_a_crash(at, generation)).collect()
     }
-
-    /// Who was in a queue when the process died, and asserted a number.
-    pub fn waited_before(&self) -> Vec<WaitedBefore> {
-        self.iter().filter_map(Record::waited_before).collect()
-    }
 }
 
 impl Record {
@@ -90,11 +79,6 @@ impl Record {
         };
         let call = Some(self.call);
         left.into_iter().chain([ended]).map(move |what| Fact { seq: 0, at, call, generation, what })
-    }
-
-    fn waited_before(&self) -> Option<WaitedBefore> {
-        let (queue, key) = self.waits_in().filter(|_| !self.from.is_empty())?;
-        Some(WaitedBefore { from: self.from.clone(), queue: queue.to_owned(), key })
     }
 }
 

@@ -8,7 +8,7 @@ mod live;
 
 use serde::{Deserialize, Serialize};
 
-pub use live::{Records, WaitedBefore};
+pub use live::Records;
 
 use crate::journal::fact::{CallId, Cause, Fault, LegMedia, LegNumber, Micros};
 
@@ -125,6 +125,9 @@ pub struct Progress {
     since_ms: i64,
     /// The caller is in `queue`, waiting or while an agent rings: his order key, and when he entered.
     queued: Option<(u64, i64)>,
+    /// When he first came to a queue; 0 if not known.
+    #[serde(default)]
+    arrived: Micros,
     /// Agents who ring for him.
     #[serde(default)]
     rung: u16,
@@ -154,8 +157,8 @@ impl Record {
         self.flow_ms + self.wait_ms + self.ring_ms + self.talk_ms
     }
 
-    /// Name of the queue the caller is in now, and his order key there.
-    pub fn waits_in(&self) -> Option<(&str, u64)> {
-        Some((self.queue.as_deref()?, self.progress.queued?.0))
+    /// Name of the queue the caller is in now, his order key there, and when he first came to a queue (0: not known).
+    pub fn place(&self) -> Option<(&str, u64, Micros)> {
+        Some((self.queue.as_deref()?, self.progress.queued?.0, self.progress.arrived))
     }
 }

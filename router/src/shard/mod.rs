@@ -30,6 +30,7 @@ use crate::{
     estimate::Estimates,
     journal::fact::{Fact, LegNumber, Micros, Unanswered, Wish},
     keys::{CallKey, media_leg_number, media_leg_slot},
+    lost_places::LostPlaces,
     metrics::Histogram,
     prompts::Prompts,
     staff::Staff,
@@ -65,6 +66,8 @@ pub struct Parts {
     pub sums: Sums,
     /// What is remembered of those who called in earlier runs.
     pub callers: Callers,
+    /// Places of callers whom an earlier run cut off.
+    pub lost_places: LostPlaces,
 }
 
 /// What a shard is told.
@@ -166,6 +169,7 @@ impl Shard {
             sums: parts.sums,
             names: Names::default(),
             callers: parts.callers,
+            lost_places: parts.lost_places,
             alone: Alone::default(),
             let_down: VecDeque::new(),
             by_chance: Vec::new(),

@@ -24,6 +24,7 @@ use crate::{
     },
     keys::CallKey,
     lines,
+    lost_places::LostPlaces,
     metrics::Histogram,
     prompts::Prompts,
     staff::{Crew, Staff},
@@ -78,6 +79,8 @@ pub struct Switchboard {
     pub(super) names: Names,
     /// What is remembered of those who call.
     pub(crate) callers: Callers,
+    /// Places of callers whom an earlier run cut off.
+    pub(crate) lost_places: LostPlaces,
     pub(super) alone: Alone,
     /// Callers who wait alone for agents who have gone in this turn; they are still to be told.
     pub(super) let_down: VecDeque<CallKey>,

@@ -36,6 +36,7 @@ pub fn queued(queue: &str, key: Micros) -> What {
         credits: vec![],
         sticky: None,
         estimate_ms: None,
+        kept: None,
     }
 }
 
