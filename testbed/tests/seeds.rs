@@ -1,6 +1,6 @@
 //! Random days: whatever happens, the laws hold after every turn and nothing is left at silence.
 //!
-//! A thousand seeds, in four kinds of day. `FERNAMT_SEED=4711 cargo test -p testbed --test seeds one_day` plays one day
+//! 1,250 seeds, in five kinds of day. `FERNAMT_SEED=4711 cargo test -p testbed --test seeds one_day` plays one day
 //! of each kind again and shows its messages; `FERNAMT_DAYS=10000` plays so many of each kind instead of 250.
 
 mod house;
@@ -120,10 +120,14 @@ struct Kind {
     operators: bool,
     /// Telephones hold, press keys, fall mute and die.
     whims: bool,
+    /// The router dies and comes back.
+    crashes: bool,
 }
 
-const LOSSY: Kind = Kind { link: || Link::lossy(0.1), grid: MILLISECOND, operators: false, whims: false };
+const LOSSY: Kind =
+    Kind { link: || Link::lossy(0.1), grid: MILLISECOND, operators: false, whims: false, crashes: false };
 const WHIMS: Kind = Kind { whims: true, ..LOSSY };
+const CRASHES: Kind = Kind { crashes: true, ..WHIMS };
 const OPERATORS: Kind = Kind { operators: true, ..WHIMS };
 const SAME_INSTANT: Kind = Kind { link: Link::perfect, grid: SECOND, ..OPERATORS };
 
@@ -238,6 +242,10 @@ impl Day {
             if self.kind.operators {
                 self.operator();
             }
+            if self.kind.crashes && self.random.random_bool(0.3) {
+                let down = self.time(20 * SECOND);
+                self.world.crashes_for(down);
+            }
         }
         self.world.run_until_silent().assert_nothing_left();
     }
@@ -265,6 +273,7 @@ struct Sums {
     elsewhere: usize,
     silent: usize,
     sticky: usize,
+    kept: usize,
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -290,6 +299,7 @@ fn days(first: u64, kind: Kind) -> Sums {
         };
         sums.elsewhere += unanswered(Unanswered::AnsweredElsewhere);
         sums.silent += unanswered(Unanswered::Silent);
+        sums.kept += house::count(world, |what| matches!(what, What::Queued { kept: Some(_), .. }));
         sums.sticky += house::count(world, |what| matches!(what, What::Queued { sticky: Some(_), .. }));
     }
     sums
@@ -309,6 +319,12 @@ fn on_as_many_days_telephones_hold_and_press_keys_and_fall_mute_and_die() {
 }
 
 #[test]
+fn on_as_many_days_the_router_dies_and_is_started_again() {
+    let sums = days(4_000_000, CRASHES);
+    assert!(sums.calls > 500 && sums.talks > 150 && sums.kept > 20, "{sums:?}");
+}
+
+#[test]
 fn on_as_many_days_operators_reload_and_send_agents_away_and_stop_taking_calls() {
     let sums = days(2_000_000, OPERATORS);
     assert!(sums.calls > 400 && sums.talks > 100 && sums.abandoned > 50, "{sums:?}");
@@ -324,7 +340,7 @@ fn on_as_many_days_everything_happens_on_the_full_second() {
 #[test]
 fn one_day() {
     let seed = number("FERNAMT_SEED").unwrap_or(7);
-    for kind in [LOSSY, WHIMS, OPERATORS, SAME_INSTANT] {
+    for kind in [LOSSY, WHIMS, CRASHES, OPERATORS, SAME_INSTANT] {
         let _diary = Diary(seed);
         let mut day = Day::new(seed, kind);
         day.pass();
