@@ -161,6 +161,21 @@ fn a_place_is_lost_by_our_end_only_and_forgotten_after_an_hour_or_a_day_away() {
     assert!(!after(ended(Cause::RouterRestarted, Fault::Router), 0, 60 * MINUTE + 1));
 }
 
+#[test]
+fn what_an_earlier_version_wrote_is_read() {
+    let entered: What =
+        serde_json::from_str(r#"{"is":"queued","queue":"support","key":5,"place":1}"#).unwrap();
+    assert!(matches!(entered, What::Queued { arrived: 0, sticky: None, kept: None, .. }));
+    let mut ledger = Ledger::default();
+    for (seq, what) in (1..).zip([arrived("+49301"), entered]) {
+        ledger.apply(&Fact { seq, ..fact(call(1), MORNING, what) });
+    }
+    let mut saved = serde_json::to_value(&ledger).unwrap();
+    saved.as_object_mut().unwrap().remove("lost_places");
+    saved["records"]["live"][0]["progress"].as_object_mut().unwrap().remove("arrived");
+    assert_eq!(serde_json::from_value::<Ledger>(saved).unwrap(), ledger);
+}
+
 /// What one start pays for it, at most. By hand: `cargo test --release -p router --test journal_callers -- --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]
