@@ -5,6 +5,7 @@
 
 mod alone;
 mod calls;
+mod queues;
 mod reload;
 mod status;
 mod switchboard;

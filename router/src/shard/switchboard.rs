@@ -16,24 +16,19 @@ use super::{Output, alone::Alone};
 use crate::{
     agents::{Agents, Tell},
     callers::Callers,
-    clock::{Clock, millis_between},
-    config::{AgentId, Config, Queue, QueueId, Strategy, TrunkId},
-    estimate::{Estimates, Outlook},
-    journal::fact::{
-        AgentState, CallId, Cause, Fact, Fault, LeftQueue, LegNumber, Micros, Unanswered, What, Wish,
-    },
+    clock::Clock,
+    config::{AgentId, Config, QueueId, Strategy, TrunkId},
+    estimate::Estimates,
+    journal::fact::{AgentState, CallId, Cause, Fact, Fault, LegNumber, Micros, Unanswered, What, Wish},
     keys::CallKey,
     lines,
     lost_places::LostPlaces,
     metrics::Histogram,
     prompts::Prompts,
-    staff::{Crew, Staff},
+    staff::Staff,
     standing::{Chances, STICKY},
     sums::Sums,
 };
-
-/// Callers a line has room for from the start, 17 bytes each.
-const ROOM_AT_START: u32 = 4_096;
 
 /// Everything a [`Call`](crate::call::Call) acts on. One per shard; calls are worked on one at a time.
 pub struct Switchboard {
@@ -224,59 +219,6 @@ impl Switchboard {
 
 /// Callers and agents.
 impl Switchboard {
-    pub(crate) fn waiting(&self, queue: QueueId) -> u32 {
-        let for_all: u32 = lines::of_queue(queue).map(|line| self.scheduler.waiting(line)).sum();
-        for_all + self.alone.waiting(queue)
-    }
-
-    /// Idle agents whom a caller of `queue` accepts in the end.
-    pub(super) fn idle(&self, queue: QueueId) -> u32 {
-        let steps = self.config.queue(queue).map_or(1, |settings| settings.steps.len());
-        self.scheduler.idle(lines::of_step(queue, steps - 1))
-    }
-
-    /// Who is at work for `queue`.
-    pub(crate) fn crew(&self, queue: QueueId) -> Crew {
-        self.staff.crew(queue)
-    }
-
-    /// What a caller who enters `queue` now with `key` may expect.
-    pub(crate) fn outlook(&self, queue: QueueId, key: u64) -> Outlook {
-        let is_idle = self.scheduler.idle(lines::of_step(queue, 0)) > 0;
-        let rank = if is_idle { 0 } else { self.ahead(queue, key) + 1 };
-        let percent = self.config.queue(queue).map_or(0, |queue| queue.rules.estimate_percent);
-        self.estimates.outlook(queue, rank, percent, self.at)
-    }
-
-    /// A caller who entered with this outlook leaves.
-    pub(crate) fn learn_wait(&mut self, queue: QueueId, outlook: Outlook, entered: Micros, how: LeftQueue) {
-        if self.config.queue(queue).is_some() {
-            let waited = Duration::from_millis(millis_between(entered, self.at));
-            self.estimates.learn(queue, outlook, waited, how, self.at);
-        }
-    }
-
-    /// By its configuration or by hand.
-    pub(crate) fn is_closed(&self, queue: &Queue) -> bool {
-        queue.rules.closed || self.closed.contains(&queue.name)
-    }
-
-    /// A queue is closed by hand, or that is taken back: it goes on record and survives a restart.
-    pub(super) fn switch_queue(&mut self, queue: QueueId, closed: bool, reason: String) {
-        let queue = self.queue_name(queue);
-        match closed {
-            true => self.closed.insert(queue.clone()),
-            false => self.closed.remove(&queue),
-        };
-        self.fact(None, What::QueueSwitched { queue, closed, reason });
-    }
-
-    /// Callers of `queue` with a smaller key.
-    pub(crate) fn ahead(&self, queue: QueueId, key: u64) -> u32 {
-        let for_all: u32 = lines::of_queue(queue).map(|line| self.scheduler.ahead(line, key)).sum();
-        for_all + self.alone.ahead(queue, key)
-    }
-
     /// The instant of an arrival, no two alike: of two who arrive in one turn the first is first, also when the clock
     /// has stepped back.
     pub(crate) fn arrival(&mut self) -> Micros {
@@ -413,40 +355,13 @@ impl Switchboard {
         self.change(agent, reason(why), |agents, _, at| agents.spared(agent, at));
     }
 
-    /// What is kept of a configuration beside it.
-    pub(super) fn learn(&mut self, config: &Config) {
-        self.names.learn(config);
-        let by_chance = config.queues().filter(|(_, queue)| queue.strategy == Strategy::RandomWeighted);
-        self.by_chance = by_chance.map(|(id, _)| id).collect();
-        config.queues().for_each(|(id, queue)| self.make_room(id, queue));
-    }
-
-    /// Room on the queue's lines, so that callers are posted without taking memory; a larger crowd takes it as it comes.
-    fn make_room(&self, id: QueueId, queue: &Queue) {
-        for step in 0..queue.steps.len() {
-            self.scheduler.reserve(lines::of_step(id, step), queue.max_waiting.min(ROOM_AT_START));
-        }
-    }
-
     /// The lines that an agent serves from now on.
     pub(super) fn agent_serves(&mut self, agent: AgentId, lines: &[Line]) {
         let order = |line| self.agent_key(agent, line);
         let made = self.scheduler.set_memberships(scheduler_agent(agent), lines, order);
         self.look_again = true;
         self.matches.extend(made);
-        let is_last = |line: &&Line| {
-            let queue = lines::queue_of(**line);
-            self.config.queue(queue).is_some_and(|of| lines::of_step(queue, of.steps.len() - 1) == **line)
-        };
-        let crews = lines.iter().filter(is_last).map(|line| lines::queue_of(*line)).collect();
-        let restaffed = self.staff.serves(agent, crews, self.now);
-        self.note_restaffed(restaffed);
-    }
-
-    fn note_restaffed(&mut self, queues: Vec<QueueId>) {
-        let asks =
-            |queue: &QueueId| self.config.queue(*queue).is_some_and(|of| of.rules.leave_when.is_some());
-        self.restaffed.extend(queues.into_iter().filter(asks));
+        self.joins_crews(agent, lines);
     }
 
     /// Where an agent stands among the idle of a line: the smaller the sooner.
@@ -482,8 +397,7 @@ impl Switchboard {
         if wish != Wish::Ready {
             self.let_down.extend(self.alone.of_agent(agent));
         }
-        let restaffed = self.staff.wishes(agent, wish, self.now);
-        self.note_restaffed(restaffed);
+        self.counts_in_crews(agent, wish);
     }
 
     /// Wrap-ups and rests that are over.
