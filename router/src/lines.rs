@@ -41,6 +41,16 @@ pub fn queue_of(line: Line) -> QueueId {
     QueueId(line.0 / STEPS)
 }
 
+/// Of which crews an agent is who serves `lines`: those of queues whose last step of widening is among them.
+pub fn crews(lines: &[Line], config: &Config) -> Vec<QueueId> {
+    let of_crew = |line: &Line| {
+        let queue = queue_of(*line);
+        let last = config.queue(queue)?.steps.len() - 1;
+        (of_step(queue, last) == *line).then_some(queue)
+    };
+    lines.iter().filter_map(of_crew).collect()
+}
+
 /// On which lines the members of each queue are accepted: made once for a configuration, asked for each agent, so that
 /// thousands of queues with thousands of agents cost no more than what they have to do with each other.
 pub struct Accepting {

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::{
     config::{AgentId, QueueId, Unstaffed},
-    journal::fact::Wish,
+    journal::fact::{LeftQueue, Wish},
 };
 
 /// The crews of all queues.
@@ -92,6 +92,11 @@ impl Crew {
             Unstaffed::NobodyLoggedIn => self.nobody_logged_in_since,
             Unstaffed::NobodyReady => self.nobody_ready_since,
         }
+    }
+
+    /// The word for a queue that is unstaffed.
+    pub fn how_unstaffed(&self) -> LeftQueue {
+        if self.logged_in == 0 { LeftQueue::NobodyLoggedIn } else { LeftQueue::NobodyReady }
     }
 
     fn gains(&mut self, wish: Wish) {

@@ -126,6 +126,34 @@ fn a_closed_queue_takes_nobody_and_whoever_waits_inside_stays() {
     assert_eq!((second.offered, second.answered), (2, 2));
 }
 
+/// Anna goes home a minute after eight, with one caller on the line and one waiting.
+#[test]
+fn when_the_last_agent_goes_new_callers_and_after_a_grace_those_who_wait_go_on() {
+    let config = two_queues("turn_away_when = \"nobody-logged-in\"\nleave_when = \"nobody-ready\"");
+    let list = [(0, 0, 300), (10, 0, 20), (70, 0, 20), (3_000, 1, 20)];
+    let scenario = scenario(&config, calls(&config, &list));
+    let mut staff = staff(&config, &[], scenario.start, scenario.end());
+    staff[0].to = EIGHT + 60 * SECOND;
+    let [first, second]: [Counts; 2] = totals(&run(&scenario, &staff, 0)).try_into().unwrap();
+    assert_eq!((first.offered, first.answered, first.unstaffed), (3, 1, 2));
+    assert_eq!(first.longest, 80 * SECOND, "from ten seconds after eight to 30 s after she went");
+    assert_eq!((second.offered, second.answered), (3, 3));
+}
+
+/// A caller every ten seconds, and as many are served; but the first held all the others up for fifty seconds.
+#[test]
+fn a_caller_whose_wait_is_estimated_too_long_goes_on() {
+    let all: Vec<(Micros, usize, Micros)> =
+        (0..46).map(|call| (call * 10, 0, 10 + 50 * i64::from(call == 0))).collect();
+    let counts = |extra: &str| {
+        let config = two_queues(extra);
+        totals(&day(&scenario(&config, calls(&config, &all))))[0]
+    };
+    let (without, with) = (counts(""), counts("max_estimate = \"40s\""));
+    assert_eq!((without.answered, without.too_long), (46, 0));
+    assert!(with.too_long >= 5 && with.answered + with.too_long == 46, "{with:?}");
+}
+
 #[test]
 fn an_agent_who_lets_it_ring_rests_and_the_caller_keeps_his_place() {
     let config = two_queues("ring_timeout = \"10s\"\nrest_no_answer = \"1m\"\nmax_wait = \"2h\"");

@@ -9,7 +9,6 @@ use crate::{
     config::{Goto, Queue, QueueId},
     journal::fact::LeftQueue,
     shard::Switchboard,
-    staff::Crew,
 };
 
 impl Call {
@@ -25,7 +24,7 @@ impl Call {
         }
         let crew = board.crew(queue);
         if settings.rules.turn_away_when.is_some_and(|how| crew.unstaffed_since(how).is_some()) {
-            return Some(unstaffed(crew));
+            return Some(crew.how_unstaffed());
         }
         (board.waiting(queue) >= settings.max_waiting).then_some(LeftQueue::Full)
     }
@@ -69,10 +68,6 @@ impl Place {
         let since = crew.unstaffed_since(settings.rules.leave_when?)?;
         let waited = Duration::from_millis(millis_between(self.entered, board.at));
         let held = board.now.saturating_duration_since(since).min(waited);
-        Some((board.now + settings.rules.leave_grace.saturating_sub(held), unstaffed(crew)))
+        Some((board.now + settings.rules.leave_grace.saturating_sub(held), crew.how_unstaffed()))
     }
-}
-
-fn unstaffed(crew: Crew) -> LeftQueue {
-    if crew.logged_in == 0 { LeftQueue::NobodyLoggedIn } else { LeftQueue::NobodyReady }
 }

@@ -88,11 +88,7 @@ impl Switchboard {
 
     /// An agent who serves these lines is of the crew of each queue whose last step of widening is among them.
     pub(super) fn joins_crews(&mut self, agent: AgentId, lines: &[Line]) {
-        let is_last = |line: &&Line| {
-            let queue = lines::queue_of(**line);
-            self.config.queue(queue).is_some_and(|of| lines::of_step(queue, of.steps.len() - 1) == **line)
-        };
-        let crews = lines.iter().filter(is_last).map(|line| lines::queue_of(*line)).collect();
+        let crews = lines::crews(lines, &self.config);
         let restaffed = self.staff.serves(agent, crews, self.now);
         self.note_restaffed(restaffed);
     }

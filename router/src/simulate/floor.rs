@@ -19,6 +19,7 @@ use super::{
     micros,
     overflow::overflow,
     ring::Rung,
+    rules::crews,
     tally::{self, Tally},
     timesheet::Timesheet,
 };
@@ -26,8 +27,10 @@ use crate::{
     agents::{Agents, Tell},
     config::{AgentId, Config, Opening, Queue, QueueId, Strategy},
     credit::{Claims, credits, order_key},
+    estimate::{Estimates, Outlook},
     journal::fact::{AgentState, LeftQueue, Micros, Wish},
     lines,
+    staff::Staff,
     standing::Chances,
 };
 
@@ -52,6 +55,10 @@ pub(super) struct Inside {
     widens: Micros,
     /// When `max_wait` is over.
     pub(super) until: Micros,
+    /// When he must go because nobody serves the queue.
+    pub(super) leaves: Micros,
+    /// What he might expect when he entered, where that matters.
+    outlook: Option<Outlook>,
     pub(super) visit: Visit,
     pub(super) stage: Stage,
 }
@@ -85,7 +92,7 @@ pub(super) enum Stage {
 impl Inside {
     fn deadline(&self) -> Micros {
         match self.stage {
-            Stage::Waiting => self.visit.gives_up.min(self.until).min(self.widens),
+            Stage::Waiting => self.visit.gives_up.min(self.until).min(self.leaves).min(self.widens),
             Stage::Ringing { due } => due,
             Stage::Talking { ends, .. } => ends,
         }
@@ -133,6 +140,10 @@ pub(super) struct Floor<'a> {
     pub(super) chances: Chances,
     /// Queues that choose by chance.
     by_chance: Vec<QueueId>,
+    /// Who is at work for each queue.
+    pub(super) crews: Staff,
+    /// For queues with a `max_estimate`.
+    pub(super) estimates: Estimates,
     sheet: Timesheet,
     tally: Tally,
 }
@@ -169,6 +180,8 @@ impl<'a> Floor<'a> {
             rest: StdRng::seed_from_u64(seed + 1),
             chances: Chances::default(),
             by_chance: by_chance(scenario.config),
+            crews: crews(scenario.config, staff, scenario.origin),
+            estimates: Estimates::default(),
             sheet: Timesheet::new(scenario, staff),
             tally: Tally::new(scenario, Vec::new()),
         };
@@ -218,35 +231,39 @@ impl<'a> Floor<'a> {
     }
 
     /// Enters a queue, or what follows it if it cannot take him.
-    fn enter(&mut self, mut id: QueueId, mut visit: Visit) {
-        while let Some(how) = self.turned_away(id) {
-            self.counts(id, self.at).offered += 1;
-            self.leave(id, self.at, how);
-            let Some(next) = self.overflow.get(&id).filter(|_| visit.hops < MOST_HOPS) else { return };
-            (id, visit.hops) = (*next, visit.hops + 1);
-        }
+    fn enter(&mut self, id: QueueId, visit: Visit) {
         self.counts(id, self.at).offered += 1;
+        if let Some(how) = self.turned_away(id) {
+            return self.moves_on(id, self.at, visit, how);
+        }
         let Some(queue) = self.scenario.config.queue(id) else { return };
+        let key = order_key(visit.arrived, &credits(queue, Claims::default()));
+        let outlook = self.outlook(id, queue, key);
+        if outlook.is_some_and(|outlook| queue.rules.is_too_long(outlook)) {
+            return self.moves_on(id, self.at, visit, LeftQueue::Estimate);
+        }
         let caller = self.seat(Inside {
             queue: id,
             entered: self.at,
-            key: order_key(visit.arrived, &credits(queue, Claims::default())),
+            key,
             step: 0,
             widens: queue.steps.get(1).map_or(FOREVER, |next| self.at + micros(next.after)),
             until: self.at + micros(queue.max_wait),
+            leaves: FOREVER,
+            outlook,
             visit,
             stage: Stage::Waiting,
         });
+        self.inside[caller as usize].leaves = self.leaves(caller);
         self.wait(caller);
     }
 
-    fn turned_away(&mut self, id: QueueId) -> Option<LeftQueue> {
-        let queue = self.scenario.config.queue(id)?;
-        if queue.rules.closed || !self.is_open(id, queue) {
-            return Some(LeftQueue::Closed);
+    /// He leaves a queue for what follows it; flows that lead in a circle end sometime.
+    fn moves_on(&mut self, id: QueueId, entered: Micros, visit: Visit, how: LeftQueue) {
+        self.leave(id, entered, how);
+        if let Some(next) = self.overflow.get(&id).filter(|_| visit.hops < MOST_HOPS) {
+            self.enter(*next, Visit { hops: visit.hops + 1, ..visit });
         }
-        let waiting: u32 = lines::of_queue(id).map(|line| self.scheduler.waiting(line)).sum();
-        (waiting >= queue.max_waiting).then_some(LeftQueue::Full)
     }
 
     fn seat(&mut self, inside: Inside) -> u32 {
@@ -287,6 +304,7 @@ impl<'a> Floor<'a> {
         let (step, next) = lines::step_after(self.queue_of(caller), waited);
         let inside = &mut self.inside[caller as usize];
         (inside.step, inside.widens) = (step, next.map_or(FOREVER, |next| entered + micros(next)));
+        self.inside[caller as usize].leaves = self.leaves(caller);
     }
 
     fn tell_matches(&mut self) {
@@ -312,10 +330,10 @@ impl<'a> Floor<'a> {
             Stage::Waiting => {
                 let withdrawn = self.scheduler.withdraw(Caller(caller));
                 debug_assert_eq!(withdrawn, Withdrawn::Gone, "matches are told before the next event");
-                match (gives_up, inside.until <= self.at) {
+                match (gives_up, self.must_leave(caller)) {
                     (true, _) => self.goes(caller, LeftQueue::Abandoned),
-                    (false, true) => self.timed_out(caller),
-                    (false, false) => self.wait_on(caller),
+                    (false, Some(how)) => self.is_sent_on(caller, how),
+                    (false, None) => self.wait_on(caller),
                 }
             }
             Stage::Ringing { .. } => self.ringing_due(caller),
@@ -332,23 +350,31 @@ impl<'a> Floor<'a> {
 
     pub(super) fn goes(&mut self, caller: u32, how: LeftQueue) {
         let Inside { queue, entered, .. } = self.inside[caller as usize];
+        self.learn(caller, how);
         self.leave(queue, entered, how);
         self.free.push(caller);
     }
 
-    /// `max_wait` is over: on to what follows the queue.
-    pub(super) fn timed_out(&mut self, caller: u32) {
-        let Inside { queue, mut visit, .. } = self.inside[caller as usize];
-        self.goes(caller, LeftQueue::TimedOut);
-        if let Some(next) = self.overflow.get(&queue).filter(|_| visit.hops < MOST_HOPS) {
-            visit.hops += 1;
-            self.enter(*next, visit);
+    /// He may wait no longer: on to what follows the queue.
+    pub(super) fn is_sent_on(&mut self, caller: u32, how: LeftQueue) {
+        let Inside { queue, entered, visit, .. } = self.inside[caller as usize];
+        self.learn(caller, how);
+        self.free.push(caller);
+        self.moves_on(queue, entered, visit, how);
+    }
+
+    /// What became of his outlook.
+    pub(super) fn learn(&mut self, caller: u32, how: LeftQueue) {
+        let Inside { queue, entered, outlook, .. } = self.inside[caller as usize];
+        if let Some(outlook) = outlook {
+            let waited = Duration::from_micros((self.at - entered) as u64);
+            self.estimates.learn(queue, outlook, waited, how, self.at);
         }
     }
 
     fn shift(&mut self, worker: usize, wish: Wish) {
         self.shifts.pop();
-        self.change(Agent(worker as u32), |agents, _, at| agents.wish(AgentId::from(worker), wish, at));
+        self.wishes(Agent(worker as u32), wish);
     }
 
     fn agent_due(&mut self) {
@@ -401,7 +427,7 @@ impl<'a> Floor<'a> {
         self.agents.get(agent_id(agent)).map(|desk| (desk.state, desk.since))
     }
 
-    fn is_open(&mut self, id: QueueId, queue: &Queue) -> bool {
+    pub(super) fn is_open(&mut self, id: QueueId, queue: &Queue) -> bool {
         let Some(hours) = queue.hours.and_then(|hours| self.scenario.config.hours(hours)) else {
             return true;
         };
@@ -449,6 +475,11 @@ impl<'a> Floor<'a> {
         self.scenario.config.queue(queue).expect("callers wait in queues of the configuration")
     }
 
+    /// Callers who have a deadline.
+    pub(super) fn armed(&self) -> impl Iterator<Item = u32> {
+        self.deadlines.iter().map(|(_, caller)| *caller)
+    }
+
     pub(super) fn arm(&mut self, caller: u32) {
         self.deadlines.insert((self.inside[caller as usize].deadline(), caller));
     }
@@ -459,11 +490,11 @@ impl<'a> Floor<'a> {
     }
 
     /// The instant at which it is `self.at`.
-    fn now(&self) -> Instant {
+    pub(super) fn now(&self) -> Instant {
         self.scenario.origin + Duration::from_micros((self.at - self.scenario.start) as u64)
     }
 
-    fn date(&self, at: Instant) -> Micros {
+    pub(super) fn date(&self, at: Instant) -> Micros {
         self.scenario.start + micros(at.duration_since(self.scenario.origin))
     }
 }

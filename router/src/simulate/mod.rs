@@ -22,6 +22,7 @@ mod overflow;
 mod replay;
 mod report;
 mod ring;
+mod rules;
 mod staff;
 mod tally;
 mod timesheet;

@@ -1,4 +1,4 @@
-//! Where callers go on whom a queue does not keep: full, closed, or `max_wait` is over.
+//! Where callers go on whom a queue does not keep: full, closed, unstaffed, or waiting is over.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -75,7 +75,7 @@ impl Floor<'_> {
                 inside.stage = Stage::Ringing { due: next.min(inside.visit.gives_up) };
                 self.arm(caller);
             }
-            None if until <= self.at => self.timed_out(caller),
+            None if until <= self.at => self.is_sent_on(caller, LeftQueue::TimedOut),
             None => self.wait_on(caller),
         }
     }
@@ -96,6 +96,7 @@ impl Floor<'_> {
         });
         self.spare_all(caller);
         let inside = self.inside[caller as usize];
+        self.learn(caller, LeftQueue::Answered);
         self.leave(inside.queue, inside.entered, LeftQueue::Answered);
         self.inside[caller as usize].stage = Stage::Talking { agent, ends: self.at + inside.visit.talk };
         self.arm(caller);
@@ -127,7 +128,7 @@ impl Floor<'_> {
         self.change(agent, |agents, now, at| agents.rests(agent_id(agent), rest, now, at));
         let in_a_row = self.agents.left_unanswered(agent_id(agent));
         if pause_after > 0 && in_a_row >= pause_after {
-            self.change(agent, |agents, _, at| agents.wish(agent_id(agent), Wish::Paused, at));
+            self.wishes(agent, Wish::Paused);
         }
     }
 

@@ -38,6 +38,8 @@ pub struct Counts {
     pub closed: u64,
     /// Nobody was at work for the queue.
     pub unstaffed: u64,
+    /// The estimated wait was above `max_estimate`.
+    pub too_long: u64,
     /// Waiting when the simulation ended.
     pub waiting: u64,
     /// Assignments that nobody answered within `ring_timeout`.
@@ -77,7 +79,7 @@ pub struct ServiceLevels {
 impl Counts {
     /// Left without an answer and without giving up, or never came in.
     pub fn flowed_out(&self) -> u64 {
-        self.timed_out + self.full + self.closed + self.unstaffed
+        self.timed_out + self.full + self.closed + self.unstaffed + self.too_long
     }
 
     /// The service levels.
@@ -123,8 +125,9 @@ impl Counts {
             }
             LeftQueue::TimedOut => self.timed_out += 1,
             LeftQueue::Full => self.full += 1,
-            LeftQueue::Closed | LeftQueue::Removed | LeftQueue::Estimate => self.closed += 1,
+            LeftQueue::Closed | LeftQueue::Removed => self.closed += 1,
             LeftQueue::NobodyLoggedIn | LeftQueue::NobodyReady => self.unstaffed += 1,
+            LeftQueue::Estimate => self.too_long += 1,
             LeftQueue::Ended => self.waiting += 1,
         }
     }
@@ -143,6 +146,7 @@ impl AddAssign<&Counts> for Counts {
         self.full += other.full;
         self.closed += other.closed;
         self.unstaffed += other.unstaffed;
+        self.too_long += other.too_long;
         self.waiting += other.waiting;
         self.unanswered += other.unanswered;
         self.answered_wait += other.answered_wait;

@@ -105,12 +105,13 @@ fn rest(figures: &Figures, days: u32, out: &mut dyn Write) -> Result<(), Command
     let names = ["a", "b", "c", "d", "e", "f", "g"].into_iter().zip([a, b, c, d, e, f, g]);
     let levels: Vec<String> = names.map(|(name, level)| format!("{name} {}", percent(level))).collect();
     writeln!(out, "service level by definition: {}", levels.join(", "))?;
-    let Counts { timed_out, full, closed, unstaffed, unanswered, .. } = figures.counts;
+    let Counts { timed_out, full, closed, unstaffed, too_long, unanswered, .. } = figures.counts;
     let others = [
         (timed_out, "waited max_wait"),
         (full, "found the queue full"),
         (closed, "found it closed"),
         (unstaffed, "found nobody at work"),
+        (too_long, "were estimated to wait too long"),
         (unanswered, "assignments not answered"),
     ];
     let others = others.into_iter().filter(|(count, _)| *count > 0);
