@@ -68,9 +68,10 @@ impl Router {
     fn start(name: &str, carrier: &UdpSocket) -> Router {
         let dir = Dir::new(name);
         let sip = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (data, carrier) = (dir.0.join("data"), carrier.local_addr().unwrap());
         let config = dir.config(&format!(
-            "[node]\ndata_dir = {data:?}\n[listen]\nsip = [\"udp:{sip}\"]\n[media]\nports = \"20000-20999\"\n\
+            "[node]\ndata_dir = {data:?}\n[listen]\nsip = [\"udp:{sip}\"]\nadmin = \"{admin}\"\n[media]\nports = \"20000-20999\"\n\
              [trunk.carrier]\naccept_from = [\"127.0.0.1\"]\nsend_to = [\"udp:{carrier}\"]\n\
              [[number]]\nmatch = \"*\"\ntrunk = \"carrier\"\nflow = \"wait\"\n\
              [flow.wait]\nsteps = [{{ queue = \"desk\" }}]\n[queue.desk]\n"
@@ -282,6 +283,27 @@ fn whoever_waited_when_it_was_killed_and_calls_again_has_his_place_again() {
     let told = output("error", &["explain", "last"], &router.config);
     let told = String::from_utf8(told.stdout).unwrap();
     assert!(told.contains("enters desk at place 1, with the place of call "), "{told}");
+}
+
+#[test]
+fn a_queue_closed_by_hand_is_closed_after_a_kill_too_until_it_is_opened() {
+    let carrier = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut router = Router::start("door", &carrier);
+    let told = |router: &Router, arguments: &[&str]| {
+        let output = output("info", arguments, &router.config);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let close = ["queue", "--reason", "fire", "desk", "close"];
+    assert_eq!(told(&router, &close), "desk: closed, 0 waiting\n");
+    router.has_written(
+        |what| matches!(what, What::QueueSwitched { closed: true, reason, .. } if reason == "fire"),
+    );
+    router.dies_and_starts_again();
+    assert!(told(&router, &["status"]).contains("  closed\n"));
+    assert_eq!(told(&router, &["queue", "desk", "open"]), "desk: open, 0 waiting\n");
+    router.signal("-TERM");
+    assert!(router.end().success());
 }
 
 #[test]
