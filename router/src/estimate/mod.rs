@@ -26,6 +26,9 @@ const KEPT: usize = 64;
 /// No quantile is taken of fewer answered callers.
 const FEWEST: usize = 8;
 
+/// If so many waits do not tell, more of them, ever less alike, will not.
+const ENOUGH: usize = 4 * KEPT;
+
 /// A wait that is so much older than another counts half as much.
 const HALF_LIFE: Duration = Duration::from_secs(30 * 60);
 
@@ -104,17 +107,18 @@ impl Queue {
         let own = class_of(rank);
         let mut waits = Vec::new();
         for away in 0..CLASSES {
-            let before = own.checked_sub(away).filter(|class| away > 0 && *class > 0);
+            let (before, known) = (own.checked_sub(away).filter(|class| away > 0 && *class > 0), waits.len());
             for class in before.into_iter().chain([own + away]) {
                 let seen = self.classes.get(&class).into_iter().flat_map(|class| &class.waits);
                 waits.extend(seen.map(|seen| seen.as_of(rank, at)));
             }
-            if waits.iter().filter(|wait| wait.answered).count() >= FEWEST
+            if waits.len() > known
+                && waits.iter().filter(|wait| wait.answered).count() >= FEWEST
                 && let Some(wait) = quantile(&mut waits, f64::from(percent) / 100.0)
             {
                 return Some(Duration::from_secs_f64(wait / 1_000.0));
             }
-            if own == 0 {
+            if own == 0 || waits.len() >= ENOUGH {
                 return None;
             }
         }
