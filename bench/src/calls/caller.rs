@@ -31,12 +31,22 @@ pub(super) struct Caller {
     due: BTreeSet<(Instant, u64)>,
     /// Which call the router speaks to from this port, and when it was acknowledged.
     speaks: HashMap<u16, (u64, Instant)>,
+    /// Who waits in the queue, and since when there is no moment without one.
+    crowd: BTreeSet<u64>,
+    crowd_since: Instant,
+    /// Agents whose caller hung up, until they are called again.
+    free_since: HashMap<Bytes, Instant>,
+    talking: usize,
+    /// Grows with every talk: a cheap sequence that looks random enough to keep agents out of step.
+    dice: u64,
     up: u64,
     measured: bool,
 }
 
 struct Call {
     dialled: Instant,
+    /// Whom he talks to.
+    agent: Option<Bytes>,
     /// Request target and To value of the dialog, once answered.
     dialog: Option<(Bytes, Bytes)>,
     due: Instant,
@@ -57,14 +67,19 @@ impl Caller {
             calls: HashMap::new(),
             due: BTreeSet::new(),
             speaks: HashMap::new(),
+            crowd: BTreeSet::new(),
+            crowd_since: Instant::now(),
+            free_since: HashMap::new(),
+            talking: 0,
+            dice: 0x9e37_79b9_7f4a_7c15,
             up: 0,
             measured: false,
         }
     }
 
-    /// In queue mode no more callers than asked for wait at once; `talking` are with an agent.
-    pub(super) fn may_dial(&self, talking: usize) -> bool {
-        self.mode != Mode::Queue || self.calls.len() < self.waiting + talking
+    /// In queue mode no more callers than asked for wait at once.
+    pub(super) fn may_dial(&self) -> bool {
+        self.mode != Mode::Queue || self.calls.len() < self.waiting + self.talking
     }
 
     pub(super) fn dial(&mut self, now: Instant, id: u64, out: &mut Out) {
@@ -79,7 +94,7 @@ impl Caller {
         );
         out.push_back((Side::Caller, router, invite.into()));
         let due = now + PATIENCE + self.longest_wait();
-        self.calls.insert(id, Call { dialled: now, dialog: None, due, leaving: false });
+        self.calls.insert(id, Call { dialled: now, agent: None, dialog: None, due, leaving: false });
         self.due.insert((due, id));
     }
 
@@ -135,8 +150,38 @@ impl Caller {
         match self.mode {
             Mode::Direct => self.at(id, now + self.hold),
             Mode::Announce => self.at(id, now + PATIENCE / 2),
-            Mode::Held | Mode::Queue => {}
+            Mode::Held => {}
+            Mode::Queue => self.waits(now, id),
         }
+    }
+
+    fn waits(&mut self, now: Instant, id: u64) {
+        if self.crowd.is_empty() {
+            self.crowd_since = now;
+        }
+        self.crowd.insert(id);
+    }
+
+    /// In queue mode: an agent is called for one of those who wait.
+    pub(super) fn is_served(&mut self, now: Instant, invite: &Message, report: &mut Report) {
+        let (Some(id), Some(agent)) = (caller_of(invite), called_of(invite)) else { return };
+        if !self.crowd.remove(&id) {
+            return;
+        }
+        if let Some(free) = self.free_since.remove(&agent) {
+            report.note_gap(now - free.max(self.crowd_since));
+        }
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.agent = Some(agent);
+            self.talking += 1;
+        }
+        let talk = self.hold + self.hold.mul_f64(2.0 * self.roll());
+        self.at(id, now + talk);
+    }
+
+    fn roll(&mut self) -> f64 {
+        self.dice = self.dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.dice >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// The first packet of an announcement.
@@ -158,6 +203,10 @@ impl Caller {
                 continue;
             }
             call.leaving = true;
+            if let Some(agent) = call.agent.take() {
+                self.free_since.insert(agent, now);
+                self.talking -= 1;
+            }
             self.at(id, now + PATIENCE);
             let bye = self.in_dialog(id, "BYE", 2);
             out.push_back((Side::Caller, self.router, bye));
@@ -188,6 +237,8 @@ impl Caller {
     fn over(&mut self, id: u64, failed: Option<u16>, report: &mut Report) {
         if let Some(call) = self.calls.remove(&id) {
             self.due.remove(&(call.due, id));
+            self.crowd.remove(&id);
+            self.talking -= usize::from(call.agent.is_some());
             report.note_end(failed);
         }
     }
@@ -221,6 +272,16 @@ fn request(method: &str, target: &str, to: &str, id: u64, cseq: u32, local: Sock
          CSeq: {cseq} {method}\r\nContent-Length: 0\r\n\r\n"
     )
     .into()
+}
+
+/// Our caller's number stands in the agent's INVITE.
+fn caller_of(invite: &Message) -> Option<u64> {
+    let from = invite.from().ok()?;
+    std::str::from_utf8(from.uri.user()?).ok()?.strip_prefix("+4989")?.parse().ok()
+}
+
+fn called_of(invite: &Message) -> Option<Bytes> {
+    invite.request_uri().ok()?.user().map(Bytes::copy_from_slice)
 }
 
 fn id_of(message: &Message) -> Option<u64> {

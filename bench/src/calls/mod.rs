@@ -32,7 +32,7 @@ pub enum Mode {
     Held,
     /// The router speaks to a caller who sends nothing: ACK to first packet.
     Announce,
-    /// Callers wait for agents, who hang up after a random talk of `hold` to three times that.
+    /// Callers wait for agents and hang up after a random talk of `hold` to three times that.
     Queue,
 }
 
@@ -95,13 +95,12 @@ pub fn run(load: &Load) -> std::io::Result<Report> {
     let (mut next, mut begun, mut out) = (start, 0, VecDeque::new());
     loop {
         let now = Instant::now();
-        while begun < load.calls && next <= now && caller.may_dial(called.waiting()) {
+        while begun < load.calls && next <= now && caller.may_dial() {
             caller.dial(now, first + begun, &mut out);
             begun += 1;
             next = (next + gap).max(now.checked_sub(gap * 50).unwrap_or(start));
         }
         caller.due(now, &mut report, &mut out);
-        called.due(now, &mut out);
         wire.send_all(&mut out);
         let done = begun == load.calls && caller.is_done(now, &mut report, &mut out);
         wire.send_all(&mut out);
@@ -109,14 +108,16 @@ pub fn run(load: &Load) -> std::io::Result<Report> {
             return Ok(report.end(start.elapsed()));
         }
         // Who may not dial does not spin: that would take a core from the router.
-        let dials = begun < load.calls && caller.may_dial(called.waiting());
+        let dials = begun < load.calls && caller.may_dial();
         let idle = if dials { next.saturating_duration_since(now) } else { LOOK_AROUND };
         wire.wait(idle.min(LOOK_AROUND));
         while let Some((bytes, from)) = wire.read_caller() {
             caller.hear(Instant::now(), bytes, from, &mut report, &mut out);
         }
         while let Some((bytes, from)) = wire.read_called() {
-            called.hear(Instant::now(), bytes, from, &mut report, &mut out);
+            if let Some(invite) = called.hear(bytes, from, &mut out) {
+                caller.is_served(Instant::now(), &invite, &mut report);
+            }
         }
         while let Some(from) = wire.read_sound() {
             caller.sound(Instant::now(), from, &mut report);
