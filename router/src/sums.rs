@@ -43,6 +43,8 @@ pub struct QueueSums {
     pub nobody_ready: u64,
     /// The estimated wait was above `max_estimate`.
     pub estimate: u64,
+    /// Went elsewhere by one of the queue's `keys`.
+    pub by_key: u64,
     /// The call ended for another reason.
     pub ended: u64,
     /// Of the answered, those within `service_level`.
@@ -143,7 +145,7 @@ impl QueueSums {
     pub fn left_otherwise(&self) -> u64 {
         let unstaffed = self.nobody_logged_in + self.nobody_ready;
         let turned_away = self.full + self.closed + self.removed + unstaffed + self.estimate;
-        self.timed_out + turned_away + self.ended
+        self.timed_out + turned_away + self.by_key + self.ended
     }
 
     /// The service level, 0 to 1: answered in time by entered less short abandons. `None` before anybody counts.
@@ -181,6 +183,7 @@ impl QueueSums {
         self.nobody_logged_in += other.nobody_logged_in;
         self.nobody_ready += other.nobody_ready;
         self.estimate += other.estimate;
+        self.by_key += other.by_key;
         self.ended += other.ended;
         self.answered_in_time += other.answered_in_time;
         self.abandoned_in_time += other.abandoned_in_time;
@@ -211,6 +214,7 @@ impl QueueSums {
             LeftQueue::NobodyLoggedIn => self.nobody_logged_in += 1,
             LeftQueue::NobodyReady => self.nobody_ready += 1,
             LeftQueue::Estimate => self.estimate += 1,
+            LeftQueue::ByKey => self.by_key += 1,
             LeftQueue::Ended => self.ended += 1,
         }
     }

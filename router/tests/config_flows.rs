@@ -127,9 +127,7 @@ fn menus_have_keys_of_a_telephone_that_lead_somewhere() {
     );
     assert_eq!(
         menu("{}"),
-        [format!(
-            "{key}: a menu without keys asks nothing; write {{ 1 = \"queue.NAME\" }}, or play the prompt"
-        )]
+        [format!("{key}: no key does anything; write {{ 1 = \"queue.NAME\" }}, or take it out")]
     );
     assert_eq!(
         problems("[flow.a]\nsteps = [{ menu = \"a.wav\" }]\n"),

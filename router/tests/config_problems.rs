@@ -650,6 +650,23 @@ fn queues_that_send_their_callers_in_a_circle_when_they_are_taken_away_are_told(
 }
 
 #[test]
+fn keys_of_a_queue_are_read_as_those_of_a_menu_and_what_only_they_lead_to_is_used() {
+    expect(
+        &format!("{DESK}keys = {{ 10 = \"next\", 1 = \"voicemail\" }}\n"),
+        &[
+            "queue.desk.keys.10: \"10\" is no key of a telephone; write one of 0 to 9, \"*\", \"#\", A to D",
+            "queue.desk.keys.1: \"voicemail\" is no place to go on; write \"flow.NAME\", \"queue.NAME\", \"next\" or \"hangup\"",
+        ],
+    );
+    expect(
+        &format!("{DESK}keys = {{}}\n"),
+        &["queue.desk.keys: no key does anything; write { 1 = \"queue.NAME\" }, or take it out"],
+    );
+    expect(&format!("{DESK}keys = {{ 1 = \"flow.other\" }}\n[flow.other]\nsteps = [\"hangup\"]\n"), &[]);
+    expect(&format!("{DESK}keys = {{ 1 = \"flow.desk\" }}\n"), &[]);
+}
+
+#[test]
 fn a_number_behind_which_every_queue_is_closed_is_told() {
     expect(
         &format!("{DESK}closed = true\n"),

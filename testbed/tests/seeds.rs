@@ -70,6 +70,7 @@ music = "prompts/music.wav"
 ring_timeout = "5s"
 wrap_up = "2s"
 max_wait = "20s"
+keys = { 1 = "queue.sales", 7 = "flow.early" }
 rest_no_answer = "4s"
 rest_rejected = "3s"
 [queue.sales]
@@ -91,6 +92,7 @@ sticky = { within = "1h", wait = "12s" }
 head_start = "3s"
 strategy = "ring-all"
 ring_at_once = 3
+keys = { 2 = "queue.support", 3 = "next", 7 = "hangup" }
 least_skill = 5
 widen = [{ after = "6s", least_skill = 1 }]
 music = "prompts/music.wav"

@@ -91,7 +91,7 @@ impl Call {
         self.dialled_legs().filter(move |leg| leg.agent == agent)
     }
 
-    fn dialled_legs(&self) -> impl Iterator<Item = &Leg> {
+    pub(super) fn dialled_legs(&self) -> impl Iterator<Item = &Leg> {
         self.legs.iter().skip(1).filter(|leg| leg.sip.is_some())
     }
 

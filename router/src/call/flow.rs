@@ -249,8 +249,9 @@ impl Call {
             self.note_cut_prompt(board);
             self.cut_prompt(board);
             self.fact(What::Chose { key: key.to_string(), valid }, board);
-            self.follow(verdict, board);
+            return self.follow(verdict, board);
         }
+        self.pressed_while_waiting(key, board);
     }
 
     /// The caller pressed nothing in time.

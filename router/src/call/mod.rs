@@ -12,6 +12,7 @@ mod end;
 mod enter;
 mod failure;
 mod flow;
+mod keys;
 mod leg;
 mod menu;
 mod parties;

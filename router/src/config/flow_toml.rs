@@ -265,19 +265,17 @@ fn menu(item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<Step> {
     let early = raw.early.boolean(false, scope.report);
     let otherwise = raw.otherwise.item.as_ref().map_or(Some(Goto::Next), |item| Goto::resolve(item, scope));
     let keys = raw.keys.required("keys = { 1 = \"queue.NAME\" }", scope.report).cloned();
-    let keys = keys.and_then(|item| menu_keys(&item, scope));
+    let keys = keys.and_then(|item| telephone_keys(&item, scope));
     let prompt = raw.prompt.required("prompt = \"prompts/menu.wav\"", scope.report).cloned();
     let prompt = prompt.and_then(|item| scope.prompt(&item));
     Some(Step::Menu { prompt: prompt?, timeout, tries, keys: keys?, otherwise: otherwise?, early })
 }
 
-fn menu_keys(item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<Vec<(char, Goto)>> {
+/// Where each key leads, in the order of the keys.
+pub(super) fn telephone_keys(item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<Vec<(char, Goto)>> {
     let table = item.table("{ 1 = \"queue.NAME\" }", scope.report)?;
     if table.is_empty() {
-        item.error(
-            scope.report,
-            "a menu without keys asks nothing; write { 1 = \"queue.NAME\" }, or play the prompt",
-        );
+        item.error(scope.report, "no key does anything; write { 1 = \"queue.NAME\" }, or take it out");
         return None;
     }
     let mut keys = Vec::new();

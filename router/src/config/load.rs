@@ -210,7 +210,11 @@ fn resolve_named<'i>(raw: &RootToml<'i>, scope: &mut Scope<'_, 'i>) -> (Resolved
     let queue_name = |id: QueueId| scope.queues.name(id.index()).to_owned();
     let when_removed =
         |id: QueueId| queues.get(&id).map_or(Goto::Next, |queue: &Queue| queue.rules.when_removed);
-    let of_queues = program::Queues { name: &queue_name, when_removed: &when_removed };
+    let keys = |id: QueueId| {
+        let keys = queues.get(&id).into_iter().flat_map(|queue: &Queue| &queue.rules.keys);
+        keys.map(|(_, goto)| *goto).collect()
+    };
+    let of_queues = program::Queues { name: &queue_name, when_removed: &when_removed, keys: &keys };
     program::check(&flows, &of_queues, scope.report);
     whole::removed_in_circles(&queues, scope);
     let finished = flows.iter().filter_map(|(id, flow)| Some((*id, flow.finished()?))).collect();

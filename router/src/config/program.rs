@@ -47,6 +47,8 @@ pub(super) struct Queues<'q> {
     pub(super) name: &'q dyn Fn(QueueId) -> String,
     /// Where a queue sends those who wait when it is taken away.
     pub(super) when_removed: &'q dyn Fn(QueueId) -> Goto,
+    /// Where its keys take them.
+    pub(super) keys: &'q dyn Fn(QueueId) -> Vec<Goto>,
 }
 
 /// Reports circles, flows without an end, and steps that no call reaches.
@@ -97,7 +99,8 @@ impl<'f> Program<'f> {
         Way { to, takes_time, chosen: chosen || queue.is_some(), queue }
     }
 
-    /// The ways from a step, those included that are taken when a queue on them has been taken away.
+    /// The ways from a step, those included that a key in a queue on them opens, and those that are taken when that
+    /// queue has been taken away.
     fn ways_from(&self, node: usize) -> Vec<Way> {
         let mut ways = self.written_ways(node);
         let own = match self.read(node).step {
@@ -107,9 +110,10 @@ impl<'f> Program<'f> {
         let mut queues: Vec<QueueId> = ways.iter().filter_map(|way| way.queue).chain(own).collect();
         let mut at = 0;
         while let Some(&queue) = queues.get(at) {
-            let goto = (self.queues.when_removed)(queue);
-            if goto != Goto::Next {
-                let way = self.way(node, goto, false, true);
+            let pressed = (self.queues.keys)(queue).into_iter().map(|goto| (goto, true));
+            let removed = Some((self.queues.when_removed)(queue)).filter(|goto| *goto != Goto::Next);
+            for (goto, takes_time) in pressed.chain(removed.map(|goto| (goto, false))) {
+                let way = self.way(node, goto, takes_time, true);
                 queues.extend(way.queue.filter(|queue| !queues.contains(queue)));
                 ways.push(way);
             }

@@ -56,6 +56,8 @@ section! {
         dead_air,
         /// An agent who leaves so many assignments in a row unanswered, or answers without sound (`dead_air`), is paused until he says that he is ready. 0 to 100, 0 for never, default 0.
         pause_after,
+        /// Where a key takes those who wait, also while an agent rings for them: `{ 1 = "queue.sales", 2 = "flow.callback" }`, as in a menu. They leave the queue for good, neither answered nor given up; whoever comes back by such a way has the place of his first entry. Each call keeps what was written when it came. Default: keys do nothing.
+        keys,
         /// When new callers go on to the next step because nobody serves the queue. `"nobody-logged-in"`; `"nobody-ready"`: that, or all who are logged in have paused. Whoever rings, talks, rests or wraps up is ready, unless he has asked to be paused or logged out after it. Those count whom callers accept in the end, at the last step of `widen`. Default `"never"`: they wait.
         turn_away_when,
         /// When those who wait go on to the next step; the same words as for `turn_away_when`. Default `"never"`.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::flow::Goto;
+use super::flow_toml::telephone_keys;
 use super::names::PromptId;
 use super::problem::Report;
 use super::queue::QueueToml;
@@ -29,6 +30,8 @@ pub struct QueueRules {
     pub closed: bool,
     /// What callers hear before they go on because the queue is closed; `None`: nothing.
     pub closed_prompt: Option<PromptId>,
+    /// Where each key takes those who wait, in the order of the keys. Default none.
+    pub keys: Vec<(char, Goto)>,
     /// Where those who wait go when a reload has taken the queue away. Default `Next`.
     pub when_removed: Goto,
 }
@@ -55,6 +58,7 @@ impl QueueRules {
         let when_removed = raw.when_removed.item.as_ref().and_then(|item| Goto::resolve(item, scope));
         let closed_prompt = raw.closed_prompt.item.as_ref().and_then(|item| scope.prompt(item));
         let announcement = raw.announcement.item.as_ref().and_then(|item| scope.prompt(item));
+        let keys = raw.keys.item.as_ref().and_then(|item| telephone_keys(item, scope));
         let report = &mut *scope.report;
         let rules = QueueRules {
             turn_away_when: raw.turn_away_when.choice(&Unstaffed::CHOICES, report),
@@ -69,6 +73,7 @@ impl QueueRules {
             announcement,
             closed: raw.closed.boolean(false, report),
             closed_prompt,
+            keys: keys.unwrap_or_default(),
             when_removed: when_removed.unwrap_or(Goto::Next),
         };
         rules.contradictions(raw, report);

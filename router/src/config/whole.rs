@@ -254,7 +254,7 @@ impl Used {
         while let Some(goto) = ways.pop() {
             match goto {
                 Goto::Next | Goto::Hangup => {}
-                Goto::Queue(queue) => ways.extend(self.queue(queue, resolved)),
+                Goto::Queue(queue) => self.queue(queue, &mut ways, resolved),
                 Goto::Flow(flow) => {
                     if self.flows.insert(flow)
                         && let Some(flow) = resolved.flows.get(&flow)
@@ -266,11 +266,12 @@ impl Used {
         }
     }
 
-    fn queue(&mut self, id: QueueId, resolved: &Resolved) -> Option<Goto> {
-        let queue = resolved.queues.get(&id).filter(|_| self.queues.insert(id))?;
+    fn queue(&mut self, id: QueueId, ways: &mut Vec<Goto>, resolved: &Resolved) {
+        let Some(queue) = resolved.queues.get(&id).filter(|_| self.queues.insert(id)) else { return };
         // A closed queue overflows; where its hours lead is of no account there.
         self.hours.extend(queue.hours);
-        Some(queue.rules.when_removed)
+        ways.push(queue.rules.when_removed);
+        ways.extend(queue.rules.keys.iter().map(|(_, goto)| *goto));
     }
 
     fn step(&mut self, step: &Step, ways: &mut Vec<Goto>, resolved: &Resolved) {
@@ -279,7 +280,7 @@ impl Used {
                 ways.extend(keys.iter().map(|(_, goto)| *goto));
                 ways.push(*otherwise);
             }
-            Step::Queue { queue, .. } => ways.extend(self.queue(*queue, resolved)),
+            Step::Queue { queue, .. } => self.queue(*queue, ways, resolved),
             Step::Dial { address, on_busy, on_no_answer, on_failure, .. } => {
                 self.dials = true;
                 self.address(address);

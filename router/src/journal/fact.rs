@@ -172,6 +172,8 @@ pub enum LeftQueue {
     NobodyReady,
     /// The estimated wait was above `max_estimate`: he entered, was told so by nobody, and went on.
     Estimate,
+    /// He pressed one of the queue's `keys`.
+    ByKey,
     /// The call ended for another reason (media lost, shutdown).
     Ended,
 }
@@ -183,7 +185,7 @@ impl LeftQueue {
             LeftQueue::Full | LeftQueue::Closed | LeftQueue::Removed => true,
             LeftQueue::NobodyLoggedIn | LeftQueue::NobodyReady => true,
             LeftQueue::Answered | LeftQueue::Abandoned | LeftQueue::TimedOut => false,
-            LeftQueue::Estimate | LeftQueue::Ended => false,
+            LeftQueue::Estimate | LeftQueue::ByKey | LeftQueue::Ended => false,
         }
     }
 }

@@ -132,6 +132,7 @@ impl Page {
                 ("nobody-logged-in", sums.nobody_logged_in),
                 ("nobody-ready", sums.nobody_ready),
                 ("estimate", sums.estimate),
+                ("by-key", sums.by_key),
                 ("ended", sums.ended),
             ];
             for (how, count) in ways {
