@@ -8,7 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use scheduler::{Agent, Caller, Capacity, Line, Match, Scheduler, Withdrawn};
 
@@ -25,8 +24,7 @@ use super::{
 };
 use crate::{
     agents::{Agents, Tell},
-    config::{AgentId, Config, Opening, Queue, QueueId, Strategy},
-    credit::{Claims, credits, order_key},
+    config::{AgentId, Config, Queue, QueueId, Strategy},
     estimate::{Estimates, Outlook},
     journal::fact::{AgentState, LeftQueue, Micros, Wish},
     lines,
@@ -36,9 +34,6 @@ use crate::{
 
 /// Callers who can be inside at once: what the scheduler has room for.
 const MOST_INSIDE: u32 = 1 << 22;
-
-/// Queues that a caller is sent on to at most: flows may lead in a circle.
-const MOST_HOPS: u32 = 16;
 
 pub(super) fn agent_id(agent: Agent) -> AgentId {
     AgentId(agent.0)
@@ -52,13 +47,13 @@ pub(super) struct Inside {
     pub(super) key: u64,
     /// The step of the queue's widening, and when the next begins.
     pub(super) step: usize,
-    widens: Micros,
+    pub(super) widens: Micros,
     /// When `max_wait` is over.
     pub(super) until: Micros,
     /// When he must go because nobody serves the queue.
     pub(super) leaves: Micros,
     /// What he might expect when he entered, where that matters.
-    outlook: Option<Outlook>,
+    pub(super) outlook: Option<Outlook>,
     pub(super) visit: Visit,
     pub(super) stage: Stage,
 }
@@ -67,12 +62,12 @@ pub(super) struct Inside {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Visit {
     /// When he came, no two alike: by this he is placed in every queue.
-    arrived: Micros,
+    pub(super) arrived: Micros,
     /// When he loses patience.
     pub(super) gives_up: Micros,
     pub(super) talk: Micros,
     /// Queues that did not keep him.
-    hops: u32,
+    pub(super) hops: u32,
 }
 
 /// Each stage owns its deadline.
@@ -127,13 +122,13 @@ pub(super) struct Floor<'a> {
     pub(super) short_of_agents: BTreeSet<(u64, u32)>,
     /// Somebody became idle who might ring for them.
     look_again: bool,
-    free: Vec<u32>,
+    pub(super) free: Vec<u32>,
     /// The deadline of each caller who has one: all but those whose turn it is.
     deadlines: BTreeSet<(Micros, u32)>,
     pub(super) matches: VecDeque<Match>,
-    overflow: BTreeMap<QueueId, QueueId>,
+    pub(super) overflow: BTreeMap<QueueId, QueueId>,
     /// Whether a queue is open, and until when that holds.
-    open: BTreeMap<QueueId, (bool, Micros)>,
+    pub(super) open: BTreeMap<QueueId, (bool, Micros)>,
     calls: StdRng,
     /// For what is drawn in the course of things: ring times and agents chosen by chance.
     pub(super) rest: StdRng,
@@ -230,58 +225,8 @@ impl<'a> Floor<'a> {
         self.enter(arrival.queue, Visit { arrived, gives_up, talk, hops: 0 });
     }
 
-    /// Enters a queue, or what follows it if it cannot take him.
-    fn enter(&mut self, id: QueueId, visit: Visit) {
-        self.counts(id, self.at).offered += 1;
-        if let Some(how) = self.turned_away(id) {
-            return self.moves_on(id, self.at, visit, how);
-        }
-        let Some(queue) = self.scenario.config.queue(id) else { return };
-        let key = order_key(visit.arrived, &credits(queue, Claims::default()));
-        let outlook = self.outlook(id, queue, key);
-        if outlook.is_some_and(|outlook| queue.rules.is_too_long(outlook)) {
-            return self.moves_on(id, self.at, visit, LeftQueue::Estimate);
-        }
-        let caller = self.seat(Inside {
-            queue: id,
-            entered: self.at,
-            key,
-            step: 0,
-            widens: queue.steps.get(1).map_or(FOREVER, |next| self.at + micros(next.after)),
-            until: self.at + micros(queue.max_wait),
-            leaves: FOREVER,
-            outlook,
-            visit,
-            stage: Stage::Waiting,
-        });
-        self.inside[caller as usize].leaves = self.leaves(caller);
-        self.wait(caller);
-    }
-
-    /// He leaves a queue for what follows it; flows that lead in a circle end sometime.
-    fn moves_on(&mut self, id: QueueId, entered: Micros, visit: Visit, how: LeftQueue) {
-        self.leave(id, entered, how);
-        if let Some(next) = self.overflow.get(&id).filter(|_| visit.hops < MOST_HOPS) {
-            self.enter(*next, Visit { hops: visit.hops + 1, ..visit });
-        }
-    }
-
-    fn seat(&mut self, inside: Inside) -> u32 {
-        match self.free.pop() {
-            Some(slot) => {
-                self.inside[slot as usize] = inside;
-                slot
-            }
-            None => {
-                self.inside.push(inside);
-                self.rung.push(Vec::new());
-                self.inside.len() as u32 - 1
-            }
-        }
-    }
-
     /// He is posted; who is matched at once needs no deadline.
-    fn wait(&mut self, caller: u32) {
+    pub(super) fn wait(&mut self, caller: u32) {
         let Inside { queue, key, step, .. } = self.inside[caller as usize];
         self.inside[caller as usize].stage = Stage::Waiting;
         let made = self.scheduler.post(Caller(caller), lines::of_step(queue, step), key);
@@ -348,30 +293,6 @@ impl<'a> Floor<'a> {
         self.change(agent, |agents, now, at| agents.wraps_up(agent_id(agent), wrap_up, now, at));
     }
 
-    pub(super) fn goes(&mut self, caller: u32, how: LeftQueue) {
-        let Inside { queue, entered, .. } = self.inside[caller as usize];
-        self.learn(caller, how);
-        self.leave(queue, entered, how);
-        self.free.push(caller);
-    }
-
-    /// He may wait no longer: on to what follows the queue.
-    pub(super) fn is_sent_on(&mut self, caller: u32, how: LeftQueue) {
-        let Inside { queue, entered, visit, .. } = self.inside[caller as usize];
-        self.learn(caller, how);
-        self.free.push(caller);
-        self.moves_on(queue, entered, visit, how);
-    }
-
-    /// What became of his outlook.
-    pub(super) fn learn(&mut self, caller: u32, how: LeftQueue) {
-        let Inside { queue, entered, outlook, .. } = self.inside[caller as usize];
-        if let Some(outlook) = outlook {
-            let waited = Duration::from_micros((self.at - entered) as u64);
-            self.estimates.learn(queue, outlook, waited, how, self.at);
-        }
-    }
-
     fn shift(&mut self, worker: usize, wish: Wish) {
         self.shifts.pop();
         self.wishes(Agent(worker as u32), wish);
@@ -425,21 +346,6 @@ impl<'a> Floor<'a> {
 
     fn state_of(&self, agent: Agent) -> Option<(AgentState, Micros)> {
         self.agents.get(agent_id(agent)).map(|desk| (desk.state, desk.since))
-    }
-
-    pub(super) fn is_open(&mut self, id: QueueId, queue: &Queue) -> bool {
-        let Some(hours) = queue.hours.and_then(|hours| self.scenario.config.hours(hours)) else {
-            return true;
-        };
-        if let Some((open, _)) = self.open.get(&id).filter(|(_, until)| self.at < *until) {
-            return *open;
-        }
-        let Ok(now) = Timestamp::from_microsecond(self.at) else { return true };
-        let opening = hours.at(now);
-        let (Opening::Open { until } | Opening::Closed { until, .. }) = opening;
-        let until = until.map_or(FOREVER, |until| until.as_microsecond());
-        self.open.insert(id, (opening.is_open(), until));
-        opening.is_open()
     }
 
     /// The day is over: who waits, waits; what agents do goes on to the end.

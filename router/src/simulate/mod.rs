@@ -26,6 +26,7 @@ mod rules;
 mod staff;
 mod tally;
 mod timesheet;
+mod visit;
 
 use std::{
     collections::BTreeMap,

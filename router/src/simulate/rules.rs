@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use jiff::Timestamp;
 use scheduler::Agent;
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
     micros,
 };
 use crate::{
-    config::{AgentId, Config, Queue, QueueId},
+    config::{AgentId, Config, Opening, Queue, QueueId},
     estimate::Outlook,
     journal::fact::{LeftQueue, Micros, Wish},
     lines,
@@ -40,6 +41,21 @@ impl Floor<'_> {
             return Some(crew.how_unstaffed());
         }
         (self.waiting(id) >= queue.max_waiting).then_some(LeftQueue::Full)
+    }
+
+    fn is_open(&mut self, id: QueueId, queue: &Queue) -> bool {
+        let Some(hours) = queue.hours.and_then(|hours| self.scenario.config.hours(hours)) else {
+            return true;
+        };
+        if let Some((open, _)) = self.open.get(&id).filter(|(_, until)| self.at < *until) {
+            return *open;
+        }
+        let Ok(now) = Timestamp::from_microsecond(self.at) else { return true };
+        let opening = hours.at(now);
+        let (Opening::Open { until } | Opening::Closed { until, .. }) = opening;
+        let until = until.map_or(FOREVER, |until| until.as_microsecond());
+        self.open.insert(id, (opening.is_open(), until));
+        opening.is_open()
     }
 
     fn waiting(&self, id: QueueId) -> u32 {
