@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use router::{
     agents::Desk,
-    call::Call,
+    call::{Call, StageName},
     config::{AgentId, QueueId},
     journal::fact::{AgentState, Cause, Fact, LeftQueue, What, Wish},
     lines::{self, Accepting},
@@ -32,6 +32,7 @@ pub fn after_turn(world: &World) -> Vec<String> {
     }
     broken.extend(waiting_alone(world));
     let accepting = Accepting::by(world.config());
+    broken.extend(crews_and_doors(world, &accepting));
     let can_dial = world.shard().ports_in_hand() > 0;
     for call in world.shard().calls().filter(|_| can_dial) {
         if let Some((_, line)) = call.wants_agents().filter(|(_, line)| world.shard().on_line(*line).1 > 0) {
@@ -64,6 +65,36 @@ pub fn after_turn(world: &World) -> Vec<String> {
                 ));
             }
         }
+    }
+    broken
+}
+
+/// A crew is who wishes to be there of those whom callers accept in the end; nobody waits in a closed queue, or in one
+/// that is gone.
+fn crews_and_doors(world: &World, accepting: &Accepting) -> Vec<String> {
+    let shard = world.shard();
+    let mut broken = Vec::new();
+    for (id, queue) in world.config().queues() {
+        let widest = lines::of_step(id, queue.steps.len() - 1);
+        let serving =
+            world.config().agents().filter(|(_, agent)| accepting.served_by(agent).contains(&widest));
+        let wishes: Vec<Wish> =
+            serving.filter_map(|(agent, _)| Some(shard.agents().get(agent)?.wish)).collect();
+        let count = |is: fn(&&Wish) -> bool| wishes.iter().filter(is).count() as u32;
+        let there = (count(|wish| **wish != Wish::LoggedOut), count(|wish| **wish == Wish::Ready));
+        let crew = shard.crew(id);
+        if (crew.logged_in, crew.ready) != there {
+            broken.push(format!("queue {}: the crew is {crew:?} and there are {there:?}", queue.name));
+        }
+        if shard.is_closed(queue) && shard.waiting(id) > 0 {
+            broken.push(format!("queue {} is closed and {} wait in it", queue.name, shard.waiting(id)));
+        }
+    }
+    let waits = |call: &&Call| call.stage() == StageName::Waiting;
+    let is_gone = |call: &&Call| call.queue().is_none_or(|queue| world.config().queue(queue).is_none());
+    let lost = shard.calls().filter(waits).filter(is_gone).count();
+    if lost > 0 {
+        broken.push(format!("{lost} wait in a queue that is gone"));
     }
     broken
 }

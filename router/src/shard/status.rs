@@ -17,6 +17,7 @@ use crate::{
     credit::{Claims, credits, order_key},
     metrics::{AgentsByState, CallsByStage, Invites, QueueGauges, SipCounters, Snapshot},
     service::Service,
+    staff::Crew,
     status::{AgentStatus, Door, LiveCall, Order, OrderError, QueueStatus, Status},
 };
 
@@ -83,6 +84,16 @@ impl Shard {
     /// Idle agents of a queue.
     pub fn idle(&self, queue: QueueId) -> u32 {
         self.board.idle(queue)
+    }
+
+    /// Who is at work for a queue.
+    pub fn crew(&self, queue: QueueId) -> Crew {
+        self.board.crew(queue)
+    }
+
+    /// By its configuration or by hand.
+    pub fn is_closed(&self, queue: &Queue) -> bool {
+        self.board.is_closed(queue)
     }
 
     /// Carries out an order of an operator or an agent.
