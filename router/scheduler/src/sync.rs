@@ -1,6 +1,9 @@
-//! The atomics: the standard library's, or the model checker's when `--cfg fernamt_loom` is given.
+//! The atomics: the standard library's, the model checker's when `--cfg fernamt_loom` is given, or those of random
+//! schedules with `--cfg fernamt_shuttle`.
 
-#[cfg(not(fernamt_loom))]
+#[cfg(fernamt_shuttle)]
+pub(crate) use shuttle::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+#[cfg(not(any(fernamt_loom, fernamt_shuttle)))]
 pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 #[cfg(fernamt_loom)]

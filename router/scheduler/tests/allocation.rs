@@ -1,5 +1,5 @@
 //! What a scheduler takes: nothing on post, match and withdraw, and so much for each who waits or serves.
-#![cfg(not(fernamt_loom))]
+#![cfg(not(any(fernamt_loom, fernamt_shuttle)))]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -1,5 +1,5 @@
 //! Random operations on the scheduler and on a sorted list beside it: after each one both must agree.
-#![cfg(not(fernamt_loom))]
+#![cfg(not(any(fernamt_loom, fernamt_shuttle)))]
 
 use scheduler::{Agent, Caller, Capacity, Line, Match, Rested, Scheduler, Withdrawn};
 

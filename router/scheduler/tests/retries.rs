@@ -1,5 +1,5 @@
 //! How much threads on one line hinder each other: counted, not timed. Needs the feature `retries`.
-#![cfg(all(not(fernamt_loom), feature = "retries"))]
+#![cfg(all(not(any(fernamt_loom, fernamt_shuttle)), feature = "retries"))]
 
 use std::sync::Barrier;
 use std::thread;

@@ -9,7 +9,7 @@ use std::{
 
 use media::{Command, sdp::Policy};
 use rand::{Rng, distr::StandardUniform, prelude::Distribution, rngs::StdRng};
-use scheduler::{Agent, Caller, Line, Match, Scheduler, Withdrawn};
+use scheduler::{Agent, Caller, Line, Match, Rested, Scheduler, Withdrawn};
 use sip_core::{Endpoint, LegKey, Listener};
 
 use super::{Output, alone::Alone};
@@ -431,7 +431,11 @@ impl Switchboard {
                 self.matches.extend(made);
             }
             Tell::Rest => {
-                self.scheduler.rest(scheduler_agent(agent));
+                let agent = scheduler_agent(agent);
+                // Whoever was claiming him in another thread may leave it to us to tell the caller.
+                if let Rested::Assigned(caller) = self.scheduler.rest(agent) {
+                    self.matches.push_back(Match { caller, agent });
+                }
             }
             Tell::Nothing => {}
         }
