@@ -23,25 +23,10 @@ impl Call {
             return self.turned_away(queue, how, board);
         }
         let lost = self.takes_up_his_place(&settings, board);
-        self.credits = self.credits_in(queue, &settings, board);
-        let place = Place {
-            queue,
-            key: self.key_at_entry(lost.as_ref(), board.at),
-            entered: board.at,
-            step: 0,
-            widens: settings.steps.get(1).map(|next| board.now + next.after),
-            until: board.now + settings.max_wait,
-            leaves: None,
-            alone: None,
-            outlook: None,
-        };
-        let place = match self.waits_first_for(queue, &settings, board) {
-            Some(alone) => Place { alone: Some(alone), widens: None, ..place },
-            None => place,
-        };
+        let place = self.place_in(queue, &settings, lost.as_ref(), board);
         // Who waits for one agent alone fares otherwise than all who stood where he stands.
         let outlook = place.alone.is_none().then(|| board.outlook(queue, place.key));
-        let place = Place { leaves: place.leaves(&settings, board), outlook, ..place };
+        let place = Place { outlook, ..place };
         self.note_queued(place, lost.as_ref().map(LostPlace::kept), &settings, board);
         if outlook.is_some_and(|outlook| settings.rules.is_too_long(outlook)) {
             self.note_left(Place { outlook: None, ..place }, LeftQueue::Estimate, board);
@@ -50,6 +35,33 @@ impl Call {
         self.start_sound(place.queue, board);
         self.wait(place, board);
         Outcome::Wait
+    }
+
+    /// Where he stands in a queue if he enters it now.
+    pub(super) fn place_in(
+        &mut self,
+        queue: QueueId,
+        settings: &Queue,
+        lost: Option<&LostPlace>,
+        board: &Switchboard,
+    ) -> Place {
+        self.credits = self.credits_in(queue, settings, board);
+        let place = Place {
+            queue,
+            key: self.key_at_entry(lost, board.at),
+            entered: board.at,
+            step: 0,
+            widens: settings.steps.get(1).map(|next| board.now + next.after),
+            until: board.now + settings.max_wait,
+            leaves: None,
+            alone: None,
+            outlook: None,
+        };
+        let place = match self.waits_first_for(queue, settings, board) {
+            Some(alone) => Place { alone: Some(alone), widens: None, ..place },
+            None => place,
+        };
+        Place { leaves: place.leaves(settings, board), ..place }
     }
 
     /// The place in the queue that he lost when an earlier run cut him off, if he has called again soon enough: he stands
