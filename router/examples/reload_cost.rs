@@ -13,6 +13,7 @@ use std::{
 };
 
 use router::{
+    callbacks::Callbacks,
     callers::Callers,
     clock::Clock,
     config::{Config, Names, Surroundings, parse},
@@ -111,6 +112,7 @@ fn shard(config: Arc<Config>) -> Shard {
         sums: Sums::default(),
         callers: Callers::default(),
         lost_places: LostPlaces::default(),
+        callbacks: Callbacks::default(),
     };
     let mut shard = Shard::new(parts, now);
     drained(&mut shard, now);

@@ -3,6 +3,7 @@
 
 pub mod agents;
 pub mod call;
+pub mod callbacks;
 pub mod callers;
 pub mod clock;
 #[cfg(feature = "driver")]

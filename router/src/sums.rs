@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::fact::{CallId, Fact, LeftQueue, Targets, What};
+use crate::journal::fact::{CallId, CallbackEnd, Fact, LeftQueue, Targets, What};
 
 /// Sums of all queues since the journal began.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,8 +45,16 @@ pub struct QueueSums {
     pub estimate: u64,
     /// Went elsewhere by one of the queue's `keys`.
     pub by_key: u64,
+    /// An agent was there for a callback, and the customer was not reached.
+    pub unreached: u64,
     /// The call ended for another reason.
     pub ended: u64,
+    /// Callers who asked to be called back; who asks twice counts once. Each is reached, given up or pending.
+    pub callbacks_asked: u64,
+    /// Of those who asked, those who were connected with an agent.
+    pub callbacks_reached: u64,
+    /// Of those who asked, those who were given up.
+    pub callbacks_given_up: u64,
     /// Of the answered, those within `service_level`.
     pub answered_in_time: u64,
     /// Of the abandoned, those within `service_level`.
@@ -81,6 +89,14 @@ pub struct Interval {
 impl Sums {
     /// Takes in one fact.
     pub fn apply(&mut self, fact: &Fact) {
+        match &fact.what {
+            What::CallbackAsked { queue, .. } => self.sums(queue).callbacks_asked += 1,
+            What::CallbackOver { queue, how: CallbackEnd::Reached, .. } => {
+                self.sums(queue).callbacks_reached += 1;
+            }
+            What::CallbackOver { queue, .. } => self.sums(queue).callbacks_given_up += 1,
+            _ => {}
+        }
         let Some(call) = fact.call else { return };
         match &fact.what {
             What::Queued { queue, .. } => self.enter(call, queue),
@@ -141,11 +157,16 @@ impl Sums {
 }
 
 impl QueueSums {
+    /// Customers who are still to be called back.
+    pub fn callbacks_pending(&self) -> u64 {
+        self.callbacks_asked.saturating_sub(self.callbacks_reached + self.callbacks_given_up)
+    }
+
     /// Left without an answer and without giving up.
     pub fn left_otherwise(&self) -> u64 {
         let unstaffed = self.nobody_logged_in + self.nobody_ready;
         let turned_away = self.full + self.closed + self.removed + unstaffed + self.estimate;
-        self.timed_out + turned_away + self.by_key + self.ended
+        self.timed_out + turned_away + self.by_key + self.unreached + self.ended
     }
 
     /// The service level, 0 to 1: answered in time by entered less short abandons. `None` before anybody counts.
@@ -184,7 +205,11 @@ impl QueueSums {
         self.nobody_ready += other.nobody_ready;
         self.estimate += other.estimate;
         self.by_key += other.by_key;
+        self.unreached += other.unreached;
         self.ended += other.ended;
+        self.callbacks_asked += other.callbacks_asked;
+        self.callbacks_reached += other.callbacks_reached;
+        self.callbacks_given_up += other.callbacks_given_up;
         self.answered_in_time += other.answered_in_time;
         self.abandoned_in_time += other.abandoned_in_time;
         self.abandoned_short += other.abandoned_short;
@@ -215,6 +240,7 @@ impl QueueSums {
             LeftQueue::NobodyReady => self.nobody_ready += 1,
             LeftQueue::Estimate => self.estimate += 1,
             LeftQueue::ByKey => self.by_key += 1,
+            LeftQueue::Unreached => self.unreached += 1,
             LeftQueue::Ended => self.ended += 1,
         }
     }

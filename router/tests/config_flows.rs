@@ -101,8 +101,8 @@ fn steps_that_are_none_say_what_they_could_be() {
             "flow.a.steps[2].playy: this is no step; did you mean \"play\"?",
             "flow.a.steps[3]: a step has one key; write { play = { … } } with the others inside",
             "flow.a.steps[4]: play and queue are two steps; write { play = … }, { queue = … }",
-            "flow.a.steps[5]: this is no step; steps are answer, play, menu, queue, dial, hours, reject, hangup, goto",
-            "flow.a.steps[6]: 5 is no step; steps are answer, play, menu, queue, dial, hours, reject, hangup, goto",
+            "flow.a.steps[5]: this is no step; steps are answer, play, menu, queue, dial, callback, hours, reject, hangup, goto",
+            "flow.a.steps[6]: 5 is no step; steps are answer, play, menu, queue, dial, callback, hours, reject, hangup, goto",
             "flow.a.steps[7].hangup: 3 means nothing here; write {}",
             "flow.a.steps[8].answer.x: x is not known here; this step has no keys, write {}",
         ]
@@ -262,4 +262,41 @@ fn a_long_chain_of_flows_is_checked_without_deep_recursion() {
     }
     text.push_str("[flow.f5000]\nsteps = [\"hangup\"]\n[flow.a]\nsteps = [{ goto = \"flow.f0\" }]\n");
     assert_eq!(problems(&text), [""; 0]);
+}
+
+#[test]
+fn a_callback_says_whom_and_by_which_queue_and_what_it_leaves_out_is_filled_in() {
+    let (config, steps) =
+        steps_of("[flow.a]\nsteps = [{ callback = { queue = \"q\", dial = \"{caller}@teams\" } }]\n");
+    let [Step::Callback(callback)] = &steps[..] else { panic!("{steps:?}") };
+    let minutes = |count: u64| Duration::from_secs(count * 60);
+    assert_eq!((callback.ring_timeout, callback.retry), (Duration::from_secs(30), minutes(15)));
+    assert_eq!((callback.tries, callback.expires, callback.prompt), (3, minutes(240), None));
+    assert_eq!(callback.otherwise, Goto::Next);
+    let words = "call back at {caller}@teams from queue.q for 4h; if not possible the next step";
+    assert_eq!(config.step_in_words(&steps[0]), words);
+}
+
+#[test]
+fn a_callback_that_would_call_everybody_at_one_place_or_names_no_queue_is_refused() {
+    let told = problems(
+        "[flow.a]\nsteps = [\n{ callback = { queue = \"q\", dial = \"+4930@teams\" } },\n\
+         { callback = { dial = \"{caller}@carrier\", retry = \"10s\", tries = 11 } },\n{ callback = \"q\" },\n]\n",
+    );
+    let expected = [
+        "flow.a.steps[1].callback.dial: \"+4930@teams\" calls everybody at the same place; write {caller} in it",
+        "flow.a.steps[2].callback.queue: is missing; write queue = \"support\"",
+        "flow.a.steps[2].callback.dial: trunk.carrier sends no calls; give it send_to = [\"udp:192.0.2.1:5060\"], or name another",
+        "flow.a.steps[2].callback.retry: \"10s\" is out of range; write \"1m\" to \"24h\" (default \"15m\")",
+        "flow.a.steps[2].callback.tries: 11 is out of range; write 1 to 10 (default 3)",
+        "flow.a.steps[3].callback: \"q\" is not a table; write it such as { queue = \"support\", dial = \"{caller}@TRUNK\" }",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn who_asks_for_a_callback_over_and_over_goes_in_a_circle_without_waiting() {
+    let callback = "{ callback = { queue = \"q\", dial = \"{caller}@teams\" } }";
+    let told = problems(&format!("[flow.a]\nsteps = [{callback}, {{ goto = \"flow.a\" }}]\n"));
+    assert!(told.iter().any(|line| line.contains("goes in a circle without waiting")), "{told:?}");
 }

@@ -197,3 +197,44 @@ fn a_call_without_a_queue_says_so_and_a_wrong_name_says_what_to_write() {
     assert_eq!(call(7).to_string().parse(), Ok(Which::Call(call(7))));
     assert!("yesterday".parse::<Which>().unwrap_err().contains("fernamt calls --json"));
 }
+
+#[test]
+fn a_callback_says_who_asked_for_it_and_how_it_went() {
+    let (asking, ours) = (call(1), call(2));
+    let asked = What::CallbackAsked {
+        queue: "support".into(),
+        from: "+491".into(),
+        to: "1".into(),
+        trunk: "carrier".into(),
+        dial: "+491@carrier".into(),
+        arrived: MORNING,
+        ring_ms: 30_000,
+        retry_ms: 900_000,
+        tries: 3,
+        expires: MORNING + 3_600 * SECOND,
+    };
+    let begun = What::CallbackBegun {
+        callback: asking,
+        from: "+491".into(),
+        to: "1".into(),
+        trunk: "carrier".into(),
+        tries: 3,
+    };
+    let put_off = What::CallbackPutOff { callback: asking, until: MORNING + 1_000 * SECOND, tried: true };
+    let facts = [
+        fact(asking, MORNING, asked),
+        fact(ours, MORNING + SECOND, begun),
+        fact(ours, MORNING + SECOND, queued("support", MORNING)),
+        fact(ours, MORNING + 100 * SECOND, put_off),
+        fact(ours, MORNING + 100 * SECOND, left("support", LeftQueue::Unreached, 99_000)),
+    ];
+    let told = told(&facts);
+    for line in [
+        "asks to be called back at +491@carrier by support: 3 times at most, until 2026-11-25 09:00:00",
+        "+491 is to be called back, as he asked in call",
+        "the callback is put off until 08:16:40.000: he was not reached",
+        "leaves support after 1m39s: unreached",
+    ] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+}

@@ -27,7 +27,7 @@ impl Call {
 
     /// The queue has something new to say: instead of music, and of what it has said so far. He keeps his place.
     pub(super) fn hears_news(&mut self, board: &mut Switchboard) {
-        if let Some(queue) = self.waits_in() {
+        if let Some(queue) = self.waits_in().filter(|_| self.calling_back.is_none()) {
             self.note_cut_prompt(board);
             self.start_sound(queue, board);
         }

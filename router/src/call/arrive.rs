@@ -67,6 +67,7 @@ impl Call {
             plays: 0,
             announcement: None,
             last_failure: None,
+            calling_back: None,
             probe_at: None,
             span,
             parties,

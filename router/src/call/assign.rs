@@ -223,17 +223,16 @@ impl Call {
     }
 
     /// Somebody else answered, or the caller left: an agent is free again and stands among the idle where he stood.
-    fn spare(&self, rung: &Rung, why: Unanswered, board: &mut Switchboard) {
-        if let Some(agent) = rung.agent {
-            self.note_unanswered(agent, rung.since, why, board);
-            board.spare_agent(agent, why);
-        }
+    pub(super) fn spare(&self, agent: AgentId, rang_since: Micros, why: Unanswered, board: &mut Switchboard) {
+        self.note_unanswered(agent, rang_since, why, board);
+        board.spare_agent(agent, why);
     }
 
     /// One of those who rang has answered.
     pub(super) fn spare_losers(&self, ring: &Ring, winner: Option<AgentId>, board: &mut Switchboard) {
-        for loser in ring.rung.iter().filter(|rung| rung.agent != winner) {
-            self.spare(loser, Unanswered::AnsweredElsewhere, board);
+        let rung = ring.rung.iter().filter_map(|rung| Some((rung.agent?, rung.since)));
+        for (agent, since) in rung.filter(|(agent, _)| Some(*agent) != winner) {
+            self.spare(agent, since, Unanswered::AnsweredElsewhere, board);
         }
     }
 
@@ -338,11 +337,13 @@ impl Call {
 
     /// End of the call while agents ring.
     pub(super) fn abandon_assignment(&mut self, ring: &Ring, how: LeftQueue, board: &mut Switchboard) {
-        let Purpose::Assignment(place) = ring.purpose else { return };
-        for rung in &ring.rung {
-            self.spare(rung, Unanswered::CallerLeft, board);
+        let Some(place) = ring.place() else { return };
+        let reserved = ring.reserved().map(|reserved| (reserved.agent, reserved.rang_since));
+        let rung = ring.rung.iter().filter_map(|rung| Some((rung.agent?, rung.since)));
+        for (agent, since) in rung.chain(reserved) {
+            self.spare(agent, since, Unanswered::CallerLeft, board);
         }
-        self.note_left(place, how, board);
+        self.note_left(*place, how, board);
     }
 
     /// For the end of a call in any stage of waiting.
@@ -352,7 +353,7 @@ impl Call {
 }
 
 /// An agent rests; who let it ring or sent no sound too often in a row is paused.
-fn rests(agent: AgentId, why: Unanswered, queue: Option<&Queue>, board: &mut Switchboard) {
+pub(super) fn rests(agent: AgentId, why: Unanswered, queue: Option<&Queue>, board: &mut Switchboard) {
     board.agent_rests(agent, rest_after(why, queue), why);
     if matches!(why, Unanswered::NoAnswer | Unanswered::Silent) {
         board.agent_left_unanswered(agent, queue.map_or(0, |queue| queue.pause_after));
@@ -368,7 +369,9 @@ fn rest_after(why: Unanswered, queue: Option<&Queue>) -> Duration {
         | Unanswered::Failed
         | Unanswered::HungUpAtOnce
         | Unanswered::Silent => of_queue(|queue| queue.rest_rejected),
-        Unanswered::CallerLeft | Unanswered::AnsweredElsewhere => Duration::ZERO,
+        Unanswered::CallerLeft | Unanswered::AnsweredElsewhere | Unanswered::CustomerUnreached => {
+            Duration::ZERO
+        }
         Unanswered::Router => OUR_REST,
     }
 }

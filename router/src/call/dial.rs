@@ -86,9 +86,11 @@ impl Call {
         }
     }
 
-    /// The legs at which `agent` is rung, or whom a `dial` step calls.
+    /// The legs at which `agent` is rung, or whom a `dial` step calls, or the customer's.
     fn ringing_legs(&self, agent: Option<AgentId>) -> impl Iterator<Item = &Leg> {
-        self.dialled_legs().filter(move |leg| leg.agent == agent)
+        let customer = self.reserved().map(|_| &self.legs[usize::from(CALLER)]);
+        let dialled = self.dialled_legs().chain(customer.filter(|leg| leg.sip.is_some()));
+        dialled.filter(move |leg| leg.agent == agent)
     }
 
     pub(super) fn dialled_legs(&self) -> impl Iterator<Item = &Leg> {
@@ -106,14 +108,14 @@ impl Call {
         if way.trunk.is_some_and(|trunk| board.is_trunk_full(trunk)) {
             return Err(Failure::no_way("the trunk has as many calls as it may (trunk.max_calls)"));
         }
-        let number = LegNumber::try_from(self.legs.len()).unwrap_or(LegNumber::MAX);
+        let number = self.next_leg_number();
         let mut leg = Leg::new(number, None);
         leg.agent = agent;
         let offer = self.offer_for(&mut leg, way.trunk, board)?;
         let invite = Invite {
             targets: way.targets,
             uri: way.uri.clone().into(),
-            from: self.caller_towards(way.trunk, board).into(),
+            from: self.caller_towards(number, way.trunk, board).into(),
             to: format!("<{}>", way.uri).into(),
             headers: self.carried.clone(),
             body: Some(sdp(offer)),
@@ -124,7 +126,10 @@ impl Call {
         let sip = board.sip.invite(board.now, invite);
         leg.sip = sip;
         let sip_call_id = sip.and_then(|sip| board.sip.call_id(sip)).map(|id| text(id)).unwrap_or_default();
-        self.legs.push(leg);
+        match number {
+            CALLER => *self.caller() = leg,
+            _ => self.legs.push(leg),
+        }
         let agent = agent.map(|agent| board.agent_name(agent));
         self.fact(What::Dialled { leg: number, trunk: way.name, to: way.uri, sip_call_id, agent }, board);
         match sip {
@@ -137,6 +142,14 @@ impl Call {
         Ok(())
     }
 
+    /// A customer who is called back is the caller of his call.
+    fn next_leg_number(&self) -> LegNumber {
+        match self.reserved() {
+            Some(_) => CALLER,
+            None => LegNumber::try_from(self.legs.len()).unwrap_or(LegNumber::MAX),
+        }
+    }
+
     fn over_at_once(&mut self, number: LegNumber, board: &mut Switchboard) -> Failure {
         let failure = Failure::no_way("no room for another leg");
         self.note_failed(number, &failure, board);
@@ -144,7 +157,7 @@ impl Call {
         failure
     }
 
-    /// Our offer for a leg: what the caller speaks first, so that nothing needs to be converted.
+    /// Our offer for a leg: what the other speaks first, so that nothing needs to be converted.
     fn offer_for(
         &mut self,
         leg: &mut Leg,
@@ -152,8 +165,12 @@ impl Call {
         board: &mut Switchboard,
     ) -> Result<Bytes, Failure> {
         let mut policy = trunk.map_or_else(|| board.default_policy(), |trunk| board.policy(trunk));
-        if let Some(codec) =
-            self.caller().sound.as_ref().and_then(|sound| sound.negotiation.stream()).map(|s| s.codec)
+        let other = self.reserved().map_or(CALLER, |reserved| reserved.leg);
+        if let Some(codec) = self
+            .leg(other)
+            .and_then(|leg| leg.sound.as_ref())
+            .and_then(|sound| sound.negotiation.stream())
+            .map(|s| s.codec)
             && let Some(at) = policy.codecs.iter().position(|known| *known == codec)
         {
             policy.codecs[..=at].rotate_right(1);
@@ -165,11 +182,11 @@ impl Call {
         }
     }
 
-    fn caller_towards(&self, trunk: Option<TrunkId>, board: &Switchboard) -> String {
-        let host = board.own_host();
-        match trunk.and_then(|trunk| board.config.trunk(trunk)) {
-            Some(trunk) => self.parties.from_value(Some(&trunk.from), &host),
-            None => self.parties.from_value(None, &host),
+    fn caller_towards(&self, leg: LegNumber, trunk: Option<TrunkId>, board: &Switchboard) -> String {
+        let presented = trunk.and_then(|trunk| board.config.trunk(trunk)).map(|trunk| &trunk.from);
+        match leg {
+            CALLER => self.shown_to_customer().from_value(presented, &board.own_host()),
+            _ => self.parties.from_value(presented, &board.own_host()),
         }
     }
 
@@ -246,11 +263,16 @@ impl Call {
         if !matches!(self.stage, Stage::Ringing(_)) {
             return self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
         }
-        self.hang_up_losers(number, board);
+        if self.reserved().is_none() {
+            self.hang_up_losers(number, board);
+        }
         if !self.is_answered() {
             self.answer_caller(board);
         }
         match std::mem::replace(&mut self.stage, Stage::InFlow(super::Waits::Nothing)) {
+            Stage::Ringing(ring) if self.calling_back.is_some() && ring.reserved().is_none() => {
+                self.call_customer(number, &ring, board);
+            }
             Stage::Ringing(ring) => self.connect_parties(number, ring, board),
             ended => self.stage = ended,
         }
@@ -274,6 +296,8 @@ impl Call {
 
     fn connect_parties(&mut self, number: LegNumber, ring: Ring, board: &mut Switchboard) {
         self.note_cut_prompt(board);
+        self.customer_reached(board);
+        let number = ring.reserved().map_or(number, |reserved| reserved.leg);
         if let (Some(a), Some(b)) = (self.caller().media_key(), self.leg(number).and_then(Leg::media_key)) {
             board.media(Command::Bridge { a, b });
         }
@@ -310,7 +334,7 @@ impl Call {
 
     /// A leg we dialled came to nothing.
     pub(super) fn leg_failed(&mut self, number: LegNumber, failure: Failure, board: &mut Switchboard) {
-        if number == CALLER {
+        if number == CALLER && self.reserved().is_none() {
             return self.end(Why::caller_unreachable(), board);
         }
         let Some(leg) = self.leg(number) else { return };
@@ -362,6 +386,7 @@ impl Call {
         let failure = rung.worst.unwrap_or_else(|| Failure::no_way("no address to call"));
         match rung.agent {
             Some(agent) => self.agent_unanswered(agent, rung.since, &failure, board),
+            None if self.reserved().is_some() => self.customer_unreached(failure, board),
             None => self.dial_failed(failure, board),
         }
     }

@@ -140,7 +140,7 @@ impl Why {
     }
 
     /// The dialled side's last word, for a caller who was never answered.
-    fn failed(failure: Failure) -> Why {
+    pub(super) fn failed(failure: Failure) -> Why {
         let (cause, fault) = match &failure {
             failure if failure.is_busy() => (Cause::Busy, Fault::None),
             failure if failure.is_decline() => (Cause::Declined, Fault::None),
@@ -156,6 +156,11 @@ impl Why {
             why.reply.headers.push((Bytes::from_static(b"Reason"), reason.clone()));
         }
         why.because(failure.reason)
+    }
+
+    /// True if the call would go on if we did not end.
+    pub(super) fn is_our_end(&self) -> bool {
+        self.cause == Cause::Shutdown
     }
 
     /// True if the caller left by himself.
@@ -185,6 +190,7 @@ impl Call {
             return;
         }
         self.note_cut_prompt(board);
+        self.settle_callback(&why, board);
         let until = board.now + COUNT_TIMEOUT;
         let (queue, agents) = (self.queue(), self.agents().collect());
         let placeholder = Stage::InFlow(super::Waits::Nothing);

@@ -103,6 +103,10 @@ impl Call {
 
     /// The caller leaves the queue of the present step.
     pub(super) fn goes_out(&mut self, queue: QueueId, how: LeftQueue, board: &mut Switchboard) {
+        if self.calling_back.is_some() {
+            self.stage = Stage::InFlow(Waits::Nothing);
+            return self.end(Why::flow_ended(), board); // nobody is there who could go anywhere
+        }
         match self.way_out(queue, how, board) {
             Outcome::Jump(to) => self.go_to(to, board),
             Outcome::Again => {
@@ -152,6 +156,7 @@ impl Call {
                 None => self.enter_queue(queue, board),
             },
             step @ Step::Dial { .. } => Dial::of(step).map_or(Outcome::Next, |dial| self.dial(dial, board)),
+            Step::Callback(callback) => self.callback_step(&callback, board),
             Step::Hours { hours, .. } if self.is_open(hours, board) => Outcome::Next,
             Step::Hours { closed_prompt, closed, .. } => self.closed_step(closed_prompt, closed, false),
             Step::Reject { status } => self.finish(Why::rejected(status), board),

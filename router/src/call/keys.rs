@@ -12,7 +12,8 @@ use crate::{
 impl Call {
     /// The caller pressed a key in a queue, or while an agent of it rings. Where keys mean nothing it is not on record.
     pub(super) fn pressed_while_waiting(&mut self, key: char, board: &mut Switchboard) {
-        let Some(settings) = self.waits_in().and_then(|queue| self.config.queue(queue)) else { return };
+        let queue = self.waits_in().filter(|_| self.calling_back.is_none());
+        let Some(settings) = queue.and_then(|queue| self.config.queue(queue)) else { return };
         let keys = &settings.rules.keys;
         if keys.is_empty() {
             return;

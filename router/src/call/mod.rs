@@ -7,6 +7,7 @@
 mod announce;
 mod arrive;
 mod assign;
+mod callback;
 mod dial;
 mod end;
 mod enter;
@@ -32,8 +33,8 @@ use smallvec::SmallVec;
 use tracing::Span;
 
 use self::{
-    assign::Place, end::Ending, failure::Failure, flow::Position, leg::Leg, menu::Menu, ring::Ring,
-    talk::Talk,
+    assign::Place, callback::CallingBack, end::Ending, failure::Failure, flow::Position, leg::Leg,
+    menu::Menu, ring::Ring, talk::Talk,
 };
 use crate::{
     config::{AgentId, Config, QueueId, TrunkId},
@@ -45,7 +46,7 @@ use crate::{
 
 pub use self::{end::Why, parties::Parties};
 
-/// The caller's leg.
+/// The caller's leg, or that of the customer who is called back.
 pub(crate) const CALLER: LegNumber = 0;
 
 /// One caller's whole stay.
@@ -61,7 +62,7 @@ pub struct Call {
     in_line_since: Option<Micros>,
     /// What he is credited with in the queue he is in, or was in last.
     credits: Vec<Credit>,
-    /// The caller first, then the legs we dialled; over ones stay for the record.
+    /// The caller first, or the customer who is called back; then the legs we dialled; over ones stay for the record.
     legs: SmallVec<[Leg; 2]>,
     /// The caller's offer, until it is answered.
     offer: Option<Bytes>,
@@ -77,6 +78,8 @@ pub struct Call {
     announcement: Option<u32>,
     /// What the last unsuccessful dial came to: passed on if the flow runs out unanswered.
     last_failure: Option<Failure>,
+    /// The callback that this call works for, if it is one and the customer is not reached yet.
+    calling_back: Option<Box<CallingBack>>,
     /// When to ask the quiet legs whether they live.
     probe_at: Option<Instant>,
     span: Span,

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{assign::Place, dial::Dial, failure::Failure};
+use super::{assign::Place, callback::Reserved, dial::Dial, failure::Failure};
 use crate::{
     config::{Address, AgentId, RingOrder},
     journal::fact::Micros,
@@ -25,6 +25,8 @@ pub(super) struct Ring {
 pub(super) enum Purpose {
     /// Agents for a caller who waits.
     Assignment(Place),
+    /// The customer who is called back, for an agent who has answered.
+    Customer(Reserved),
     /// A `dial` step.
     Step(Box<Dial>),
 }
@@ -53,14 +55,22 @@ impl Ring {
     /// The caller's place, if this is an assignment.
     pub(super) fn place(&self) -> Option<&Place> {
         match &self.purpose {
-            Purpose::Assignment(place) => Some(place),
+            Purpose::Assignment(place) | Purpose::Customer(Reserved { place, .. }) => Some(place),
             Purpose::Step(_) => None,
         }
     }
 
-    /// The agents who are rung.
+    /// The agent who has answered and for whom the customer is called.
+    pub(super) fn reserved(&self) -> Option<Reserved> {
+        match self.purpose {
+            Purpose::Customer(reserved) => Some(reserved),
+            Purpose::Assignment(_) | Purpose::Step(_) => None,
+        }
+    }
+
+    /// The agents who are rung, or the one for whom the customer is called.
     pub(super) fn agents(&self) -> impl Iterator<Item = AgentId> {
-        self.rung.iter().filter_map(|rung| rung.agent)
+        self.rung.iter().filter_map(|rung| rung.agent).chain(self.reserved().map(|reserved| reserved.agent))
     }
 
     /// When somebody has rung long enough.

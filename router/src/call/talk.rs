@@ -183,6 +183,10 @@ impl Call {
         if number == super::CALLER {
             return self.end(Why::caller_hung_up(reason), board);
         }
+        if let Some(reserved) = self.reserved().filter(|reserved| reserved.leg == number) {
+            self.close_leg(number, board);
+            return self.agent_left_customer(reserved, reason, board);
+        }
         match &self.stage {
             Stage::Talking(Talk { leg, assignment: Some((agent, place)), since, .. })
                 if *leg == number && board.now < *since + NO_CONVERSATION =>

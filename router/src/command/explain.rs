@@ -14,7 +14,7 @@ use crate::{
         journal_store::FILE,
         journal_writer::{self, JournalError},
     },
-    journal::fact::{CallId, Fact, Micros, Unanswered, What},
+    journal::fact::{CallId, CallbackEnd, Fact, Micros, Unanswered, What},
     standing,
 };
 
@@ -60,6 +60,9 @@ pub fn explain(data_dir: &Path, which: Which, out: &mut dyn Write) -> Result<(),
     if facts.is_empty() {
         return Err(refused(format!("there is no call {call}; `fernamt calls --json` names them")));
     }
+    if let Some(What::CallbackBegun { callback, .. }) = facts.first().map(|fact| &fact.what) {
+        write(&store.facts_of(*callback).map_err(database)?, out)?;
+    }
     write(&facts, out)
 }
 
@@ -91,6 +94,25 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
             let from = if from.is_empty() { "(withheld)" } else { from };
             vec![format!("{}: {from} calls {to} by {trunk}", date(fact.at))]
         }
+        What::CallbackAsked { queue, dial, tries, expires, .. } => {
+            let until = date(*expires);
+            vec![format!("asks to be called back at {dial} by {queue}: {tries} times at most, until {until}")]
+        }
+        What::CallbackAwaited { queue, callback } => {
+            vec![format!("asks to be called back by {queue}, as he had in call {callback}: that one counts")]
+        }
+        What::CallbackBegun { callback, from, tries, .. } => vec![format!(
+            "{}: {from} is to be called back, as he asked in call {callback}; {tries} tries left",
+            date(fact.at)
+        )],
+        What::CallbackPutOff { until, tried, .. } => {
+            let why = if *tried { "he was not reached" } else { "he was not called" };
+            vec![format!("the callback is put off until {}: {why}", clock(*until))]
+        }
+        What::CallbackOver { how: CallbackEnd::Reached, .. } => {
+            vec!["the callback has reached him".to_owned()]
+        }
+        What::CallbackOver { how, .. } => vec![format!("the callback is given up: {}", how.word())],
         What::Queued { queue, place, estimate_ms, .. } => {
             let wait = estimate_ms.map(|ms| format!("; estimated to wait {} at most", span(ms)));
             vec![format!("enters {queue} at place {place}{}{}", ahead_by(fact), wait.unwrap_or_default())]

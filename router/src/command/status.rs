@@ -79,11 +79,15 @@ fn write_queue(queue: &QueueStatus, now: i64, out: &mut dyn Write) -> Result<(),
     let estimate = estimate_ms.map_or_else(|| "-".to_owned(), span);
     let right = estimates.coverage().map_or_else(|| "-".to_owned(), |share| format!("{:.0}%", share * 100.0));
     let closed = if *closed { "  closed" } else { "" };
+    let callbacks = match sums.callbacks_pending() {
+        0 => String::new(),
+        pending => format!("  {pending} callbacks"),
+    };
     let first = longest_since.map_or_else(|| "-".to_owned(), |since| span(millis(now - since)));
     let in_time = sums.service_level().map_or("-".to_owned(), |level| format!("{:.0}%", level * 100.0));
     writeln!(
         out,
-        "{:<20} {waiting:>7} {first:>7} {estimate:>7} {right:>5} {:>7} {:>8} {:>8} {in_time:>7} {:>9} {:>5} {:>9}{closed}",
+        "{:<20} {waiting:>7} {first:>7} {estimate:>7} {right:>5} {:>7} {:>8} {:>8} {in_time:>7} {:>9} {:>5} {:>9}{closed}{callbacks}",
         clip(name, 20),
         format!("{idle}/{logged_in}"),
         sums.entered,

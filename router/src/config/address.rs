@@ -98,6 +98,11 @@ impl Template {
         text
     }
 
+    /// `{caller}` stands in it.
+    pub fn names_caller(&self) -> bool {
+        self.0.contains(&Part::Caller)
+    }
+
     /// The text, if it is the same for every call.
     pub fn fixed(&self) -> Option<&str> {
         match self.0.as_slice() {
@@ -121,6 +126,40 @@ impl Address {
             Address::Number { user, trunk } => format!("{user}@{}", trunk_name(*trunk)),
             Address::Uri(address) => address.uri.to_string(),
         }
+    }
+
+    /// What is filled in for a call: the user, or the whole URI.
+    pub fn template(&self) -> &Template {
+        match self {
+            Address::Number { user, .. } => user,
+            Address::Uri(address) => &address.uri,
+        }
+    }
+
+    /// The same address with everything filled in, for a later call that brings nothing.
+    pub fn filled(&self, fill: impl Fn(&Template) -> String) -> Address {
+        let text = |template| Template(vec![Part::Text(fill(template))]);
+        match self {
+            Address::Number { user, trunk } => Address::Number { user: text(user), trunk: *trunk },
+            Address::Uri(UriAddress { uri, target }) => {
+                Address::Uri(UriAddress { uri: text(uri), target: target.clone() })
+            }
+        }
+    }
+
+    /// Reads again what was [`written`](Self::written) of a [`filled`](Self::filled) address. `None` if `trunk` does not
+    /// know its trunk any more.
+    pub fn reread(text: &str, trunk: impl Fn(&str) -> Option<TrunkId>) -> Option<Address> {
+        let template = |text: &str| Template(vec![Part::Text(text.to_owned())]);
+        let Some((_, rest)) = text.split_once(':') else {
+            let (user, name) = text.rsplit_once('@')?;
+            return Some(Address::Number { user: template(user), trunk: trunk(name)? });
+        };
+        let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+        let (host_port, params) = place.split_once(';').unwrap_or((place, ""));
+        let mut target: Target = host_port.parse().ok()?;
+        target.transport = transport_named(params).and_then(|name| Transport::from_name(name.as_bytes()));
+        Some(Address::Uri(UriAddress { uri: template(text), target }))
     }
 
     /// Reads `USER@TRUNK` or `sip:USER@HOST`.
@@ -196,17 +235,18 @@ fn transport(
     params: &str,
     scope: &mut Scope<'_, '_>,
 ) -> Option<Option<Transport>> {
-    let value = params
-        .split(';')
-        .filter_map(|p| p.split_once('='))
-        .find(|(name, _)| name.eq_ignore_ascii_case("transport"));
-    let Some((_, name)) = value else { return Some(None) };
+    let Some(name) = transport_named(params) else { return Some(None) };
     match Transport::from_name(name.as_bytes()) {
         Some(transport @ (Transport::Udp | Transport::Tcp)) => Some(Some(transport)),
         _ => {
             refuse(item, scope, format!("\"{text}\": {name} is not spoken by this version; write udp or tcp"))
         }
     }
+}
+
+fn transport_named(params: &str) -> Option<&str> {
+    let mut pairs = params.split(';').filter_map(|param| param.split_once('='));
+    pairs.find(|(name, _)| name.eq_ignore_ascii_case("transport")).map(|(_, value)| value)
 }
 
 fn user_part(item: &Item<'_>, user: &str, scope: &mut Scope<'_, '_>) -> Option<Template> {
@@ -261,6 +301,22 @@ mod tests {
         assert_eq!(template.fixed(), None);
         assert_eq!(template.to_string(), "0{called}-{caller}!");
         assert_eq!(Template::parse("+4930").unwrap().fixed(), Some("+4930"));
+    }
+
+    #[test]
+    fn an_address_filled_for_one_caller_is_the_same_when_it_is_read_again() {
+        let carrier = |name: &str| (name == "carrier").then_some(TrunkId(3));
+        let uri = UriAddress {
+            uri: Template::parse("sip:{caller}@192.0.2.1:5070;transport=tcp").unwrap(),
+            target: "tcp:192.0.2.1:5070".parse().unwrap(),
+        };
+        let number = Address::Number { user: Template::parse("0{caller}").unwrap(), trunk: TrunkId(3) };
+        for address in [number, Address::Uri(uri)] {
+            let filled = address.filled(|template| template.fill("1", "%2B49"));
+            let text = filled.written(|_| "carrier".to_owned());
+            assert_eq!(Address::reread(&text, carrier), Some(filled), "{text}");
+        }
+        assert_eq!(Address::reread("49@gone", carrier), None);
     }
 
     #[test]

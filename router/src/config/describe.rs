@@ -24,6 +24,13 @@ impl Config {
             Step::Dial { address, ring_timeout, .. } => {
                 format!("dial {} for {}", self.written(address), written(*ring_timeout))
             }
+            Step::Callback(callback) => format!(
+                "call back at {} from queue.{} for {}; if not possible {}",
+                self.written(&callback.dial),
+                self.queue_name(callback.queue),
+                written(callback.expires),
+                self.goto_in_words(callback.otherwise)
+            ),
             Step::Hours { hours, .. } => format!("hours.{}", self.hours_name(*hours)),
             Step::Reject { status } => format!("refuse with {status}"),
             Step::Hangup => "hang up".to_owned(),

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::address::Address;
+use super::callback::CallbackStep;
 use super::names::{FlowId, HoursId, PromptId, QueueId};
 
 /// What happens to a call, step by step.
@@ -84,6 +85,8 @@ pub enum Step {
         /// Anything else: refused, unknown number, trunk full, unreachable.
         on_failure: Option<Goto>,
     },
+    /// `{ callback = { … } }`: the caller is called back when it is his turn; he need not wait for it.
+    Callback(CallbackStep),
     /// `{ hours = "NAME" }`: goes on with the next step when open.
     Hours {
         /// Which opening hours.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use toml::de::DeValue;
 
 use super::address::Address;
+use super::callback;
 use super::flow::{Flow, Goto, Step};
 use super::raw::{Field, Item, join, nearest, section};
 use super::read::bounds;
@@ -13,7 +14,7 @@ use super::scope::{Scope, Section};
 section! {
     /// What happens to a call, step by step. `play`, `menu` and `queue` answer by themselves unless they are `early`; a flow that runs out hangs up.
     FlowToml "[flow.NAME]" {
-        /// A list of steps: `"answer"`, `{ play = … }`, `{ menu = … }`, `{ queue = … }`, `{ dial = … }`, `{ hours = … }`, `{ reject = … }`, `"hangup"`, `{ goto = … }`. Required.
+        /// A list of steps: `"answer"`, `{ play = … }`, `{ menu = … }`, `{ queue = … }`, `{ dial = … }`, `{ callback = … }`, `{ hours = … }`, `{ reject = … }`, `"hangup"`, `{ goto = … }`. Required.
         steps,
     }
 }
@@ -93,7 +94,8 @@ section! {
 }
 
 /// The kinds of step, as written.
-const STEPS: [&str; 9] = ["answer", "play", "menu", "queue", "dial", "hours", "reject", "hangup", "goto"];
+const STEPS: [&str; 10] =
+    ["answer", "play", "menu", "queue", "dial", "callback", "hours", "reject", "hangup", "goto"];
 
 /// A flow as read: a step that could not be read is `None`, so that the checks of the whole can leave it alone.
 pub(super) struct FlowSection {
@@ -214,6 +216,7 @@ fn step_named(name: &str, item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<
         "menu" => menu(item, scope),
         "queue" => queue(item, scope),
         "dial" => dial(item, scope),
+        "callback" => callback::step(item, scope),
         "hours" => hours(item, scope),
         "reject" => reject(item, scope),
         _ => Goto::resolve(item, scope).map(Step::Goto),

@@ -6,6 +6,7 @@
 
 mod address;
 mod agent;
+mod callback;
 mod caller_group;
 mod describe;
 mod difference;
@@ -41,6 +42,7 @@ use std::collections::BTreeMap;
 pub use self::media::Media;
 pub use address::{Address, Template, UriAddress};
 pub use agent::{Agent, Login, Membership, RingOrder};
+pub use callback::CallbackStep;
 pub use caller_group::CallerGroup;
 pub use flow::{Flow, Goto, Step};
 pub use hours::{Because, Day, Hours, Opening, Span, Wall};

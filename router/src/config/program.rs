@@ -138,6 +138,10 @@ impl<'f> Program<'f> {
                 let ways = [on_busy, on_no_answer, on_failure].into_iter();
                 ways.map(|goto| way(goto.unwrap_or(Goto::Next), false, true)).collect()
             }
+            Step::Callback(callback) => {
+                let next = way(Goto::Next, callback.prompt.is_some(), false);
+                vec![next, way(callback.otherwise, false, false)]
+            }
             Step::Hours { closed_prompt, closed, .. } => {
                 vec![way(Goto::Next, false, false), way(*closed, closed_prompt.is_some(), false)]
             }

@@ -1,6 +1,7 @@
 //! The reference page of all keys, from the doc comments of the sections as written.
 
 use super::agent::{AgentToml, MembershipToml};
+use super::callback::CallbackToml;
 use super::caller_group::CallersToml;
 use super::flow_toml::{DialToml, FlowToml, HoursStepToml, MenuToml, PlayToml, QueueStepToml, RejectToml};
 use super::hours_toml::HoursToml;
@@ -16,7 +17,7 @@ use super::raw::SectionDoc;
 use super::trunk::TrunkToml;
 
 /// The page's sections, in the order in which a reader writes a file.
-const SECTIONS: [SectionDoc; 23] = [
+const SECTIONS: [SectionDoc; 24] = [
     RootToml::DOC,
     NodeToml::DOC,
     ListenToml::DOC,
@@ -34,6 +35,7 @@ const SECTIONS: [SectionDoc; 23] = [
     MenuToml::DOC,
     QueueStepToml::DOC,
     DialToml::DOC,
+    CallbackToml::DOC,
     HoursStepToml::DOC,
     RejectToml::DOC,
     QueueToml::DOC,

@@ -286,6 +286,12 @@ impl Used {
                 self.address(address);
                 ways.extend([on_busy, on_no_answer, on_failure].into_iter().flatten());
             }
+            Step::Callback(callback) => {
+                self.dials = true;
+                self.address(&callback.dial);
+                self.queue(callback.queue, ways, resolved);
+                ways.push(callback.otherwise);
+            }
             Step::Hours { hours, closed, .. } => {
                 self.hours.insert(*hours);
                 ways.push(*closed);

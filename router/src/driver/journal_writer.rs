@@ -18,6 +18,7 @@ use super::{
     shard_thread::utc_now,
 };
 use crate::{
+    callbacks::Callbacks,
     callers::{MOST_NUMBERS, Met},
     config::{JournalConfig, Synchronous},
     journal::{
@@ -84,6 +85,8 @@ pub struct Restored {
     pub sums: Sums,
     /// Places of callers whom an earlier run cut off.
     pub lost_places: LostPlaces,
+    /// Customers who are to be called back.
+    pub callbacks: Callbacks,
     /// Calls of the last run and those before that say something of their callers, oldest first.
     pub met: Vec<Met>,
 }
@@ -262,6 +265,7 @@ fn begin_run(settings: &JournalSettings, ledger: &mut Ledger, batch: &mut Batch)
         closed: ledger.closed.clone(),
         sums: Sums::default(),
         lost_places: LostPlaces::default(),
+        callbacks: Callbacks::default(),
         met: Vec::new(),
     };
     let started = Fact {
@@ -277,6 +281,7 @@ fn begin_run(settings: &JournalSettings, ledger: &mut Ledger, batch: &mut Batch)
     }
     restored.sums = ledger.sums.clone();
     restored.lost_places = ledger.lost_places.clone();
+    restored.callbacks = ledger.callbacks.clone();
     restored
 }
 

@@ -191,6 +191,7 @@ fn parts(config: &Arc<Config>, sockets: &Sockets, clock: Clock, restored: Restor
         sums: restored.sums,
         callers,
         lost_places: restored.lost_places,
+        callbacks: restored.callbacks,
     }
 }
 

@@ -56,7 +56,8 @@ impl FromStr for CallId {
     }
 }
 
-/// A leg's number within its call: 0 is the caller, 1 and more are the legs we dialled, in that order.
+/// A leg's number within its call: 0 is the caller, or the customer who is called back; 1 and more are the legs we
+/// dialled, in that order.
 pub type LegNumber = u16;
 
 /// Whose fault a failed call was. A user's own decision (busy, gave up) is nobody's fault.
@@ -174,6 +175,8 @@ pub enum LeftQueue {
     Estimate,
     /// He pressed one of the queue's `keys`.
     ByKey,
+    /// A callback: an agent was there, and the customer was busy, did not answer or could not be reached.
+    Unreached,
     /// The call ended for another reason (media lost, shutdown).
     Ended,
 }
@@ -185,7 +188,8 @@ impl LeftQueue {
             LeftQueue::Full | LeftQueue::Closed | LeftQueue::Removed => true,
             LeftQueue::NobodyLoggedIn | LeftQueue::NobodyReady => true,
             LeftQueue::Answered | LeftQueue::Abandoned | LeftQueue::TimedOut => false,
-            LeftQueue::Estimate | LeftQueue::ByKey | LeftQueue::Ended => false,
+            LeftQueue::Estimate | LeftQueue::ByKey => false,
+            LeftQueue::Unreached | LeftQueue::Ended => false,
         }
     }
 }
@@ -229,6 +233,8 @@ pub enum Unanswered {
     HungUpAtOnce,
     /// The agent's leg was answered and carried no sound within the queue's `dead_air`: we hung it up.
     Silent,
+    /// The agent answered, and the customer whom he was to call back did not: nothing is held against the agent.
+    CustomerUnreached,
     /// The agent was not rung, and the fault is ours: no port or leg free, or his trunk has as many calls as it may.
     Router,
 }
@@ -245,13 +251,43 @@ impl Unanswered {
             Unanswered::AnsweredElsewhere => "answered-elsewhere",
             Unanswered::HungUpAtOnce => "hung-up-at-once",
             Unanswered::Silent => "silent",
+            Unanswered::CustomerUnreached => "customer-unreached",
             Unanswered::Router => "router",
         }
     }
 
     /// The agent or his telephone did not take the call, or could not be rung: the caller goes on waiting.
     pub fn is_of_the_agent(self) -> bool {
-        !matches!(self, Unanswered::CallerLeft | Unanswered::AnsweredElsewhere)
+        !matches!(
+            self,
+            Unanswered::CallerLeft | Unanswered::AnsweredElsewhere | Unanswered::CustomerUnreached
+        )
+    }
+}
+
+/// How a callback was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallbackEnd {
+    /// Customer and agent were connected.
+    Reached,
+    /// The customer was called as often as `tries` says.
+    Unreached,
+    /// `expires` was over.
+    Expired,
+    /// Its queue was taken out of the configuration.
+    Removed,
+}
+
+impl CallbackEnd {
+    /// Its word in facts and labels.
+    pub fn word(self) -> &'static str {
+        match self {
+            CallbackEnd::Reached => "reached",
+            CallbackEnd::Unreached => "unreached",
+            CallbackEnd::Expired => "expired",
+            CallbackEnd::Removed => "removed",
+        }
     }
 }
 
@@ -481,6 +517,69 @@ pub enum What {
         /// By which the wait is judged; all zero when no configuration was there to say.
         #[serde(default)]
         targets: Targets,
+    },
+    /// The caller asked to be called back: the callback is named by his call from now on, and pending until
+    /// [`CallbackOver`](What::CallbackOver). It begins when his call is over.
+    CallbackAsked {
+        /// Name of the queue.
+        queue: String,
+        /// The caller's number, as asserted; never empty.
+        from: String,
+        /// What he had called.
+        to: String,
+        /// The trunk by which he had called.
+        trunk: String,
+        /// Where he is to be called, `NUMBER@TRUNK` or a SIP URI.
+        dial: String,
+        /// When he first came to a queue: by this he stands.
+        arrived: Micros,
+        /// How long he is to ring.
+        ring_ms: u64,
+        /// How long nobody calls again after it was in vain.
+        retry_ms: u64,
+        /// How often he is called at most.
+        tries: u8,
+        /// When it is given up.
+        expires: Micros,
+    },
+    /// The caller asked to be called back and had asked before: that he is waiting for one already is all.
+    CallbackAwaited {
+        /// Name of the queue.
+        queue: String,
+        /// The callback.
+        callback: CallId,
+    },
+    /// A call of ours to a customer who asked for it: from here on one record follows, as after
+    /// [`Arrived`](What::Arrived). It waits in the queue like anybody.
+    CallbackBegun {
+        /// The callback.
+        callback: CallId,
+        /// The customer's number.
+        from: String,
+        /// What he had called.
+        to: String,
+        /// The trunk by which he had called.
+        trunk: String,
+        /// How often he can be called: this time included.
+        tries: u8,
+    },
+    /// Not now: it begins again at `until`. Of its call if there was one, else of none.
+    CallbackPutOff {
+        /// The callback.
+        callback: CallId,
+        /// When it begins again.
+        until: Micros,
+        /// The customer was called: that is one try less.
+        tried: bool,
+    },
+    /// Customer and agent were connected, or it was given up.
+    CallbackOver {
+        /// The callback.
+        callback: CallId,
+        /// Name of the queue.
+        queue: String,
+        /// How.
+        how: CallbackEnd,
     },
     /// We sent an INVITE.
     Dialled {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fact::{Fact, Micros, What, Wish};
 use crate::{
+    callbacks::Callbacks,
     lost_places::LostPlaces,
     record::{Record, Records},
     sums::Sums,
@@ -35,6 +36,9 @@ pub struct Ledger {
     /// Places of callers whom we cut off.
     #[serde(default)]
     pub lost_places: LostPlaces,
+    /// Customers who are to be called back.
+    #[serde(default)]
+    pub callbacks: Callbacks,
 }
 
 impl Ledger {
@@ -56,6 +60,7 @@ impl Ledger {
             What::QueueSwitched { queue, closed: false, .. } => _ = self.closed.remove(queue),
             _ => self.sums.apply(fact),
         }
+        self.callbacks.apply(fact);
         self.lost_places.apply(fact, &self.records);
         self.records.apply(fact)
     }

@@ -28,6 +28,11 @@ impl What {
             What::Arrived { .. } | What::Ended { .. } => Weight::Final,
             What::Started { .. } | What::Stopped | What::Gap { .. } | What::Wished { .. } => Weight::Final,
             What::QueueSwitched { .. } => Weight::Final,
+            What::CallbackAsked { .. } | What::CallbackBegun { .. } | What::CallbackOver { .. } => {
+                Weight::Final
+            }
+            What::CallbackPutOff { .. } => Weight::Record,
+            What::CallbackAwaited { .. } => Weight::Detail,
             What::Routed { .. } | What::CallerAnswered | What::Queued { .. } | What::Assigned { .. } => {
                 Weight::Record
             }
@@ -182,9 +187,9 @@ impl Spill {
 
     /// Only final facts are left and there are too many: the call that has just arrived goes unrecorded.
     fn refuse_arrival(&mut self) {
-        let Some(Entry { fact, .. }) =
-            self.last.pop_back_if(|entry| matches!(entry.fact.what, What::Arrived { .. }))
-        else {
+        let Some(Entry { fact, .. }) = self.last.pop_back_if(|entry| {
+            matches!(entry.fact.what, What::Arrived { .. } | What::CallbackBegun { .. })
+        }) else {
             return;
         };
         self.unrecorded.extend(fact.call);

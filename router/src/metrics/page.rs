@@ -133,12 +133,21 @@ impl Page {
                 ("nobody-ready", sums.nobody_ready),
                 ("estimate", sums.estimate),
                 ("by-key", sums.by_key),
+                ("unreached", sums.unreached),
                 ("ended", sums.ended),
             ];
             for (how, count) in ways {
                 counter(family.encode_family(&[("queue", name.as_str()), ("how", how)])?, count)?;
             }
         }
+        let pending = per_queue(QueueSums::callbacks_pending);
+        sheet.gauges("queue_callbacks_pending", "Customers who are to be called back", "queue", pending)?;
+        let asked = per_queue(|sums| sums.callbacks_asked);
+        sheet.counters("queue_callbacks_asked", "Callers who asked to be called back", "queue", asked)?;
+        let reached = per_queue(|sums| sums.callbacks_reached);
+        sheet.counters("queue_callbacks_reached", "Of those, connected with an agent", "queue", reached)?;
+        let given_up = per_queue(|sums| sums.callbacks_given_up);
+        sheet.counters("queue_callbacks_given_up", "Of those, given up", "queue", given_up)?;
         self.estimates(sheet)?;
         let answered = per_queue(|sums| sums.answered_in_time);
         sheet.counters("queue_answered_in_time", "Answered within service_level", "queue", answered)?;

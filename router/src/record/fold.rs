@@ -6,13 +6,21 @@ use crate::journal::fact::{Fact, LeftQueue, LegNumber, Micros, Unanswered, What}
 impl Record {
     /// The record of a call that has just arrived. `None` if `fact` is another one, or belongs to no call.
     pub fn begin(fact: &Fact) -> Option<Record> {
-        let What::Arrived { trunk, from, to, sip_call_id, source } = &fact.what else { return None };
-        let caller = Leg {
-            sip_call_id: sip_call_id.clone(),
-            trunk: trunk.clone(),
-            party: from.clone(),
-            invited_at: fact.at,
-            ..Leg::default()
+        let (trunk, from, to, source, legs) = match &fact.what {
+            What::Arrived { trunk, from, to, sip_call_id, source } => {
+                let caller = Leg {
+                    sip_call_id: sip_call_id.clone(),
+                    trunk: trunk.clone(),
+                    party: from.clone(),
+                    invited_at: fact.at,
+                    ..Leg::default()
+                };
+                (trunk, from, to, source.clone(), vec![caller])
+            }
+            What::CallbackBegun { callback, trunk, from, to, .. } => {
+                (trunk, from, to, format!("callback of {callback}"), Vec::new())
+            }
+            _ => return None,
         };
         Some(Record {
             call: fact.call?,
@@ -22,7 +30,7 @@ impl Record {
             connected_at: None,
             ended_at: None,
             trunk: trunk.clone(),
-            source: source.clone(),
+            source,
             from: from.clone(),
             to: to.clone(),
             number: String::new(),
@@ -42,7 +50,7 @@ impl Record {
             status: None,
             q850: None,
             reason: None,
-            legs: vec![caller],
+            legs,
             progress: Progress { since_ms: whole_ms(fact.at), ..Progress::default() },
         })
     }
@@ -76,6 +84,9 @@ impl Record {
                 leg.ringing_at.get_or_insert(at);
             }),
             What::LegAnswered { leg } => {
+                if *leg == 0 {
+                    self.answered_at.get_or_insert(at); // the customer who is called back
+                }
                 self.with_leg(*leg, |leg| (leg.answered_at, leg.status) = (Some(at), Some(200)));
             }
             What::LegFailed { leg, status, phrase, q850, remote } => {
@@ -98,6 +109,8 @@ impl Record {
                 self.leg_over(*leg);
             }
             What::Ended { .. } => self.end(fact),
+            What::CallbackAsked { .. } | What::CallbackAwaited { .. } | What::CallbackBegun { .. } => {}
+            What::CallbackPutOff { .. } | What::CallbackOver { .. } => {}
             What::Arrived { .. } | What::Acknowledged | What::PromptStarted { .. } => {}
             What::PromptEnded { .. } | What::HoursChecked { .. } => {}
             What::OpenToAll { .. } | What::Widened { .. } | What::Chosen { .. } => {}

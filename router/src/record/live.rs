@@ -20,7 +20,7 @@ impl Records {
     pub fn apply(&mut self, fact: &Fact) -> Option<Record> {
         let call = fact.call?;
         match fact.what {
-            What::Arrived { .. } => {
+            What::Arrived { .. } | What::CallbackBegun { .. } => {
                 self.live.entry(call).or_insert(Record::begin(fact)?);
                 None
             }

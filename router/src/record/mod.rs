@@ -21,7 +21,7 @@ pub struct Record {
     pub generation: u64,
     /// The INVITE was admitted.
     pub arrived_at: Micros,
-    /// Our 200 left for the caller.
+    /// Our 200 left for the caller, or the customer who is called back answered.
     pub answered_at: Option<Micros>,
     /// The caller was first bridged with somebody: an agent or a dialled party answered.
     pub connected_at: Option<Micros>,
@@ -29,7 +29,7 @@ pub struct Record {
     pub ended_at: Option<Micros>,
     /// The trunk it came by.
     pub trunk: String,
-    /// Where its INVITE came from.
+    /// Where its INVITE came from; `callback of CALL` if it is ours, to somebody who had asked for it in that call.
     pub source: String,
     /// The caller's number or address; empty if withheld.
     pub from: String,
@@ -69,7 +69,7 @@ pub struct Record {
     pub q850: Option<u16>,
     /// Reason text seen with the end, or else phrase of the last leg that failed.
     pub reason: Option<String>,
-    /// The caller's leg first, then those we dialled, in order.
+    /// The caller's leg first, then those we dialled, in order; of a callback all are ours.
     pub legs: Vec<Leg>,
     /// Where the call is now; of use only while it lives.
     #[serde(default)]

@@ -4,6 +4,7 @@
 //! order in which the driver must carry them out: a port is opened before the answer that names it leaves.
 
 mod alone;
+mod callbacks;
 mod calls;
 mod queues;
 mod reload;
@@ -25,6 +26,7 @@ use self::{alone::Alone, calls::Calls, switchboard::Names};
 use crate::{
     agents::Agents,
     call::{Call, Input as CallInput, Why},
+    callbacks::Callbacks,
     callers::Callers,
     clock::Clock,
     config::{AgentId, Config, QueueId, TrunkId},
@@ -69,6 +71,8 @@ pub struct Parts {
     pub callers: Callers,
     /// Places of callers whom an earlier run cut off.
     pub lost_places: LostPlaces,
+    /// Customers who are to be called back.
+    pub callbacks: Callbacks,
 }
 
 /// What a shard is told.
@@ -171,6 +175,8 @@ impl Shard {
             names: Names::default(),
             callers: parts.callers,
             lost_places: parts.lost_places,
+            callbacks: parts.callbacks,
+            service: Service::Open,
             alone: Alone::default(),
             let_down: VecDeque::new(),
             by_chance: Vec::new(),
@@ -183,6 +189,7 @@ impl Shard {
         let mut shard = Shard { board, calls, sip_timeout: None };
         shard.board.sip.set_sources(shard.board.config.sources());
         shard.take_on_agents(None, &parts.wishes);
+        shard.give_up_callbacks_of_removed_queues();
         shard
     }
 
@@ -198,7 +205,7 @@ impl Shard {
             }
             Input::Reload(config, prompts) => self.reload(config, prompts),
             Input::Clock(clock) => self.board.clock = clock,
-            Input::Service(service) => self.board.sip.set_service(service),
+            Input::Service(service) => self.serves(service),
             Input::Agent { agent, wish, reason } => self.board.agent_asked(agent, wish, &reason),
             Input::Queue { queue, closed, reason } => {
                 self.board.switch_queue(queue, closed, reason);
@@ -233,7 +240,8 @@ impl Shard {
     fn deadline(&self) -> Option<(Instant, &'static str)> {
         let calls = self.calls.deadline().map(|at| (at, "call"));
         let agents = self.board.agents.deadline().map(|at| (at, "agent"));
-        [self.sip_timeout, calls, agents].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let callbacks = self.board.callback_deadline().map(|at| (at, "callback"));
+        [self.sip_timeout, calls, agents, callbacks].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     fn begin_turn(&mut self, now: Instant) {
@@ -253,7 +261,7 @@ impl Shard {
                 self.tell_queue(queue, || CallInput::QueueChanged);
             } else if std::mem::take(&mut self.board.look_again) {
                 self.reinforce();
-            } else {
+            } else if !self.look_after_callbacks() {
                 return;
             }
         }
@@ -345,6 +353,14 @@ impl Shard {
             self.calls.retire(&call);
         } else {
             self.calls.put(call);
+        }
+    }
+
+    fn serves(&mut self, service: Service) {
+        self.board.service = service;
+        self.board.sip.set_service(service);
+        if service == Service::Draining {
+            self.let_callbacks_go();
         }
     }
 

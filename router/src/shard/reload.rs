@@ -24,6 +24,7 @@ impl Shard {
         for queue in self.changed_queues(&before) {
             self.tell_queue(queue, || CallInput::QueueChanged);
         }
+        self.give_up_callbacks_of_removed_queues();
         for queue in self.queues_with_news(&before) {
             self.tell_queue(queue, || CallInput::Announcement);
         }

@@ -12,6 +12,7 @@ use super::{Input, Shard};
 use crate::{
     agents::{Agents, Desk},
     call::{Call, StageName},
+    callbacks::Callbacks,
     clock::millis,
     config::{Agent, AgentId, Queue, QueueId},
     credit::{Claims, credits, order_key},
@@ -69,6 +70,11 @@ impl Shard {
     /// How many wait in a line of a queue, and how many agents are idle for them.
     pub fn on_line(&self, line: Line) -> (u32, u32) {
         (self.board.scheduler.waiting(line), self.board.scheduler.idle(line))
+    }
+
+    /// Customers who are to be called back.
+    pub fn callbacks(&self) -> &Callbacks {
+        &self.board.callbacks
     }
 
     /// Where callers wait for `agent` alone.

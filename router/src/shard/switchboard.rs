@@ -10,11 +10,12 @@ use std::{
 use media::{Command, sdp::Policy};
 use rand::{Rng, distr::StandardUniform, prelude::Distribution, rngs::StdRng};
 use scheduler::{Agent, Caller, Line, Match, Rested, Scheduler, Withdrawn};
-use sip_core::{Endpoint, LegKey, Listener};
+use sip_core::{Endpoint, LegKey, Listener, Service};
 
 use super::{Output, alone::Alone};
 use crate::{
     agents::{Agents, Tell},
+    callbacks::Callbacks,
     callers::Callers,
     clock::Clock,
     config::{AgentId, Config, QueueId, Strategy, TrunkId},
@@ -76,6 +77,10 @@ pub struct Switchboard {
     pub(crate) callers: Callers,
     /// Places of callers whom an earlier run cut off.
     pub(crate) lost_places: LostPlaces,
+    /// Customers who are to be called back.
+    pub(crate) callbacks: Callbacks,
+    /// Whether new calls are taken.
+    pub(super) service: Service,
     pub(super) alone: Alone,
     /// Callers who wait alone for agents who have gone in this turn; they are still to be told.
     pub(super) let_down: VecDeque<CallKey>,
@@ -131,8 +136,9 @@ impl Switchboard {
     /// Gauges are folds over the facts, like everything else that is shown.
     fn count(&mut self, fact: &Fact) {
         self.sums.apply(fact);
+        self.callbacks.apply(fact);
         match &fact.what {
-            What::Arrived { .. } => self.arrived += 1,
+            What::Arrived { .. } | What::CallbackBegun { .. } => self.arrived += 1,
             What::Ended { cause, fault, .. } => *self.ended.entry((*cause, *fault)).or_default() += 1,
             What::Unanswered { why, .. } => *self.unanswered.entry(*why).or_default() += 1,
             What::TwoWaySound { after_ms, .. } => self.two_way_sound.record(Duration::from_millis(*after_ms)),
@@ -457,6 +463,7 @@ fn reason(why: Unanswered) -> &'static str {
         Unanswered::AnsweredElsewhere => "answered elsewhere",
         Unanswered::HungUpAtOnce => "hung up at once",
         Unanswered::Silent => "telephone sends no sound",
+        Unanswered::CustomerUnreached => "customer not reached",
         Unanswered::Router => "not rung by our fault",
     }
 }

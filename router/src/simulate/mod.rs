@@ -6,7 +6,8 @@
 //! (Erlang C and A) the outcome agrees with it: `tests/simulate_theory.rs`.
 //!
 //! Its callers are nobody in particular: their credit is that of the queue (`priority`, `head_start`), and what depends on
-//! the number they call or call from (boosts, `[callers.NAME]`, `returning`, `sticky`) is left out.
+//! the number they call or call from (boosts, `[callers.NAME]`, `returning`, `sticky`) is left out. Nobody asks to be called back, and a day of the journal is
+//! without the calls that did that.
 //!
 //! Calls of one day are drawn in the order of arrival, talk time and patience with them, from a seed: two staffings
 //! meet the very same callers, so their difference is not chance.

@@ -36,6 +36,7 @@ fn queues_of(step: &Step) -> Vec<QueueId> {
         Step::Dial { on_busy, on_no_answer, on_failure, .. } => {
             [on_busy, on_no_answer, on_failure].into_iter().flatten().copied().collect()
         }
+        Step::Callback(callback) => vec![callback.otherwise],
         Step::Answer | Step::Play { .. } | Step::Reject { .. } | Step::Hangup => Vec::new(),
     };
     gotos
@@ -54,6 +55,7 @@ fn next_queue(config: &Config, flow: &Flow, from: usize) -> Option<QueueId> {
             Step::Goto(Goto::Hangup)
             | Step::Menu { .. }
             | Step::Dial { .. }
+            | Step::Callback(_)
             | Step::Hours { .. }
             | Step::Reject { .. }
             | Step::Hangup => return None,

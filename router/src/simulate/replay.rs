@@ -1,6 +1,6 @@
 //! A day from the journal, to happen once more: a fold over its facts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
@@ -22,6 +22,8 @@ pub struct Replay<'c> {
     arrivals: Vec<Arrival>,
     /// Calls not over yet.
     open: BTreeMap<CallId, Open>,
+    /// Calls of ours that are not over yet, to customers who have arrived before.
+    callbacks: BTreeSet<CallId>,
     waits: BTreeMap<QueueId, Waits>,
     rings: Vec<Micros>,
     unknown: BTreeMap<String, u64>,
@@ -71,6 +73,7 @@ impl<'c> Replay<'c> {
             overflow: overflow(config),
             arrivals: Vec::new(),
             open: BTreeMap::new(),
+            callbacks: BTreeSet::new(),
             waits: BTreeMap::new(),
             rings: Vec::new(),
             unknown: BTreeMap::new(),
@@ -81,6 +84,9 @@ impl<'c> Replay<'c> {
     pub fn apply(&mut self, fact: &Fact) {
         let Some(call) = fact.call else { return };
         match &fact.what {
+            What::CallbackBegun { .. } => _ = self.callbacks.insert(call),
+            What::Ended { .. } if self.callbacks.remove(&call) => {}
+            _ if self.callbacks.contains(&call) => {}
             What::Queued { queue, .. } => self.entered(call, fact.at, queue),
             What::Left { queue, how, waited_ms: 0, .. } if how.is_of_the_door() => {
                 self.entered(call, fact.at, queue);

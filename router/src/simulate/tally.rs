@@ -128,8 +128,8 @@ impl Counts {
             LeftQueue::Closed | LeftQueue::Removed => self.closed += 1,
             LeftQueue::NobodyLoggedIn | LeftQueue::NobodyReady => self.unstaffed += 1,
             LeftQueue::Estimate => self.too_long += 1,
-            // Nobody presses a key in a forecast.
-            LeftQueue::ByKey | LeftQueue::Ended => self.waiting += 1,
+            // Nobody presses a key in a forecast, or is called back.
+            LeftQueue::ByKey | LeftQueue::Unreached | LeftQueue::Ended => self.waiting += 1,
         }
     }
 }

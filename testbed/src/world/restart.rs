@@ -108,6 +108,7 @@ pub(super) fn shard(
         sums: ledger.sums,
         callers,
         lost_places: ledger.lost_places,
+        callbacks: ledger.callbacks,
     };
     (Shard::new(parts, now), scheduler)
 }

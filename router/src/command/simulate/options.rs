@@ -24,7 +24,8 @@ pub struct Options {
     pub file: PathBuf,
     /// Who calls when: a rate for each queue, support=80/8h,billing=5/30m (with one queue: 80/8h), at random; or a
     /// file ending in .csv with a real day; or journal: a day of FILE's journal once more, with the talk times,
-    /// ring times and patience measured then.
+    /// ring times and patience measured then. Nobody is called back: callers who asked for it have left, and the
+    /// journal's callbacks are no arrivals.
     ///
     /// The first row of the CSV file names its columns, in any order, parted by commas or semicolons: arrived_at
     /// (2026-11-24T09:15:02, with offset or not, or 09:15:02; required), queue (required unless FILE has only one),
