@@ -6,7 +6,7 @@ use router::{
     agents::Desk,
     call::{Call, StageName},
     config::{AgentId, QueueId},
-    journal::fact::{AgentState, Cause, Fact, LeftQueue, What, Wish},
+    journal::fact::{AgentState, CallId, Cause, Fact, LeftQueue, What, Wish},
     lines::{self, Accepting},
     record::Records,
 };
@@ -125,6 +125,7 @@ pub fn left_over(world: &World) -> Vec<String> {
     expect_none("legs", shard.live_legs());
     expect_none("known legs", shard.known_legs());
     expect_none("transactions", shard.live_transactions());
+    expect_none("callbacks", shard.callbacks().iter().count());
     expect_none("ports", world.ports_in_use());
     expect_none("media legs", world.engine().counters().legs as usize);
     for (id, queue) in world.config().queues() {
@@ -172,7 +173,35 @@ pub fn records(facts: &[Fact]) -> Vec<String> {
         }
     }
     broken.extend(live.iter().map(|record| format!("call {} has no end", record.call)));
+    broken.extend(callbacks(facts));
     broken.extend(prompts(facts));
+    broken
+}
+
+/// Each callback that was asked for is over once, and never has two calls at a time.
+fn callbacks(facts: &[Fact]) -> Vec<String> {
+    let mut pending = BTreeMap::<CallId, Option<CallId>>::new();
+    let mut broken = Vec::new();
+    for fact in facts {
+        match (&fact.what, fact.call) {
+            (What::CallbackAsked { .. }, Some(call)) => _ = pending.insert(call, None),
+            (What::CallbackBegun { callback, .. }, Some(call)) => match pending.get_mut(callback) {
+                Some(working) if working.is_none() => *working = Some(call),
+                other => broken.push(format!("callback {callback} begins as {call}, after {other:?}")),
+            },
+            (What::CallbackOver { callback, .. }, _) if pending.remove(callback).is_none() => {
+                broken.push(format!("callback {callback} is over, and was not pending"));
+            }
+            (What::Ended { .. }, Some(call)) => {
+                pending
+                    .values_mut()
+                    .filter(|working| **working == Some(call))
+                    .for_each(|working| *working = None);
+            }
+            _ => {}
+        }
+    }
+    broken.extend(pending.keys().map(|callback| format!("callback {callback} has no end")));
     broken
 }
 
@@ -200,7 +229,9 @@ pub fn sums(facts: &[Fact]) -> Vec<String> {
     let mut inside = BTreeSet::new();
     for fact in facts {
         match (&fact.what, fact.call) {
-            (What::Arrived { .. }, Some(call)) => calls.entry(call).or_default().0 += 1,
+            (What::Arrived { .. } | What::CallbackBegun { .. }, Some(call)) => {
+                calls.entry(call).or_default().0 += 1
+            }
             (What::Ended { .. }, Some(call)) => calls.entry(call).or_default().1 += 1,
             (What::Queued { queue, .. }, Some(call)) => {
                 inside.insert((call, queue));

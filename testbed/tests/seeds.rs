@@ -10,7 +10,7 @@ use std::time::Duration;
 use house::{ends, house, left};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use router::{
-    journal::fact::{Cause, LeftQueue, Unanswered, What, Wish},
+    journal::fact::{CallbackEnd, Cause, LeftQueue, Unanswered, What, Wish},
     status::Door,
 };
 use sip_core::Service;
@@ -45,10 +45,22 @@ flow = "through"
 match = "5"
 trunk = "carrier"
 flow = "hotline"
+[[number]]
+match = "6"
+trunk = "carrier"
+flow = "patience"
+[trunk.out]
+send_to = ["udp:10.3.0.1:5060"]
+[flow.patience]
+steps = [
+  { callback = { queue = "hotline", dial = "{caller}@out", prompt = "prompts/welcome.wav", ring_timeout = "6s", retry = "1m", expires = "5m" } },
+  { callback = { queue = "sales", dial = "{caller}@out", ring_timeout = "6s", retry = "1m", expires = "5m" } },
+  "hangup",
+]
 [flow.menu]
 steps = [
   { play = "prompts/welcome.wav" },
-  { menu = { prompt = "prompts/menu.wav", timeout = "3s", tries = 2, keys = { 1 = "queue.sales", 2 = "queue.support", 3 = "flow.through" }, otherwise = "queue.support" } },
+  { menu = { prompt = "prompts/menu.wav", timeout = "3s", tries = 2, keys = { 1 = "queue.sales", 2 = "queue.support", 3 = "flow.through", 7 = "flow.patience" }, otherwise = "queue.support" } },
   { goto = "flow.straight" },
 ]
 [flow.straight]
@@ -70,7 +82,7 @@ music = "prompts/music.wav"
 ring_timeout = "5s"
 wrap_up = "2s"
 max_wait = "20s"
-keys = { 1 = "queue.sales", 7 = "flow.early" }
+keys = { 1 = "queue.sales", 2 = "flow.patience", 7 = "flow.early" }
 rest_no_answer = "4s"
 rest_rejected = "3s"
 [queue.sales]
@@ -160,6 +172,7 @@ impl Day {
                 day.whims(phone);
             }
         }
+        day.customer_at_home();
         day
     }
 
@@ -167,6 +180,19 @@ impl Day {
     fn time(&mut self, most: Duration) -> Duration {
         let steps = u32::try_from(most.as_millis() / self.kind.grid.as_millis()).unwrap();
         self.random.random_range(0..=steps) * self.kind.grid
+    }
+
+    /// Whoever is called back: he hangs up some time, for nobody else might.
+    fn customer_at_home(&mut self) {
+        let (soon, talk) = (self.time(6 * SECOND), self.time(20 * SECOND) + MILLISECOND);
+        let behaviour = match self.behaviour() {
+            other @ (Behaviour::NeverAnswers | Behaviour::Busy | Behaviour::Dead) => other,
+            _ => Behaviour::AnswersFor(soon, talk),
+        };
+        let phone = self.world.phone_at("at home", "10.3.0.1:5060", behaviour);
+        if self.kind.whims {
+            self.whims(phone);
+        }
     }
 
     fn behaviour(&mut self) -> Behaviour {
@@ -203,7 +229,7 @@ impl Day {
     fn caller(&mut self, number: usize) {
         let number = if self.random.random_bool(0.5) { number } else { 1 };
         let caller = self.world.caller(&format!("caller{number}"));
-        let called = ["1", "2", "5", "3", "41", "5"][self.random.random_range(0..6)];
+        let called = ["1", "2", "5", "3", "41", "5", "6"][self.random.random_range(0..7)];
         self.world.dials(caller, called);
         if called == "1" {
             let (key, at) = (self.key(), self.time(7 * SECOND));
@@ -249,6 +275,7 @@ impl Day {
                 self.world.crashes_for(down);
             }
         }
+        self.world.service(Service::Open); // as long as no calls are taken nobody is called back
         self.world.run_until_silent().assert_nothing_left();
     }
 }
@@ -276,6 +303,8 @@ struct Sums {
     silent: usize,
     sticky: usize,
     kept: usize,
+    called_back: usize,
+    given_up: usize,
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -301,6 +330,11 @@ fn days(first: u64, kind: Kind) -> Sums {
         };
         sums.elsewhere += unanswered(Unanswered::AnsweredElsewhere);
         sums.silent += unanswered(Unanswered::Silent);
+        let over = |wanted: fn(CallbackEnd) -> bool| {
+            house::count(world, |what| matches!(what, What::CallbackOver { how, .. } if wanted(*how)))
+        };
+        sums.called_back += over(|how| how == CallbackEnd::Reached);
+        sums.given_up += over(|how| how != CallbackEnd::Reached);
         sums.kept += house::count(world, |what| matches!(what, What::Queued { kept: Some(_), .. }));
         sums.sticky += house::count(world, |what| matches!(what, What::Queued { sticky: Some(_), .. }));
     }
@@ -317,12 +351,14 @@ fn on_two_hundred_and_fifty_days_a_tenth_of_all_datagrams_is_lost_and_others_com
 #[test]
 fn on_as_many_days_telephones_hold_and_press_keys_and_fall_mute_and_die() {
     let sums = days(1_000_000, WHIMS);
+    assert!(sums.called_back > 20 && sums.given_up > 20, "{sums:?}");
     assert!(sums.calls > 500 && sums.talks > 150 && sums.lost > 2 && sums.silent > 8, "{sums:?}");
 }
 
 #[test]
 fn on_as_many_days_the_router_dies_and_is_started_again() {
     let sums = days(4_000_000, CRASHES);
+    assert!(sums.called_back > 5 && sums.given_up > 20, "{sums:?}");
     assert!(sums.calls > 500 && sums.talks > 150 && sums.kept > 20, "{sums:?}");
 }
 
@@ -330,6 +366,7 @@ fn on_as_many_days_the_router_dies_and_is_started_again() {
 fn on_as_many_days_operators_reload_and_send_agents_away_and_stop_taking_calls() {
     let sums = days(2_000_000, OPERATORS);
     assert!(sums.calls > 400 && sums.talks > 100 && sums.abandoned > 50, "{sums:?}");
+    assert!(sums.called_back > 5 && sums.given_up > 20, "{sums:?}");
     assert!(sums.elsewhere > 20 && sums.sticky > 5, "{sums:?}");
 }
 
