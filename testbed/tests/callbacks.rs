@@ -17,7 +17,8 @@ use testbed::{
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Number 1 waits for five seconds and is then called back; number 2 only waits. Customers are called by the carrier.
+/// Number 1 waits for five seconds and is then called back; number 2 waits, and key 1 leads to what number 3 does at
+/// once. Customers are called by the carrier.
 const DESK: &str = r#"
 [[number]]
 match = "1"
@@ -35,12 +36,19 @@ steps = [
   { callback = { queue = "support", dial = "{caller}@out", prompt = "prompts/welcome.wav", retry = "15m", tries = 3, expires = "2h", otherwise = "flow.wait" } },
   "hangup",
 ]
+[[number]]
+match = "3"
+trunk = "carrier"
+flow = "at-once"
+[flow.at-once]
+steps = [{ callback = { queue = "support", dial = "{caller}@out", otherwise = "flow.wait" } }, "hangup"]
 [flow.wait]
 steps = [{ queue = "support" }, "hangup"]
 [queue.impatient]
 max_wait = "5s"
 [queue.support]
 music = "prompts/music.wav"
+keys = { 1 = "flow.at-once" }
 ring_timeout = "20s"
 rest_no_answer = "30s"
 max_wait = "1h"
@@ -354,4 +362,68 @@ fn who_waits_for_an_agent_too_long_is_given_up_in_time() {
     story.ends();
     assert_eq!((story.called(), story.over()), (0, vec![CallbackEnd::Expired]));
     assert_eq!(left(&story.world)[1..], [LeftQueue::TimedOut]);
+}
+
+#[test]
+fn a_key_leads_from_the_queue_to_a_callback_and_the_wait_is_no_abandoned_one() {
+    let mut story = Story::new(17, Behaviour::AnswersFor(SECOND, 5 * SECOND));
+    story.world.dials(story.caller, "2");
+    story.world.presses_in(story.caller, '1', 5 * SECOND);
+    story.world.run_for(10 * SECOND);
+    assert_eq!((story.asked(), story.pending(), story.world.waiting("support")), (1, 1, 1));
+    story.anna_is(Wish::Ready);
+    story.ends();
+    assert_eq!(left(&story.world), [LeftQueue::ByKey, LeftQueue::Answered]);
+    let sums = story.world.shard().numbers().queues["support"].sums;
+    assert_eq!((sums.entered, sums.answered, sums.abandoned, sums.left_otherwise()), (2, 1, 0, 1));
+    assert_eq!((sums.callbacks_asked, sums.callbacks_reached, sums.callbacks_given_up), (1, 1, 0));
+}
+
+#[test]
+fn who_is_hung_up_on_at_once_waits_on_the_line_for_the_next_agent_and_is_not_called_again() {
+    let mut story = Story::new(18, Behaviour::Answers(SECOND));
+    story.world.behave(story.anna, Behaviour::AnswersFor(SECOND, 3 * SECOND));
+    story.asks(story.caller);
+    story.anna_is(Wish::Ready);
+    story.world.run_for(6 * SECOND);
+    assert_eq!((story.world.waiting("support"), story.over()), (1, vec![CallbackEnd::Reached]));
+    story.world.agent_wish("bo", Wish::Ready);
+    story.world.run_for(5 * SECOND);
+    assert_eq!((story.called(), story.world.agent_state("bo")), (1, AgentState::Talking));
+    story.world.hangs_up_in(story.customer, SECOND);
+    story.ends();
+}
+
+#[test]
+fn while_there_is_no_way_to_the_customer_no_try_is_lost() {
+    let mut story = Story::new(19, Behaviour::AnswersFor(SECOND, 5 * SECOND));
+    let with = house(&[DESK, house::ANNA, house::BO]);
+    story.asks(story.caller);
+    story.world.reload(&with.replace("trunk.out", "trunk.away").replace("@out", "@away"));
+    story.anna_is(Wish::Ready);
+    story.world.run_for(50 * MINUTE);
+    assert_eq!((story.begun(), story.called(), story.pending()), (4, 0, 1));
+    assert_eq!(story.world.agent_state("anna"), AgentState::Idle);
+    story.world.reload(&with);
+    story.ends();
+    assert_eq!((story.called(), story.over()), (1, vec![CallbackEnd::Reached]));
+}
+
+#[test]
+fn of_more_than_a_thousand_who_ask_the_last_has_to_wait_on() {
+    let mut story = Story::new(20, Behaviour::Busy);
+    for number in 0..=1_000 {
+        let caller = story.world.caller(&format!("+49{number:05}"));
+        story.world.dials(caller, "3");
+        story.world.run_for(100 * MILLISECOND);
+        if number == 1_000 {
+            assert_eq!((story.asked(), story.pending()), (1_000, 1_000));
+            story.world.hangs_up_in(caller, SECOND);
+        }
+    }
+    let ended = count(&story.world, |what| matches!(what, What::Ended { .. }));
+    assert_eq!(ended, 1_000);
+    story.world.switch_queue("support", router::status::Door::Close);
+    story.ends();
+    assert_eq!(story.over().len(), 1_000);
 }

@@ -10,7 +10,7 @@ use super::read::bounds;
 use super::scope::Scope;
 
 section! {
-    /// The caller is called back when he would have had his turn: he keeps the place that he has come to in the queues of this call, counts as one who waits, and when an agent is free for him the agent is rung first and then he, so that nobody is called for whom there is no agent. Then the step is done; `"hangup"` may follow. A restart of the router loses nobody. Each queue has room for 1,000 of them; a second request of the same number for the same queue changes nothing, and the older place counts. While the queue is closed, full or turns callers away nobody is called back.
+    /// The caller is called back when he would have had his turn: he keeps the place that he has come to in the queues of this call, counts as one who waits, and when an agent is free for him the agent is rung first and then he, so that nobody is called for whom there is no agent. Then the step is done; `"hangup"` may follow. A restart of the router loses nobody. Each queue has room for 1,000 of them; a second request of the same number for the same queue changes nothing, and the older place counts. While the queue is closed, full or turns callers away, or half of `limits.max_calls` wait for such calls, nobody more is called back.
     CallbackToml "{ callback = { … } }" {
         /// The `[queue.NAME]` whose agents call back; its hours, its widening and its other rules hold, but not `max_wait`. Required.
         queue,

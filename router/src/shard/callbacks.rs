@@ -26,7 +26,7 @@ impl Shard {
     }
 
     fn begin_callback(&mut self, due: Callback, id: QueueId, queue: &Queue) {
-        let takes = self.board.takes_callbacks(id, queue);
+        let takes = self.board.takes_callbacks(id, queue) && self.has_lines_for_callers();
         match takes.then(|| self.calls.reserve()).flatten() {
             Some(key) => {
                 let call = Call::calls_back(key, due, id, queue, &mut self.board);
@@ -37,6 +37,13 @@ impl Shard {
                 self.board.fact(None, What::CallbackPutOff { callback, until, tried: false });
             }
         }
+    }
+
+    /// Half of all calls at most are callbacks that wait for agents: whoever calls is not to find us full of those who are
+    /// at home.
+    fn has_lines_for_callers(&self) -> bool {
+        let idle = self.calls.iter().filter(|call| call.is_idle_callback()).count();
+        idle < self.calls.capacity() / 2
     }
 
     /// We are about to end: callbacks that wait for agents need not be waited for, the next start knows of them.

@@ -120,6 +120,11 @@ impl Calls {
         self.free.is_empty()
     }
 
+    /// As many as there may be at once.
+    pub(super) fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
     pub(super) fn live(&self) -> usize {
         self.live
     }
