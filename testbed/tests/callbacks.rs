@@ -321,8 +321,9 @@ fn an_orderly_end_waits_for_no_callback_and_the_next_start_knows_of_it() {
     assert_eq!((story.world.shard().live_calls(), story.pending()), (0, 1));
     story.world.is_ended_for(MINUTE);
     story.anna_is(Wish::Ready);
-    story.ends();
+    story.world.run_for(5 * SECOND);
     assert_eq!((story.begun(), story.over()), (2, vec![CallbackEnd::Reached]));
+    story.ends();
 }
 
 #[test]
@@ -337,8 +338,8 @@ fn a_queue_that_is_taken_away_gives_up_whoever_waits_for_it_at_the_telephone_or_
     assert_eq!((story.pending(), story.world.waiting("support")), (2, 1));
     let without = house(&[&DESK.replace("\"support\"", "\"sales\"").replace("queue.support", "queue.sales")]);
     story.world.reload(&without);
-    story.world.run_until_silent().assert_nothing_left();
     assert_eq!(story.over(), [CallbackEnd::Removed; 2]);
+    story.world.run_until_silent().assert_nothing_left();
 }
 
 #[test]
