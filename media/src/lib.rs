@@ -16,6 +16,7 @@ mod leg;
 mod player;
 pub mod ports;
 pub mod prompt;
+mod recorder;
 pub mod rtp;
 pub mod sdp;
 #[cfg(test)]
@@ -25,7 +26,9 @@ pub mod wav;
 
 pub use codec::Codec;
 pub use dtmf::Digit;
-pub use engine::{Command, Counters, Engine, Event, Forward, MediaLegKey, Output, PlayFrom, Settings};
+pub use engine::{
+    Command, Counters, Engine, Event, Forward, MediaLegKey, Output, PlayFrom, Recorded, RecordingEnd, Settings,
+};
 pub use ports::PortPool;
 pub use prompt::{Prompt, PromptError};
 pub use rtp::LegStats;

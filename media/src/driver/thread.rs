@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError};
 use super::socket::{MediaSocket, Poller};
 use super::sockets::Sockets;
 use super::worker::{Order, Shared, WorkerCounters, WorkerSettings};
-use crate::engine::{Command, Engine, Event, MediaLegKey, Output, Settings};
+use crate::engine::{Command, Engine, Event, MediaLegKey, Output, Recorded, Settings};
 
 /// Bytes of the largest datagram taken; sound in packets is far below.
 const DATAGRAM: usize = 1_600;
@@ -37,6 +37,7 @@ pub(super) struct Thread {
     /// Events that must not be lost and found no room. At most one Closed per leg and one Played per Play.
     backlog: VecDeque<Event>,
     wake: Box<dyn Fn() + Send>,
+    store: Box<dyn FnMut(Recorded) + Send>,
     counters: WorkerCounters,
     ended: bool,
 }
@@ -48,6 +49,7 @@ impl Thread {
         orders: Receiver<Order>,
         events: Sender<Event>,
         wake: Box<dyn Fn() + Send>,
+        store: Box<dyn FnMut(Recorded) + Send>,
     ) -> io::Result<Thread> {
         let poller = Poller::new()?;
         poller.add_bell(&shared.bell, BELL)?;
@@ -59,7 +61,20 @@ impl Thread {
             ..Settings::new(Instant::now(), unix_origin, settings.seed)
         });
         let (sockets, backlog, counters) = (Sockets::default(), VecDeque::new(), WorkerCounters::default());
-        Ok(Thread { engine, poller, sockets, shared, orders, events, backlog, wake, counters, ended: false })
+        let ended = false;
+        Ok(Thread {
+            engine,
+            poller,
+            sockets,
+            shared,
+            orders,
+            events,
+            backlog,
+            wake,
+            store,
+            counters,
+            ended,
+        })
     }
 
     pub(super) fn run(mut self) {
@@ -101,6 +116,7 @@ impl Thread {
                     self.tell(event);
                     told = true;
                 }
+                Output::Recorded(piece) => (self.store)(piece),
                 Output::Timeout(deadline) => break deadline,
             }
         };

@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use super::socket::{Bell, MediaSocket};
 use super::thread::Thread;
-use crate::engine::{COUNTERS, Command, Counters, Event};
+use crate::engine::{COUNTERS, Command, Counters, Event, Recorded};
 
 /// What a worker is made with.
 #[derive(Debug, Clone)]
@@ -107,15 +107,28 @@ pub(super) enum Order {
 }
 
 impl Worker {
-    /// Starts the thread. `wake` is called on it after events have been put out, at most once a round.
+    /// Starts the thread; what it records is thrown away. `wake` is called on it after events have been put out, at most once a round.
     ///
     /// # Errors
     /// No descriptors or no thread to be had.
     pub fn spawn(settings: WorkerSettings, wake: Box<dyn Fn() + Send>) -> io::Result<Worker> {
+        Worker::spawn_recording(settings, wake, Box::new(drop))
+    }
+
+    /// The same for a worker that records: `store` is called on its thread with every piece of every recording, and
+    /// must not wait for anything.
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn).
+    pub fn spawn_recording(
+        settings: WorkerSettings,
+        wake: Box<dyn Fn() + Send>,
+        store: Box<dyn FnMut(Recorded) + Send>,
+    ) -> io::Result<Worker> {
         let (orders, incoming) = crossbeam_channel::bounded(settings.commands);
         let (outgoing, events) = crossbeam_channel::bounded(settings.events);
         let shared = Arc::new(Shared::new()?);
-        let thread = Thread::new(&settings, shared.clone(), incoming, outgoing, wake)?;
+        let thread = Thread::new(&settings, shared.clone(), incoming, outgoing, wake, store)?;
         let thread = std::thread::Builder::new().name(settings.name).spawn(move || thread.run())?;
         Ok(Worker { orders, events, shared, thread: Some(thread) })
     }

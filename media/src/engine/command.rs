@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::record::{Recorded, RecordingEnd};
 use crate::dtmf::Digit;
 use crate::prompt::Prompt;
 use crate::rtp::LegStats;
@@ -103,7 +104,24 @@ pub enum Command {
         /// How long, made at least 40 and at most 8,000.
         duration_ms: u16,
     },
-    /// The leg ends: BYE if RTCP was in use, then [`Event::Closed`], then the key is stale.
+    /// Records what the peer says from now on; an earlier recording of the leg ends, and is kept. Hold, other codecs and
+    /// other addresses change nothing: where nothing comes there is silence. Comes out as [`Output::Recorded`].
+    Record {
+        /// Whose peer.
+        leg: MediaLegKey,
+        /// Comes back with every piece; never used twice.
+        name: Arc<str>,
+        /// After so long without speech [`Event::Quiet`] is told; `None`: never.
+        quiet: Option<Duration>,
+    },
+    /// Ends the recording of the leg. If there is none, nothing happens.
+    StopRecording {
+        /// Whose.
+        leg: MediaLegKey,
+        /// What becomes of it.
+        end: RecordingEnd,
+    },
+    /// The leg ends: a recording is kept, BYE if RTCP was in use, then [`Event::Closed`], then the key is stale.
     Close {
         /// Whose.
         leg: MediaLegKey,
@@ -161,6 +179,11 @@ pub enum Event {
         /// From whom.
         leg: MediaLegKey,
     },
+    /// Nobody has spoken for as long as [`Command::Record`] said. Told once a recording.
+    Quiet {
+        /// Where.
+        leg: MediaLegKey,
+    },
     /// RTCP has a use from now on: RTP was heard and rtcp-mux was not agreed. The worker opens port + 1 by itself
     /// and does not pass this on.
     RtcpWanted {
@@ -205,6 +228,8 @@ pub enum Output<'a> {
     },
     /// Tell the router.
     Event(Event),
+    /// Put this away. Pieces of a recording come in order and without a gap; the last has an `end`.
+    Recorded(Recorded),
     /// Nothing left; call [`Engine::handle_timeout`](super::Engine::handle_timeout) then, and why.
     Timeout(Option<(Instant, &'static str)>),
 }
@@ -219,6 +244,7 @@ impl Event {
             | Event::TwoWay { a: leg, .. }
             | Event::Silent { leg, .. }
             | Event::Unheard { leg }
+            | Event::Quiet { leg }
             | Event::RtcpWanted { leg, .. }
             | Event::Closed { leg, .. } => *leg,
         }

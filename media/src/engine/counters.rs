@@ -33,6 +33,8 @@ counters! {
     playing,
     /// Gauge: bridges, each of two legs.
     bridges,
+    /// Gauge: recordings under way.
+    recording,
     /// RTP packets accepted.
     received,
     /// RTP packets passed on to a bridged leg.

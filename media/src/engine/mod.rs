@@ -10,6 +10,7 @@ mod counters;
 mod deadlines;
 mod legs;
 mod outbox;
+mod record;
 mod relay;
 mod report;
 mod speak;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 
 pub use command::{Command, Event, Forward, MediaLegKey, Output, PlayFrom};
 pub use counters::{COUNTERS, Counters};
+pub use record::{Recorded, RecordingEnd};
 
 #[cfg(feature = "driver")]
 pub(crate) use legs::KeyHasher;
@@ -114,6 +116,8 @@ impl Engine {
             Command::SendDigit { leg, digit, duration_ms } => {
                 self.send_digit(now, self.legs.find(leg)?, digit, duration_ms);
             }
+            Command::Record { leg, name, quiet } => self.record(now, self.legs.find(leg)?, name, quiet),
+            Command::StopRecording { leg, end } => self.stop_recording(now, self.legs.find(leg)?, end),
             Command::Close { leg } => self.close(now, self.legs.find(leg)?),
         }
         Some(())
@@ -177,6 +181,7 @@ impl Engine {
         self.unbridge(index);
         self.say_goodbye(now, index);
         self.stop(index);
+        self.stop_recording(now, index, RecordingEnd::Keep);
         self.leave_cadence(index);
         let Some(leg) = self.legs.remove(index) else { return };
         self.outbox.event(Event::Closed { leg: leg.key, stats: Box::new(leg.stats()) });
@@ -225,6 +230,7 @@ impl Engine {
         if leg.reports.next_at.is_some_and(|at| at <= now) {
             self.report(now, index);
         }
+        self.hand_out(now, index);
         self.enter_deadline(index);
     }
 
@@ -245,6 +251,7 @@ impl Engine {
                 Output::Transmit { leg, rtcp, to, bytes: self.outbox.bytes(range) }
             }
             Some(Waiting::Event(event)) => Output::Event(event),
+            Some(Waiting::Recorded(recorded)) => Output::Recorded(recorded),
             None => Output::Timeout(self.next_timeout()),
         }
     }

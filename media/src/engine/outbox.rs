@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 use super::command::{Event, MediaLegKey};
+use super::record::Recorded;
 
 /// What waits to be polled.
 #[derive(Debug, Default)]
@@ -18,11 +19,16 @@ pub(crate) struct Outbox {
 pub(crate) enum Waiting {
     Packet { leg: MediaLegKey, rtcp: bool, to: SocketAddr, range: Range<usize> },
     Event(Event),
+    Recorded(Recorded),
 }
 
 impl Outbox {
     pub(crate) fn event(&mut self, event: Event) {
         self.waiting.push_back(Waiting::Event(event));
+    }
+
+    pub(crate) fn recorded(&mut self, recorded: Recorded) {
+        self.waiting.push_back(Waiting::Recorded(recorded));
     }
 
     /// Adds a packet that `write` appends to the buffer.

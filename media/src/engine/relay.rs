@@ -127,7 +127,12 @@ impl Engine {
         let cut = if place.new_run { leg.events.restart(now) } else { None };
         let mut ended = [None; 2];
         match sort {
-            Sort::Sound(_) => leg.incoming.time(arrival(self.settings.origin, now), packet.timestamp),
+            Sort::Sound(codec) => {
+                leg.incoming.time(arrival(self.settings.origin, now), packet.timestamp);
+                if let Some(recorder) = &mut leg.recorder {
+                    recorder.take(now, codec, place, packet.timestamp, payload);
+                }
+            }
             Sort::Event => {
                 if let Some(payload) = dtmf::Payload::read(payload) {
                     ended = leg.events.arrive(now, packet.timestamp, payload);

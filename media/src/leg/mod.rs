@@ -19,6 +19,7 @@ use crate::codec::Codec;
 use crate::dtmf;
 use crate::engine::MediaLegKey;
 use crate::player::Playing;
+use crate::recorder::Recorder;
 use crate::rtp::LegStats;
 use crate::sdp::{Direction, Stream};
 
@@ -41,6 +42,8 @@ pub(crate) struct Leg {
     pub(crate) rejected: u64,
     pub(crate) events: dtmf::Receiver,
     pub(crate) player: Player,
+    /// Made when a recording begins.
+    pub(crate) recorder: Option<Box<Recorder>>,
     pub(crate) reports: Reports,
     /// RTCP has a socket or shares ours.
     pub(crate) rtcp_open: bool,
@@ -101,6 +104,7 @@ impl Leg {
             rejected: 0,
             events: dtmf::Receiver::default(),
             player: Player::default(),
+            recorder: None,
             reports: Reports::new(cname),
             rtcp_open: false,
             silence: Silence::default(),
@@ -215,7 +219,9 @@ impl Leg {
     pub(crate) fn deadline(&self, silence_timeout: Duration) -> Option<Instant> {
         let silent_at =
             self.quiet_since().filter(|_| !self.silence.told).map(|since| since + silence_timeout);
-        let deadlines = [self.events.poll_timeout(), self.reports.next_at, silent_at, self.awaited_until()];
+        let block_at = self.recorder.as_ref().map(|recorder| recorder.due_at());
+        let deadlines =
+            [self.events.poll_timeout(), self.reports.next_at, silent_at, self.awaited_until(), block_at];
         deadlines.into_iter().flatten().min()
     }
 

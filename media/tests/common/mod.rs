@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use media::rtp::{Fields, Packet, packet::HEADER};
 use media::{
-    Codec, Command, Direction, Engine, Event, MediaLegKey, Output, PlayFrom, Prompt, Settings, Stream,
+    Codec, Command, Direction, Engine, Event, MediaLegKey, Output, PlayFrom, Prompt, Recorded, Settings, Stream,
 };
 
 pub const MS: Duration = Duration::from_millis(1);
@@ -26,6 +26,7 @@ pub struct Stage {
     pub sent: Vec<Sent>,
     pub reports: Vec<(MediaLegKey, SocketAddr, Vec<u8>)>,
     pub events: Vec<Event>,
+    pub recorded: Vec<Recorded>,
     pub timeout: Option<Instant>,
 }
 
@@ -50,6 +51,7 @@ impl Stage {
             sent: vec![],
             reports: vec![],
             events: vec![],
+            recorded: vec![],
             timeout: None,
         }
     }
@@ -127,6 +129,7 @@ impl Stage {
                 }
                 Output::Transmit { leg, to, bytes, .. } => self.reports.push((leg, to, bytes.to_vec())),
                 Output::Event(event) => self.events.push(event),
+                Output::Recorded(piece) => self.recorded.push(piece),
                 Output::Timeout(at) => {
                     self.timeout = at.map(|(at, _)| at);
                     return self;
