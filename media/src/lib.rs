@@ -27,7 +27,8 @@ pub mod wav;
 pub use codec::Codec;
 pub use dtmf::Digit;
 pub use engine::{
-    Command, Counters, Engine, Event, Forward, MediaLegKey, Output, PlayFrom, Recorded, RecordingEnd, Settings,
+    Command, Counters, Engine, Event, Forward, MediaLegKey, Output, PlayFrom, Recorded, RecordingEnd,
+    Settings,
 };
 pub use ports::PortPool;
 pub use prompt::{Prompt, PromptError};

@@ -9,6 +9,8 @@ use crate::codec::g711;
 pub const MIN_RATE: u32 = 4_000;
 /// The fastest sampling rate we take, in Hz.
 pub const MAX_RATE: u32 = 384_000;
+/// Bytes before the samples in a file that we write.
+pub const HEADER_BYTES: usize = 44;
 
 /// Why a WAV file cannot be used. Always the file's fault; each text says what would help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -267,9 +269,17 @@ fn chunk(bytes: &[u8]) -> Option<([u8; 4], u32, &[u8])> {
 /// A WAV file of 16-bit PCM: `samples` are interleaved when there are two `channels`.
 #[must_use]
 pub fn encode_wav(rate: u32, channels: u16, samples: &[i16]) -> Vec<u8> {
-    let length = (samples.len() * 2) as u32;
+    let mut file = wav_header(rate, channels, samples.len());
+    file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+    file
+}
+
+/// What stands before the samples of such a file: [`HEADER_BYTES`]. More than 4 GiB of them are told as 4 GiB.
+#[must_use]
+pub fn wav_header(rate: u32, channels: u16, samples: usize) -> Vec<u8> {
+    let length = u32::try_from(samples * 2).unwrap_or(u32::MAX - 36);
     let frame_bytes = channels * 2;
-    let mut file = Vec::with_capacity(44 + samples.len() * 2);
+    let mut file = Vec::with_capacity(HEADER_BYTES + samples * 2);
     file.extend_from_slice(b"RIFF");
     file.extend_from_slice(&(36 + length).to_le_bytes());
     file.extend_from_slice(b"WAVEfmt \x10\0\0\0\x01\0");
@@ -279,7 +289,6 @@ pub fn encode_wav(rate: u32, channels: u16, samples: &[i16]) -> Vec<u8> {
     file.extend_from_slice(&frame_bytes.to_le_bytes());
     file.extend_from_slice(b"\x10\0data");
     file.extend_from_slice(&length.to_le_bytes());
-    file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
     file
 }
 

@@ -302,6 +302,7 @@ fn a_second_recording_ends_the_first_and_to_stop_twice_is_nothing() {
     peer.talks(10);
     let stop = Command::StopRecording { leg: A, end: RecordingEnd::Discard };
     peer.stage.command(stop.clone()).command(stop);
-    let ends: Vec<_> = peer.stage.recorded.iter().filter_map(|piece| Some((&*piece.name, piece.end?))).collect();
+    let ends: Vec<_> =
+        peer.stage.recorded.iter().filter_map(|piece| Some((&*piece.name, piece.end?))).collect();
     assert_eq!(ends, [("message", RecordingEnd::Keep), ("another", RecordingEnd::Discard)]);
 }

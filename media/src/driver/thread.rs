@@ -62,19 +62,7 @@ impl Thread {
         });
         let (sockets, backlog, counters) = (Sockets::default(), VecDeque::new(), WorkerCounters::default());
         let ended = false;
-        Ok(Thread {
-            engine,
-            poller,
-            sockets,
-            shared,
-            orders,
-            events,
-            backlog,
-            wake,
-            store,
-            counters,
-            ended,
-        })
+        Ok(Thread { engine, poller, sockets, shared, orders, events, backlog, wake, store, counters, ended })
     }
 
     pub(super) fn run(mut self) {

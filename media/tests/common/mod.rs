@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use media::rtp::{Fields, Packet, packet::HEADER};
 use media::{
-    Codec, Command, Direction, Engine, Event, MediaLegKey, Output, PlayFrom, Prompt, Recorded, Settings, Stream,
+    Codec, Command, Direction, Engine, Event, MediaLegKey, Output, PlayFrom, Prompt, Recorded, Settings,
+    Stream,
 };
 
 pub const MS: Duration = Duration::from_millis(1);
