@@ -11,12 +11,13 @@ use crate::config::PromptId;
 pub struct Prompts {
     files: BTreeMap<PromptId, Arc<Prompt>>,
     ringback: Arc<Prompt>,
+    beep: Arc<Prompt>,
 }
 
 impl Prompts {
     /// The prompts that were loaded; one that is missing is passed over by the flow.
     pub fn new(files: BTreeMap<PromptId, Arc<Prompt>>) -> Prompts {
-        Prompts { files, ringback: Arc::new(ringback()) }
+        Prompts { files, ringback: Arc::new(ringback()), beep: Arc::new(beep()) }
     }
 
     /// These, and those of `older` that are not among them: a call keeps its flow over a reload, and the prompts that
@@ -24,7 +25,7 @@ impl Prompts {
     pub fn beside(&self, older: &Prompts) -> Prompts {
         let mut files = older.files.clone();
         files.extend(self.files.iter().map(|(id, prompt)| (*id, Arc::clone(prompt))));
-        Prompts { files, ringback: Arc::clone(&self.ringback) }
+        Prompts { files, ringback: Arc::clone(&self.ringback), beep: Arc::clone(&self.beep) }
     }
 
     /// A prompt of the configuration.
@@ -36,6 +37,15 @@ impl Prompts {
     pub fn ringback(&self) -> Arc<Prompt> {
         Arc::clone(&self.ringback)
     }
+
+    /// After which a caller leaves his message: 1 kHz for 300 ms.
+    pub fn beep(&self) -> Arc<Prompt> {
+        Arc::clone(&self.beep)
+    }
+}
+
+fn beep() -> Prompt {
+    Prompt::from_samples(&tone::sine(1_000.0, 300, -15.0), "beep")
 }
 
 fn ringback() -> Prompt {

@@ -1,5 +1,6 @@
 //! The world: one router, telephones, a network, and a clock that nobody waits for.
 
+mod recordings;
 mod restart;
 
 use std::{
@@ -31,6 +32,7 @@ use crate::{
     check,
     net::{Datagram, Link, Net},
     phone::{Behaviour, Deed, Phone, PhoneId, PhoneState, sound_of},
+    tone::Tone,
 };
 
 type Answers = Box<dyn FnMut(&Message) -> Vec<(Duration, Bytes)>>;
@@ -76,6 +78,7 @@ pub struct World {
     phones: Vec<Phone>,
     scripts: Vec<Script>,
     rtp_gap: Duration,
+    recordings: recordings::Recordings,
     facts: Vec<Fact>,
     ladder: VecDeque<String>,
     turns: u64,
@@ -114,6 +117,7 @@ impl World {
             phones: Vec::new(),
             scripts: Vec::new(),
             rtp_gap: Duration::from_millis(20),
+            recordings: recordings::Recordings::default(),
             facts: Vec::new(),
             ladder: VecDeque::new(),
             turns: 0,
@@ -188,6 +192,11 @@ impl World {
     /// From now on the telephone speaks these codecs only, best first.
     pub fn speaks(&mut self, phone: PhoneId, codecs: &[Codec]) {
         self.phones[phone.0].set_codecs(codecs);
+    }
+
+    /// From the next call on it speaks a tone of so many hertz.
+    pub fn speaks_tone(&mut self, phone: PhoneId, hz: u16) {
+        self.phones[phone.0].set_tone(Tone::new(hz));
     }
 
     /// From now on its INVITEs have this header field too.
@@ -366,6 +375,16 @@ impl World {
     /// What happened, without dates.
     pub fn happened(&self) -> impl Iterator<Item = &What> {
         self.facts.iter().map(|fact| &fact.what)
+    }
+
+    /// What is in a recording that was finished and kept; `file` as facts name it.
+    pub fn recording(&self, file: &str) -> Option<&[i16]> {
+        self.recordings.kept(file)
+    }
+
+    /// Recordings that were kept.
+    pub fn recordings(&self) -> usize {
+        self.recordings.len()
     }
 
     /// The records of all calls that are over, in the order of their ends.
@@ -603,6 +622,7 @@ impl World {
                 }
                 media::Output::Transmit { .. } => {}
                 media::Output::Event(event) => events.push(event),
+                media::Output::Recorded(piece) => self.recordings.take(&piece),
                 media::Output::Timeout(at) => {
                     self.engine_timeout = at.map(|(at, _)| at);
                     break;

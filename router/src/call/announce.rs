@@ -51,6 +51,7 @@ impl Call {
         let of_a_step = match &mut self.stage {
             Stage::InFlow(super::Waits::Prompt { .. }) => true,
             Stage::InFlow(super::Waits::Menu(menu)) => menu.cut(),
+            Stage::InFlow(super::Waits::Voicemail(visit)) => visit.is_greeting(),
             _ => false,
         };
         if announcement || of_a_step {

@@ -8,7 +8,7 @@ use sip_core::{HangUp, Reply, StatusCode};
 use tracing::info;
 
 use super::{
-    Answered, CALLER, Call, Stage,
+    Answered, CALLER, Call, Stage, Waits,
     arrive::text,
     failure::{Failure, Origin, q850_cause},
     leg::NoSound,
@@ -193,7 +193,7 @@ impl Call {
         self.settle_callback(&why, board);
         let until = board.now + COUNT_TIMEOUT;
         let (queue, agents) = (self.queue(), self.agents().collect());
-        let placeholder = Stage::InFlow(super::Waits::Nothing);
+        let placeholder = Stage::InFlow(Waits::Nothing);
         let stage = std::mem::replace(&mut self.stage, placeholder);
         self.leave_stage(stage, &mut why, board);
         let status = self.dismiss_caller(&why, board);
@@ -216,6 +216,7 @@ impl Call {
                 }
                 return;
             }
+            Stage::InFlow(Waits::Voicemail(visit)) => return self.leave_voicemail(&visit, why, board),
             Stage::Waiting(place) => self.abandon_wait(place, Call::how_left(why), board),
             Stage::Ringing(ring) => self.abandon_assignment(&ring, Call::how_left(why), board),
             Stage::InFlow(_) | Stage::Ended(_) => return,

@@ -5,6 +5,7 @@ use crate::{
         Answered, Call, Stage, Waits, Why,
         dial::Dial,
         menu::{Menu, Verdict},
+        voicemail::Voicemail,
     },
     config::{FlowId, Goto, HoursId, PromptId, QueueId, Step},
     journal::fact::{LeftQueue, Micros, What},
@@ -159,6 +160,9 @@ impl Call {
             Step::Callback(callback) => self.callback_step(&callback, board),
             Step::Hours { hours, .. } if self.is_open(hours, board) => Outcome::Next,
             Step::Hours { closed_prompt, closed, .. } => self.closed_step(closed_prompt, closed, false),
+            step @ Step::Voicemail { .. } => {
+                Voicemail::of(step).map_or(Outcome::Next, |visit| self.voicemail_step(visit, board))
+            }
             Step::Reject { status } => self.finish(Why::rejected(status), board),
             Step::Hangup => self.finish(Why::flow_ended(), board),
             Step::Goto(to) => Outcome::Jump(to),
@@ -223,6 +227,9 @@ impl Call {
         if self.announced(play, board) {
             return;
         }
+        if matches!(self.stage, Stage::InFlow(Waits::Voicemail(_))) {
+            return self.voicemail_played(play, board);
+        }
         let awaited = match &mut self.stage {
             Stage::InFlow(Waits::Prompt { play: awaited }) => *awaited == play,
             Stage::InFlow(Waits::Menu(menu)) => menu.played(play, board.now),
@@ -248,6 +255,9 @@ impl Call {
 
     /// The caller pressed a key.
     pub(super) fn pressed(&mut self, key: char, board: &mut Switchboard) {
+        if matches!(self.stage, Stage::InFlow(Waits::Voicemail(_))) {
+            return self.pressed_in_voicemail(key, board);
+        }
         if let Stage::InFlow(Waits::Menu(menu)) = &mut self.stage {
             let verdict = menu.pressed(key);
             let valid = matches!(verdict, Verdict::Go(_));
@@ -306,6 +316,6 @@ impl Call {
     }
 }
 
-fn timestamp(at: Micros) -> jiff::Timestamp {
+pub(super) fn timestamp(at: Micros) -> jiff::Timestamp {
     jiff::Timestamp::from_microsecond(at).unwrap_or_default()
 }

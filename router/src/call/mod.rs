@@ -2,7 +2,7 @@
 //!
 //! The machine takes what happened on its legs, the scheduler's choice and the time, and acts on the
 //! [`Switchboard`]. Each [`Stage`] owns its deadlines, so none outlives its stage. The rooms beside this file follow
-//! the way of a call: `arrive`, `flow` (steps) and `menu`, `assign` (queue and agent), `dial`, `talk`, `end`.
+//! the way of a call: `arrive`, `flow` (steps), `menu` and `voicemail`, `assign` (queue and agent), `dial`, `talk`, `end`.
 
 mod announce;
 mod arrive;
@@ -21,6 +21,7 @@ mod ring;
 mod rules;
 mod sticky;
 mod talk;
+mod voicemail;
 mod way;
 
 use std::{fmt, sync::Arc, time::Instant};
@@ -34,12 +35,12 @@ use tracing::Span;
 
 use self::{
     assign::Place, callback::CallingBack, end::Ending, failure::Failure, flow::Position, leg::Leg,
-    menu::Menu, ring::Ring, talk::Talk,
+    menu::Menu, ring::Ring, talk::Talk, voicemail::Voicemail,
 };
 use crate::{
     config::{AgentId, Config, QueueId, TrunkId},
     credit::Credit,
-    journal::fact::{CallId, LegNumber, Micros, What},
+    journal::fact::{CallId, LegNumber, MessageEnd, Micros, What},
     keys::CallKey,
     shard::Switchboard,
 };
@@ -122,6 +123,8 @@ enum Waits {
     Prompt { play: u32 },
     /// A key.
     Menu(Menu),
+    /// A message.
+    Voicemail(Box<Voicemail>),
 }
 
 /// The name of a stage, for gauges.
@@ -281,6 +284,7 @@ impl Call {
     pub fn deadline(&self) -> Option<Instant> {
         let stage = match &self.stage {
             Stage::InFlow(Waits::Menu(menu)) => menu.deadline(),
+            Stage::InFlow(Waits::Voicemail(visit)) => visit.deadline(),
             Stage::InFlow(_) => None,
             Stage::Waiting(place) => Some(place.deadline()),
             Stage::Ringing(ring) => ring.deadline(),
@@ -326,6 +330,7 @@ impl Call {
         match event {
             MediaEvent::Played { play, .. } => self.played(play, board),
             MediaEvent::Digit { digit, .. } if leg == CALLER => self.pressed(digit.as_char(), board),
+            MediaEvent::Quiet { .. } => self.message_is_over(MessageEnd::Silence, board),
             MediaEvent::TwoWay { at, .. } => self.sound_went_both_ways(at, board),
             MediaEvent::Silent { .. } => self.fell_silent(leg, board),
             MediaEvent::Unheard { .. } => self.was_never_heard(leg, board),
@@ -340,6 +345,9 @@ impl Call {
         }
         match &self.stage {
             Stage::InFlow(Waits::Menu(menu)) if due(menu.deadline(), board) => self.menu_timed_out(board),
+            Stage::InFlow(Waits::Voicemail(visit)) if due(visit.deadline(), board) => {
+                self.message_is_over(MessageEnd::TooLong, board);
+            }
             Stage::Waiting(place) if place.deadline() <= board.now => self.waited(*place, board),
             Stage::Ringing(ring) if due(ring.deadline(), board) => self.rang_too_long(board),
             Stage::Ended(ending) if due(ending.deadline(), board) => self.record(board),

@@ -137,6 +137,17 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
         What::Left { queue, how, waited_ms, .. } => {
             vec![format!("leaves {queue} after {}: {}", span(*waited_ms), word(how))]
         }
+        What::VoicemailLeft { mailbox, file: Some(file), length_ms, end } => {
+            let length = span(*length_ms);
+            vec![format!("leaves a message of {length} for {mailbox} (ended by {}): {file}", end.word())]
+        }
+        What::VoicemailLeft { mailbox, length_ms, end, .. } => {
+            let length = span(*length_ms);
+            vec![format!(
+                "leaves no message for {mailbox}: under a second was said in {length} ({})",
+                end.word()
+            )]
+        }
         What::Ended { cause, .. } => vec![format!("the call ends: {}", cause.word())],
         _ => vec![],
     }

@@ -32,6 +32,12 @@ impl Config {
                 self.goto_in_words(callback.otherwise)
             ),
             Step::Hours { hours, .. } => format!("hours.{}", self.hours_name(*hours)),
+            Step::Voicemail { mailbox, greeting, max, silence } => {
+                let greeting = greeting.map(|id| format!(", greeting {}", self.prompt_name(id)));
+                let silence = silence.map(|silence| format!(" or {} of silence", written(silence)));
+                let (greeting, silence) = (greeting.unwrap_or_default(), silence.unwrap_or_default());
+                format!("record a message for {mailbox}{greeting}, until #, {}{silence}", written(*max))
+            }
             Step::Reject { status } => format!("refuse with {status}"),
             Step::Hangup => "hang up".to_owned(),
             Step::Goto(goto) => format!("go to {}", self.goto_in_words(*goto)),

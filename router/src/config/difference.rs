@@ -6,11 +6,12 @@ use super::problem::shortened;
 use super::{Config, Media};
 
 /// Keys that are looked at only when the process starts; whole sections end in a dot.
-const AT_START: [&str; 10] = [
+const AT_START: [&str; 11] = [
     "node.",
     "listen.",
     "journal.",
     "log.",
+    "voicemail.",
     "media.address",
     "media.advertise",
     "media.ports",
@@ -66,6 +67,7 @@ impl Config {
         self.listen = running.listen.clone();
         self.journal = running.journal.clone();
         self.log = running.log;
+        self.voicemail = running.voicemail.clone();
         self.media = Media { codecs: std::mem::take(&mut self.media.codecs), ..running.media.clone() };
         self.limits.max_calls = running.limits.max_calls;
         waiting

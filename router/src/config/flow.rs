@@ -1,7 +1,7 @@
 //! `[flow.NAME]`: what happens to a call, step by step.
 //!
-//! Steps run in order. `play`, `menu` and `queue` answer the call by themselves unless they are `early`; a flow that
-//! runs out hangs up. What is checked when all flows are known stands in [`super::program`].
+//! Steps run in order. `play`, `menu` and `queue` answer the call by themselves unless they are `early`, `voicemail`
+//! always; a flow that runs out hangs up. What is checked when all flows are known stands in [`super::program`].
 
 use std::time::Duration;
 
@@ -95,6 +95,17 @@ pub enum Step {
         closed_prompt: Option<PromptId>,
         /// Where to go on when closed, after the prompt: the step's own, or that of the hours.
         closed: Goto,
+    },
+    /// `{ voicemail = { … } }`: greeting, beep, a message is recorded; then goes on.
+    Voicemail {
+        /// For whom the message is.
+        mailbox: String,
+        /// Played before the beep.
+        greeting: Option<PromptId>,
+        /// Longest message. 1 s to 30 min, default 2 min.
+        max: Duration,
+        /// So long a silence ends the message. 1 s to 1 min, default 5 s; `None`: silence does not end it.
+        silence: Option<Duration>,
     },
     /// `{ reject = 486 }`: final response, the call is over. If already answered, it is hung up.
     Reject {

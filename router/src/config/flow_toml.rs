@@ -10,11 +10,12 @@ use super::flow::{Flow, Goto, Step};
 use super::raw::{Field, Item, join, nearest, section};
 use super::read::bounds;
 use super::scope::{Scope, Section};
+use super::voicemail_step::voicemail;
 
 section! {
-    /// What happens to a call, step by step. `play`, `menu` and `queue` answer by themselves unless they are `early`; a flow that runs out hangs up.
+    /// What happens to a call, step by step. `play`, `menu` and `queue` answer by themselves unless they are `early`, `voicemail` always; a flow that runs out hangs up.
     FlowToml "[flow.NAME]" {
-        /// A list of steps: `"answer"`, `{ play = … }`, `{ menu = … }`, `{ queue = … }`, `{ dial = … }`, `{ callback = … }`, `{ hours = … }`, `{ reject = … }`, `"hangup"`, `{ goto = … }`. Required.
+        /// A list of steps: `"answer"`, `{ play = … }`, `{ menu = … }`, `{ queue = … }`, `{ dial = … }`, `{ callback = … }`, `{ hours = … }`, `{ voicemail = … }`, `{ reject = … }`, `"hangup"`, `{ goto = … }`. Required.
         steps,
     }
 }
@@ -94,8 +95,8 @@ section! {
 }
 
 /// The kinds of step, as written.
-const STEPS: [&str; 10] =
-    ["answer", "play", "menu", "queue", "dial", "callback", "hours", "reject", "hangup", "goto"];
+const STEPS: [&str; 11] =
+    ["answer", "play", "menu", "queue", "dial", "callback", "hours", "voicemail", "reject", "hangup", "goto"];
 
 /// A flow as read: a step that could not be read is `None`, so that the checks of the whole can leave it alone.
 pub(super) struct FlowSection {
@@ -218,6 +219,7 @@ fn step_named(name: &str, item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<
         "dial" => dial(item, scope),
         "callback" => callback::step(item, scope),
         "hours" => hours(item, scope),
+        "voicemail" => voicemail(item, scope),
         "reject" => reject(item, scope),
         _ => Goto::resolve(item, scope).map(Step::Goto),
     }

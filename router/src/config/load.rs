@@ -23,6 +23,7 @@ use super::queue::Queue;
 use super::raw::{Field, section};
 use super::scope::{Kind, Scope, Section};
 use super::trunk::Trunk;
+use super::voicemail::{Voicemail, VoicemailToml};
 use super::whole::Resolved;
 use super::written::Written;
 use super::{Config, Table, program, whole};
@@ -51,6 +52,8 @@ section! {
         journal,
         /// What is logged.
         log,
+        /// Messages that callers leave.
+        voicemail,
         /// Whom calls come from and go to.
         trunk,
         /// Which flow answers which called number.
@@ -153,6 +156,8 @@ fn resolve(
     let node = Node::resolve(&part!(NodeToml, raw.node, empty, report), report);
     let journal = JournalConfig::resolve(&part!(JournalToml, raw.journal, empty, report), report);
     let log = Log::resolve(&part!(LogToml, raw.log, empty, report), report);
+    let voicemail =
+        Voicemail::resolve(&part!(VoicemailToml, raw.voicemail, empty, report), &node.data_dir, report);
     let listen = Listen::resolve(&part!(ListenToml, raw.listen, empty, report), report);
     let media = Media::resolve(&part!(MediaToml, raw.media, empty, report), &listen, report);
     let limits_raw = part!(LimitsToml, raw.limits, empty, report);
@@ -180,6 +185,7 @@ fn resolve(
         limits,
         journal,
         log,
+        voicemail,
         warnings: Problems::default(),
         trunks: table(resolved.trunks, |id| id.index(), |trunk| &trunk.name),
         flows: table(resolved.flows, |id| id.index(), |flow| &flow.name),

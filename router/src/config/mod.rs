@@ -34,6 +34,8 @@ mod reference;
 mod scope;
 mod trunk;
 mod units;
+mod voicemail;
+mod voicemail_step;
 mod whole;
 mod written;
 
@@ -60,6 +62,7 @@ pub use queue_memory::{QueueMemory, Returning, Sticky};
 pub use queue_rules::{QueueRules, Unstaffed};
 pub use reference::reference;
 pub use trunk::{Source, Trunk};
+pub use voicemail::Voicemail;
 
 use sip_core::Sources;
 
@@ -84,6 +87,8 @@ pub struct Config {
     pub journal: JournalConfig,
     /// What is logged.
     pub log: Log,
+    /// Where messages of callers lie.
+    pub voicemail: Voicemail,
     /// What the operator probably meant otherwise.
     pub warnings: Problems,
     trunks: Table<Trunk>,

@@ -128,7 +128,7 @@ impl<'f> Program<'f> {
         let Some(step) = &self.read(node).step else { return vec![way(Goto::Hangup, true, true)] };
         match step {
             Step::Answer => vec![way(Goto::Next, false, false)],
-            Step::Play { .. } => vec![way(Goto::Next, true, false)],
+            Step::Play { .. } | Step::Voicemail { .. } => vec![way(Goto::Next, true, false)],
             Step::Menu { keys, otherwise, .. } => {
                 let keys = keys.iter().map(|(_, goto)| way(*goto, true, true));
                 keys.chain([way(*otherwise, true, false)]).collect()
@@ -322,6 +322,7 @@ fn late_rejects(flow: &FlowSection, report: &mut Report) {
             Some(
                 Step::Answer
                     | Step::Play { early: false, .. }
+                    | Step::Voicemail { .. }
                     | Step::Menu { early: false, .. }
                     | Step::Queue { early: false, .. }
             )

@@ -15,9 +15,11 @@ use super::queue::{QueueToml, WidenToml};
 use super::queue_memory::{ReturningToml, StickyToml};
 use super::raw::SectionDoc;
 use super::trunk::TrunkToml;
+use super::voicemail::VoicemailToml;
+use super::voicemail_step::VoicemailStepToml;
 
 /// The page's sections, in the order in which a reader writes a file.
-const SECTIONS: [SectionDoc; 24] = [
+const SECTIONS: [SectionDoc; 26] = [
     RootToml::DOC,
     NodeToml::DOC,
     ListenToml::DOC,
@@ -26,6 +28,7 @@ const SECTIONS: [SectionDoc; 24] = [
     LimitsToml::DOC,
     JournalToml::DOC,
     LogToml::DOC,
+    VoicemailToml::DOC,
     TrunkToml::DOC,
     NumberToml::DOC,
     CallersToml::DOC,
@@ -37,6 +40,7 @@ const SECTIONS: [SectionDoc; 24] = [
     DialToml::DOC,
     CallbackToml::DOC,
     HoursStepToml::DOC,
+    VoicemailStepToml::DOC,
     RejectToml::DOC,
     QueueToml::DOC,
     WidenToml::DOC,

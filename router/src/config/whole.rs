@@ -297,7 +297,8 @@ impl Used {
                 ways.push(*closed);
             }
             Step::Goto(goto) => ways.push(*goto),
-            Step::Answer | Step::Play { .. } | Step::Reject { .. } | Step::Hangup => {}
+            Step::Answer | Step::Play { .. } | Step::Voicemail { .. } => {}
+            Step::Reject { .. } | Step::Hangup => {}
         }
     }
 }

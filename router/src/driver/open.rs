@@ -9,9 +9,10 @@ use sip_core::driver::{DriverSettings, Sockets};
 
 use super::{
     journal_writer::{self, JournalSettings, Prepared},
+    recordings,
     shard_thread::utc_now,
 };
-use crate::config::{Config, Problem, Problems};
+use crate::config::{Config, Problem, Problems, Step};
 
 /// All that was opened.
 pub(super) struct Outside {
@@ -23,9 +24,10 @@ pub(super) struct Outside {
 /// Opens everything, or nothing. Needs a runtime.
 ///
 /// # Errors
-/// Every address that cannot be listened on, and a `node.data_dir` that cannot be used.
+/// Every address that cannot be listened on, and a `node.data_dir` or `voicemail.folder` that cannot be used.
 pub(super) fn open(config: &Config) -> Result<Outside, Problems> {
     let mut problems = sound(config);
+    problems.extend(voicemail(config));
     let mut told = |more: Vec<Problem>| problems.extend(more);
     let sockets = sip(config).map_err(&mut told).ok();
     let admin = admin(config).map_err(|problem| told(vec![problem])).ok();
@@ -71,6 +73,19 @@ fn sound(config: &Config) -> Vec<Problem> {
     }
     let unusable = MediaSocket::bind(address, 0).err();
     unusable.iter().map(|error| config.problem("media.address", why(address, error))).collect()
+}
+
+/// Only if there is a step that needs it.
+fn voicemail(config: &Config) -> Option<Problem> {
+    let mut steps = config.flows().flat_map(|(_, flow)| &flow.steps);
+    let is_used = steps.any(|step| matches!(step, Step::Voicemail { .. }));
+    let folder = &config.voicemail.folder;
+    let error = is_used.then(|| recordings::prepare(folder).err()).flatten()?;
+    let text = format!(
+        "{} cannot be written: {error}; let this user write there, or name another directory",
+        folder.display()
+    );
+    Some(config.problem("voicemail.folder", text))
 }
 
 fn journal(config: &Config) -> Result<Prepared, Problem> {

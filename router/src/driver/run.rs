@@ -27,6 +27,7 @@ use super::{
     open::{Outside, open},
     prompt_files,
     question::questions,
+    recordings::{Recordings, Store},
     shard_thread::{Order, ShardThread, utc_now},
 };
 use crate::{
@@ -112,7 +113,9 @@ async fn node(file: PathBuf, config: Arc<Config>, names: Names) -> Result<(), Re
     };
     let admin = admin_listener.map(|listener| start_admin(listener, admin)).transpose()?;
     let wake = Arc::new(Notify::new());
-    let worker = start_worker(&config, &wake)?;
+    let (recordings, store) = Recordings::start(config.voicemail.clone())
+        .map_err(|error| Refusal::System(format!("no thread for recordings: {error}")))?;
+    let worker = start_worker(&config, &wake, store)?;
     let now = Instant::now();
     let clock = Clock::new(now, utc_now());
     let shard = Shard::new(parts(&config, &sockets, clock, opened.restored), now);
@@ -129,6 +132,7 @@ async fn node(file: PathBuf, config: Arc<Config>, names: Names) -> Result<(), Re
         shard,
         sockets,
         worker,
+        recordings: recordings.counters(),
         wake,
         journal,
         questions: asked,
@@ -137,7 +141,8 @@ async fn node(file: PathBuf, config: Arc<Config>, names: Names) -> Result<(), Re
         service,
         clock,
     };
-    thread.run().await;
+    thread.run().await; // the worker is gone with it, and so is the store
+    recordings.join();
     signals.abort();
     if let Some(admin) = admin {
         admin.stop();
@@ -153,7 +158,7 @@ fn start_admin(listener: TcpListener, admin: Admin) -> Result<AdminServer, Refus
     admin::serve(listener, admin).map_err(|error| Refusal::System(format!("no admin listener: {error}")))
 }
 
-fn start_worker(config: &Config, wake: &Arc<Notify>) -> Result<Worker, Refusal> {
+fn start_worker(config: &Config, wake: &Arc<Notify>, store: Store) -> Result<Worker, Refusal> {
     let wake = Arc::clone(wake);
     // A call has two legs, and a leg at most a handful of commands under way: room is reserved for all of them, so that
     // no bridge and no close can be refused.
@@ -165,7 +170,7 @@ fn start_worker(config: &Config, wake: &Arc<Notify>) -> Result<Worker, Refusal> 
         events: legs * 8 + 1_024,
         ..WorkerSettings::new(rand::random())
     };
-    Worker::spawn(settings, Box::new(move || wake.notify_one()))
+    Worker::spawn_recording(settings, Box::new(move || wake.notify_one()), store)
         .map_err(|error| Refusal::System(format!("no media worker: {error}")))
 }
 

@@ -5,7 +5,7 @@
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -17,7 +17,7 @@ use sip_core::driver::Sockets;
 use tokio::sync::{Notify, mpsc};
 use tracing::{error, info, warn};
 
-use super::question::Question;
+use super::{question::Question, recordings};
 use crate::{
     clock::Clock,
     config::Config,
@@ -25,7 +25,7 @@ use crate::{
         Journal,
         fact::{Fact, Micros},
     },
-    metrics::{Histogram, MediaCounters, Ports, Snapshot},
+    metrics::{Histogram, MediaCounters, Ports, RecordingCounters, Snapshot},
     prompts::Prompts,
     service::{Service, ServiceState},
     shard::{Input, Output, Shard},
@@ -58,6 +58,8 @@ pub struct ShardThread {
     pub sockets: Sockets,
     /// The media worker.
     pub worker: Worker,
+    /// What became of recordings.
+    pub recordings: Arc<recordings::Shared>,
     /// Rings when the worker has said something.
     pub wake: Arc<Notify>,
     /// Where facts go.
@@ -276,6 +278,10 @@ impl Running {
             in_use: self.ports_in_use(),
             free: (self.ports.pool.free(now) + self.parts.shard.ports_in_hand()) as u64,
             quarantined: self.ports.quarantined(now),
+        };
+        numbers.recordings = RecordingCounters {
+            gaps: self.parts.recordings.gaps.load(Ordering::Relaxed),
+            failed: self.parts.recordings.failed.load(Ordering::Relaxed),
         };
         numbers.media = MediaCounters {
             packets_in: media.engine.received,

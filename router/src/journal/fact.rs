@@ -213,6 +213,35 @@ pub struct Kept {
     pub lost_at: Micros,
 }
 
+/// What ended a message that a caller left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MessageEnd {
+    /// The caller pressed `#`.
+    Key,
+    /// He said nothing for as long as the step's `silence`.
+    Silence,
+    /// It was as long as the step's `max`.
+    TooLong,
+    /// The caller hung up.
+    HungUp,
+    /// The call ended for another reason (media lost, shutdown).
+    Ended,
+}
+
+impl MessageEnd {
+    /// Its word in facts and labels.
+    pub fn word(self) -> &'static str {
+        match self {
+            MessageEnd::Key => "key",
+            MessageEnd::Silence => "silence",
+            MessageEnd::TooLong => "too-long",
+            MessageEnd::HungUp => "hung-up",
+            MessageEnd::Ended => "ended",
+        }
+    }
+}
+
 /// Why an assignment came to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -410,6 +439,18 @@ pub enum What {
         key: String,
         /// The menu knows this key.
         valid: bool,
+    },
+    /// The caller has left a message, or was asked for one and said nothing.
+    VoicemailLeft {
+        /// For whom.
+        mailbox: String,
+        /// Name of the file in `voicemail.folder`; absent if the message was under a second and thrown away.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<String>,
+        /// How long it is, the silence at its end included.
+        length_ms: u64,
+        /// What ended it.
+        end: MessageEnd,
     },
     /// Opening hours were asked.
     HoursChecked {

@@ -13,7 +13,7 @@ pub use page::{About, page};
 
 use crate::{
     estimate::Score,
-    journal::fact::{AgentState, Cause, Fault, Unanswered},
+    journal::fact::{AgentState, Cause, Fault, MessageEnd, Unanswered},
     sums::QueueSums,
 };
 
@@ -38,6 +38,10 @@ pub struct Snapshot {
     pub calls_ended: BTreeMap<(Cause, Fault), u64>,
     /// Assignments that came to nothing since the start of the process.
     pub unanswered: BTreeMap<Unanswered, u64>,
+    /// Messages left in mailboxes since the start of the process, by what ended them; those thrown away included.
+    pub voicemails: BTreeMap<MessageEnd, u64>,
+    /// What became of recordings.
+    pub recordings: RecordingCounters,
     /// Numbers of callers of whom something is remembered.
     pub callers_known: u64,
     /// Numbers that were forgotten for want of room.
@@ -145,6 +149,15 @@ pub struct Invites {
     pub dropped: u64,
 }
 
+/// What became of recordings since the start of the process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RecordingCounters {
+    /// Pieces of 100 ms that are silence because the disk was too slow.
+    pub gaps: u64,
+    /// Recordings lost or cut short because a file could not be written.
+    pub failed: u64,
+}
+
 /// What the media workers did since the start of the process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MediaCounters {
@@ -230,6 +243,9 @@ impl Snapshot {
         self.calls_arrived += other.calls_arrived;
         add_counts(&mut self.calls_ended, &other.calls_ended);
         add_counts(&mut self.unanswered, &other.unanswered);
+        add_counts(&mut self.voicemails, &other.voicemails);
+        self.recordings.gaps += other.recordings.gaps;
+        self.recordings.failed += other.recordings.failed;
         self.callers_known += other.callers_known;
         self.callers_forgotten += other.callers_forgotten;
         for (name, queue) in &other.queues {

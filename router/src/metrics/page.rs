@@ -96,6 +96,13 @@ impl Page {
         let unanswered = numbers.unanswered.iter().map(|(why, count)| (why.word(), *count));
         let help = "Assignments that came to nothing, by why";
         sheet.counters("assignments_unanswered", help, "why", unanswered)?;
+        let ended = numbers.voicemails.iter().map(|(end, count)| (end.word(), *count));
+        let help = "Messages left in mailboxes, by what ended them";
+        sheet.counters("voicemails", help, "end", ended)?;
+        let help = "Pieces of recordings that are silence because the disk was too slow";
+        sheet.counter("recording_gaps", help, numbers.recordings.gaps)?;
+        let help = "Recordings lost or cut short because a file could not be written";
+        sheet.counter("recordings_failed", help, numbers.recordings.failed)?;
         sheet.gauge("callers_known", "Numbers of whom something is remembered", numbers.callers_known)?;
         let help = "Numbers forgotten for want of room";
         sheet.counter("callers_forgotten", help, numbers.callers_forgotten)?;

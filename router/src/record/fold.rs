@@ -101,6 +101,9 @@ impl Record {
                 self.sound_ms.get_or_insert(*after_ms);
             }
             What::Held { leg, held } => self.hold(*leg, *held),
+            What::VoicemailLeft { file, .. } => {
+                self.with_leg(0, |leg| leg.recordings.extend(file.iter().cloned()));
+            }
             What::LegEnded { leg, media } => {
                 self.with_leg(*leg, |leg| {
                     leg.ended_at.get_or_insert(at);

@@ -113,6 +113,9 @@ pub struct Leg {
     /// The failure was seen on the wire (true) or found by ourselves (false).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<bool>,
+    /// Names of the files in which its far end was recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recordings: Vec<String>,
     /// What its media did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media: Option<LegMedia>,

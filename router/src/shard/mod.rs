@@ -168,6 +168,7 @@ impl Shard {
             arrived: 0,
             ended: BTreeMap::new(),
             unanswered: BTreeMap::new(),
+            voicemails: BTreeMap::new(),
             two_way_sound: Histogram::default(),
             chances: Chances::default(),
             last_arrival: 0,

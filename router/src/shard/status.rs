@@ -172,6 +172,7 @@ impl Shard {
             calls_arrived: self.board.arrived,
             calls_ended: self.board.ended.clone(),
             unanswered: self.board.unanswered.clone(),
+            voicemails: self.board.voicemails.clone(),
             callers_known: self.board.callers.len() as u64,
             callers_forgotten: self.board.callers.forgotten(),
             two_way_sound: self.board.two_way_sound.clone(),

@@ -20,7 +20,9 @@ use crate::{
     clock::Clock,
     config::{AgentId, Config, QueueId, Strategy, TrunkId},
     estimate::Estimates,
-    journal::fact::{AgentState, CallId, Cause, Fact, Fault, LegNumber, Micros, Unanswered, What, Wish},
+    journal::fact::{
+        AgentState, CallId, Cause, Fact, Fault, LegNumber, MessageEnd, Micros, Unanswered, What, Wish,
+    },
     keys::CallKey,
     lines,
     lost_places::LostPlaces,
@@ -65,6 +67,8 @@ pub struct Switchboard {
     pub(super) ended: BTreeMap<(Cause, Fault), u64>,
     /// Assignments that came to nothing since then, by why.
     pub(super) unanswered: BTreeMap<Unanswered, u64>,
+    /// Messages left since then, by what ended them.
+    pub(super) voicemails: BTreeMap<MessageEnd, u64>,
     pub(super) two_way_sound: Histogram,
     /// How far each queue that chooses by chance has come.
     pub(super) chances: Chances,
@@ -141,6 +145,7 @@ impl Switchboard {
             What::Arrived { .. } | What::CallbackBegun { .. } => self.arrived += 1,
             What::Ended { cause, fault, .. } => *self.ended.entry((*cause, *fault)).or_default() += 1,
             What::Unanswered { why, .. } => *self.unanswered.entry(*why).or_default() += 1,
+            What::VoicemailLeft { end, .. } => *self.voicemails.entry(*end).or_default() += 1,
             What::TwoWaySound { after_ms, .. } => self.two_way_sound.record(Duration::from_millis(*after_ms)),
             _ => {}
         }

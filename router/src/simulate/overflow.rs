@@ -37,7 +37,8 @@ fn queues_of(step: &Step) -> Vec<QueueId> {
             [on_busy, on_no_answer, on_failure].into_iter().flatten().copied().collect()
         }
         Step::Callback(callback) => vec![callback.otherwise],
-        Step::Answer | Step::Play { .. } | Step::Reject { .. } | Step::Hangup => Vec::new(),
+        Step::Answer | Step::Play { .. } | Step::Voicemail { .. } => Vec::new(),
+        Step::Reject { .. } | Step::Hangup => Vec::new(),
     };
     gotos
         .into_iter()
@@ -57,6 +58,7 @@ fn next_queue(config: &Config, flow: &Flow, from: usize) -> Option<QueueId> {
             | Step::Dial { .. }
             | Step::Callback(_)
             | Step::Hours { .. }
+            | Step::Voicemail { .. }
             | Step::Reject { .. }
             | Step::Hangup => return None,
         }

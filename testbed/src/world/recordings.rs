@@ -1,0 +1,34 @@
+//! Recordings in memory: what the thread that writes files does, on paper.
+
+use std::collections::BTreeMap;
+
+use media::{Recorded, RecordingEnd};
+
+#[derive(Default)]
+pub(super) struct Recordings {
+    under_way: BTreeMap<String, Vec<i16>>,
+    kept: BTreeMap<String, Vec<i16>>,
+}
+
+impl Recordings {
+    /// Takes in a piece; they come in order and without a gap.
+    pub(super) fn take(&mut self, piece: &Recorded) {
+        let sound = self.under_way.entry(format!("{}.wav", piece.name)).or_default();
+        assert_eq!(sound.len() as u64, piece.at, "{}: pieces follow each other", piece.name);
+        sound.extend_from_slice(&piece.samples);
+        let Some(end) = piece.end else { return };
+        let (file, sound) =
+            self.under_way.remove_entry(&format!("{}.wav", piece.name)).expect("it has just been found");
+        if end == RecordingEnd::Keep {
+            assert!(self.kept.insert(file, sound).is_none(), "{}: a name is used once", piece.name);
+        }
+    }
+
+    pub(super) fn kept(&self, file: &str) -> Option<&[i16]> {
+        self.kept.get(file).map(Vec::as_slice)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.kept.len()
+    }
+}
