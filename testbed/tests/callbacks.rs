@@ -403,8 +403,9 @@ fn while_there_is_no_way_to_the_customer_no_try_is_lost() {
     story.world.reload(&with.replace("trunk.out", "trunk.away").replace("@out", "@away"));
     story.anna_is(Wish::Ready);
     story.world.run_for(50 * MINUTE);
-    assert_eq!((story.begun(), story.called(), story.pending()), (4, 0, 1));
-    assert_eq!(story.world.agent_state("anna"), AgentState::Idle);
+    // The call that had begun finds it out when she has answered; after that nobody is rung for nothing.
+    assert_eq!((story.begun(), story.called(), story.pending()), (1, 0, 1));
+    assert_eq!((house::assigned(&story.world).len(), story.world.agent_state("anna")), (1, AgentState::Idle));
     story.world.reload(&with);
     story.ends();
     assert_eq!((story.called(), story.over()), (1, vec![CallbackEnd::Reached]));

@@ -198,9 +198,10 @@ fn an_agent_takes_the_smallest_key_of_his_own_line_and_the_queues() {
 }
 
 #[test]
-fn reloads_that_take_agent_queue_or_rule_away_send_him_on() {
+fn reloads_that_take_agent_membership_queue_or_rule_away_send_him_on() {
     let without_rule = DESK.replace("sticky = { within = \"1h\", wait = \"30s\" }", "");
-    for desk in [&[DESK, BO][..], &[without_rule.as_str(), ANNA, BO]] {
+    let elsewhere = format!("{}[queue.other]\n", ANNA.replace("support", "other"));
+    for desk in [&[DESK, BO][..], &[without_rule.as_str(), ANNA, BO], &[DESK, elsewhere.as_str(), BO]] {
         let (mut story, _) = Story::with_anna_in_a_talk(8);
         story.waits();
         story.world.reload(&house(desk));

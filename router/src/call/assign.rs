@@ -41,6 +41,8 @@ pub(super) struct Place {
     /// Smaller is sooner. Fixed at first entry.
     pub(super) key: u64,
     pub(super) entered: Micros,
+    /// The same instant by a clock that is never stepped: by this he waits.
+    pub(super) waits_since: Instant,
     /// The step of the queue's widening.
     pub(super) step: usize,
     /// When the next step begins.
@@ -81,7 +83,7 @@ impl Place {
         if self.alone.is_some_and(|alone| sticky && alone.goes_on(self.queue, board)) {
             return Place { leaves: self.leaves(settings, board), ..self };
         }
-        let waited = Duration::from_millis(millis_between(self.entered, board.at));
+        let waited = board.now.saturating_duration_since(self.waits_since);
         let (step, next) = lines::step_after(settings, waited);
         let widens = next.map(|next| board.now + next.saturating_sub(waited));
         Place { step, widens, leaves: self.leaves(settings, board), alone: None, ..self }
@@ -103,6 +105,7 @@ impl Call {
         let fresh = self.widened(place, settings, board);
         match self.sent_away(&fresh, settings, board) {
             Some(how) => self.leave_queue(fresh, how, board),
+            None if self.legs.len() >= MOST_LEGS => self.leave_queue(fresh, LeftQueue::TimedOut, board),
             None => self.wait(fresh, board),
         }
     }
@@ -217,7 +220,6 @@ impl Call {
         let place = Place { alone: None, ..place };
         match board.config.queue(place.queue).cloned() {
             None => self.leave_queue(place, LeftQueue::Removed, board),
-            Some(_) if self.legs.len() >= MOST_LEGS => self.leave_queue(place, LeftQueue::TimedOut, board),
             Some(settings) => self.wait_on(place, &settings, board),
         }
     }
@@ -354,10 +356,11 @@ impl Call {
 
 /// An agent rests; who let it ring or sent no sound too often in a row is paused.
 pub(super) fn rests(agent: AgentId, why: Unanswered, queue: Option<&Queue>, board: &mut Switchboard) {
-    board.agent_rests(agent, rest_after(why, queue), why);
+    // First of all: without a rest he would be given the next caller before he is paused.
     if matches!(why, Unanswered::NoAnswer | Unanswered::Silent) {
         board.agent_left_unanswered(agent, queue.map_or(0, |queue| queue.pause_after));
     }
+    board.agent_rests(agent, rest_after(why, queue), why);
 }
 
 fn rest_after(why: Unanswered, queue: Option<&Queue>) -> Duration {

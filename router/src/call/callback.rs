@@ -54,6 +54,10 @@ impl Call {
         let Some(queue) = queue.filter(|_| !self.parties.withheld()) else {
             return Outcome::Jump(step.otherwise);
         };
+        // A callback is named by the call in which it was asked for: one for each.
+        if board.callbacks.get(self.id).is_some_and(|own| own.queue != queue) {
+            return Outcome::Jump(step.otherwise);
+        }
         let room = board.callbacks.room_for(&self.parties.caller, &queue);
         if room == Err(NoRoom::Full) {
             warn!(parent: &self.span, queue, "no room for a callback: {MOST_IN_A_QUEUE} are pending");
@@ -139,6 +143,11 @@ impl Call {
         call.note_queued(place, None, settings, board);
         call.wait(place, board);
         call
+    }
+
+    /// The trunk by which the customer is to be called is still there: else no agent need be rung.
+    pub fn can_call_back(callback: &Callback, board: &Switchboard) -> bool {
+        Address::reread(&callback.dial, |name| trunk_named(name, board)).is_some()
     }
 
     /// It waits for an agent, and nobody is on the line.

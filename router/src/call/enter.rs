@@ -28,7 +28,7 @@ impl Call {
         let outlook = place.alone.is_none().then(|| board.outlook(queue, place.key));
         let place = Place { outlook, ..place };
         self.note_queued(place, lost.as_ref().map(LostPlace::kept), &settings, board);
-        if outlook.is_some_and(|outlook| settings.rules.is_too_long(outlook)) {
+        if lost.is_none() && outlook.is_some_and(|outlook| settings.rules.is_too_long(outlook)) {
             self.note_left(Place { outlook: None, ..place }, LeftQueue::Estimate, board);
             return self.way_out(queue, LeftQueue::Estimate, board);
         }
@@ -50,6 +50,7 @@ impl Call {
             queue,
             key: self.key_at_entry(lost, board.at),
             entered: board.at,
+            waits_since: board.now,
             step: 0,
             widens: settings.steps.get(1).map(|next| board.now + next.after),
             until: board.now + settings.max_wait,

@@ -66,6 +66,14 @@ impl Position {
         }
     }
 
+    /// `to`, or where closed hours lead if their prompt was the step.
+    fn onward(&self, to: Goto) -> Goto {
+        match self.detour {
+            Some(Detour::Closed { then, .. }) => then,
+            _ => to,
+        }
+    }
+
     /// False if there is nowhere to go: hang up.
     fn jump(&mut self, to: Goto) -> bool {
         match to {
@@ -83,15 +91,14 @@ impl Call {
     pub(super) fn run(&mut self, board: &mut Switchboard) {
         for _ in 0..MAX_HOPS {
             let Some(step) = self.current_step() else { return self.flow_ran_out(board) };
-            match self.take(step, board) {
-                Outcome::Next => self.position.advance(),
-                Outcome::Jump(to) => {
-                    if !self.position.jump(to) {
-                        return self.end(Why::flow_ended(), board);
-                    }
-                }
-                Outcome::Again => {}
+            let to = match self.take(step, board) {
+                Outcome::Next => self.position.onward(Goto::Next),
+                Outcome::Jump(to) => to,
+                Outcome::Again => continue,
                 Outcome::Wait => return,
+            };
+            if !self.position.jump(to) {
+                return self.end(Why::flow_ended(), board);
             }
         }
         self.end(Why::internal(), board);
@@ -121,11 +128,7 @@ impl Call {
     /// Leaves the present step for `to`, or for where closed hours lead if their prompt was the step.
     pub(super) fn go_to(&mut self, to: Goto, board: &mut Switchboard) {
         self.stage = Stage::InFlow(Waits::Nothing); // what the step owed to others is settled, and settled once
-        let to = match self.position.detour {
-            Some(Detour::Closed { then, .. }) => then,
-            _ => to,
-        };
-        match self.position.jump(to) {
+        match self.position.jump(self.position.onward(to)) {
             true => self.run(board),
             false => self.end(Why::flow_ended(), board),
         }

@@ -1,11 +1,10 @@
 //! When a caller may enter a queue, and when he must leave it though he could wait on.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::assign::Place;
 use crate::{
     call::{Answered, Call, flow::Outcome},
-    clock::millis_between,
     config::{Goto, Queue, QueueId},
     journal::fact::LeftQueue,
     shard::Switchboard,
@@ -66,7 +65,7 @@ impl Place {
     pub(super) fn leaves(&self, settings: &Queue, board: &Switchboard) -> Option<(Instant, LeftQueue)> {
         let crew = board.crew(self.queue);
         let since = crew.unstaffed_since(settings.rules.leave_when?)?;
-        let waited = Duration::from_millis(millis_between(self.entered, board.at));
+        let waited = board.now.saturating_duration_since(self.waits_since);
         let held = board.now.saturating_duration_since(since).min(waited);
         Some((board.now + settings.rules.leave_grace.saturating_sub(held), crew.how_unstaffed()))
     }

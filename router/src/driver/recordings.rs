@@ -115,7 +115,7 @@ fn create(path: &Path) -> io::Result<File> {
 struct Writer {
     settings: Voicemail,
     shared: Arc<Shared>,
-    /// Recordings under way; `None`: the file could not be written, and that was told.
+    /// Recordings under way; `None`: there is no file, and that was told.
     open: BTreeMap<Arc<str>, Option<WavFile>>,
 }
 
@@ -146,7 +146,8 @@ impl Writer {
     fn take(&mut self, piece: &Recorded) {
         let written = self.write(piece);
         if written.is_err() {
-            self.open.insert(Arc::clone(&piece.name), None);
+            let file = self.open.entry(Arc::clone(&piece.name)).or_insert(None);
+            file.iter_mut().for_each(|file| file.is_cut = true);
         }
         self.note(written);
         if let Some(end) = piece.end
@@ -163,7 +164,7 @@ impl Writer {
             self.open.insert(Arc::clone(&piece.name), Some(file));
         }
         match self.open.get_mut(&piece.name) {
-            Some(Some(file)) => file.write(piece),
+            Some(Some(file)) if !file.is_cut => file.write(piece),
             _ => Ok(()),
         }
     }
@@ -221,7 +222,7 @@ fn finish_leftover(part: &Path) -> io::Result<()> {
     let bytes = fs::metadata(part)?.len();
     let samples = bytes.saturating_sub(HEADER_BYTES as u64) / 2;
     let file = OpenOptions::new().write(true).open(part)?;
-    let file = WavFile { file, part: part.to_owned(), samples, header_at: samples };
+    let file = WavFile { file, part: part.to_owned(), samples, is_cut: false, header_at: samples };
     file.finish(RecordingEnd::Keep)
 }
 
@@ -230,6 +231,8 @@ struct WavFile {
     file: File,
     part: PathBuf,
     samples: u64,
+    /// It could not be written on: what it has is all that comes.
+    is_cut: bool,
     /// How many samples the header tells of.
     header_at: u64,
 }
@@ -240,7 +243,7 @@ impl WavFile {
         let part = folder.join(format!("{name}.{PART}"));
         let mut file = create(&part)?;
         file.write_all(&wav_header(RATE, 1, 0))?;
-        Ok(WavFile { file, part, samples: 0, header_at: 0 })
+        Ok(WavFile { file, part, samples: 0, is_cut: false, header_at: 0 })
     }
 
     /// Adds a piece, behind silence if there is a gap before it.
@@ -275,6 +278,7 @@ impl WavFile {
             return fs::remove_file(&self.part);
         }
         self.write_header()?;
+        self.file.sync_all()?; // the journal is about to name it
         fs::rename(&self.part, self.part.with_extension("")) // takes `.part` away
     }
 }

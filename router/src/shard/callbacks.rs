@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tracing::warn;
+
 use super::{Shard, Switchboard};
 use crate::{
     call::{Call, Input as CallInput, Why},
@@ -26,7 +28,12 @@ impl Shard {
     }
 
     fn begin_callback(&mut self, due: Callback, id: QueueId, queue: &Queue) {
-        let takes = self.board.takes_callbacks(id, queue) && self.has_lines_for_callers();
+        let has_way = Call::can_call_back(&due, &self.board);
+        if !has_way {
+            let queue = &queue.name;
+            warn!(queue, "callbacks are put off: the trunk they are dialled by is not configured any more");
+        }
+        let takes = has_way && self.board.takes_callbacks(id, queue) && self.has_lines_for_callers();
         match takes.then(|| self.calls.reserve()).flatten() {
             Some(key) => {
                 let call = Call::calls_back(key, due, id, queue, &mut self.board);

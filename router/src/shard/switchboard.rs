@@ -277,8 +277,9 @@ impl Switchboard {
     }
 
     pub(crate) fn take_letter(&mut self, call: CallKey) -> Option<AgentId> {
+        let agent = self.scheduler.take_letter(Caller(call.slot()))?;
         self.alone.remove(call);
-        self.scheduler.take_letter(Caller(call.slot())).map(|agent| AgentId::from(agent.0 as usize))
+        Some(AgentId::from(agent.0 as usize))
     }
 
     /// Why the scheduler gave this agent to a caller who waited on `line`, at `step` and with `key`. To be asked before
@@ -373,6 +374,7 @@ impl Switchboard {
         self.look_again = true;
         self.matches.extend(made);
         self.joins_crews(agent, lines);
+        self.let_down.extend(self.alone.of_agent(agent));
     }
 
     /// Where an agent stands among the idle of a line: the smaller the sooner.
