@@ -7,6 +7,7 @@ pub mod fact;
 mod handle;
 mod ledger;
 pub mod spill;
+mod words;
 
 pub use handle::{BATCH, Journal, JournalCounters, Written};
 pub use ledger::Ledger;
