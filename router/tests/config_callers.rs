@@ -2,21 +2,8 @@
 
 mod config_support;
 
-use config_support::{HEAD, config_named, sentences, surroundings};
+use config_support::{DESK, HEAD, config_named, sentences, surroundings};
 use router::{command::check, config::Names};
-
-const DESK: &str = r#"
-[[number]]
-match = "*"
-trunk = "carrier"
-flow = "desk"
-[flow.desk]
-steps = [{ queue = "desk" }]
-[agent.anna]
-call = "1@teams"
-queues = ["desk"]
-[queue.desk]
-"#;
 
 #[track_caller]
 fn expect(extra: &str, expected: &[&str]) {

@@ -4,7 +4,7 @@ mod config_support;
 
 use std::path::PathBuf;
 
-use config_support::{HEAD, problems, problems_of, sentences, surroundings, wav};
+use config_support::{DESK, HEAD, problems, problems_of, sentences, surroundings, wav};
 use router::config::{Files, Machine, Names, Severity, Surroundings, parse};
 
 /// Asserts that `text` has exactly these problems, whatever their places.
@@ -12,20 +12,6 @@ use router::config::{Files, Machine, Names, Severity, Surroundings, parse};
 fn expect(text: &str, expected: &[&str]) {
     assert_eq!(sentences(text), expected, "of\n{text}");
 }
-
-/// A flow, queue and agent that refer to each other, and a number that leads there.
-const DESK: &str = r#"
-[[number]]
-match = "*"
-trunk = "carrier"
-flow = "desk"
-[flow.desk]
-steps = [{ queue = "desk" }]
-[agent.anna]
-call = "1@teams"
-queues = ["desk"]
-[queue.desk]
-"#;
 
 #[test]
 fn the_place_is_that_of_the_value_and_the_form_is_exact() {

@@ -175,26 +175,3 @@ fn what_an_earlier_version_wrote_is_read() {
     saved["records"]["live"][0]["progress"].as_object_mut().unwrap().remove("arrived");
     assert_eq!(serde_json::from_value::<Ledger>(saved).unwrap(), ledger);
 }
-
-/// What one start pays for it, at most. By hand: `cargo test --release -p router --test journal_callers -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-#[allow(clippy::disallowed_methods, reason = "it measures")]
-fn two_hundred_thousand_callers_are_recalled() {
-    let dir = Dir::new("cost");
-    let first = dir.opened(MORNING);
-    for key in 0..200_000 {
-        first.journal.append_all(abandoned(key, &format!("+49{key}"), MORNING));
-        if key % 1_000 == 0 {
-            assert!(first.journal.flush(Duration::from_secs(60)));
-        }
-    }
-    assert!(first.writer.stop(MORNING + 100 * SECOND, 3));
-    let began = std::time::Instant::now();
-    let second = dir.opened(MORNING + 200 * SECOND);
-    let opened = began.elapsed();
-    let mut callers = Callers::default();
-    callers.recall(&second.restored.met, &config());
-    println!("{} callers: opened after {opened:?}, recalled after {:?}", callers.len(), began.elapsed());
-    second.writer.stop(MORNING + 300 * SECOND, 3);
-}

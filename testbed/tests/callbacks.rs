@@ -412,6 +412,22 @@ fn while_there_is_no_way_to_the_customer_no_try_is_lost() {
 }
 
 #[test]
+fn one_call_asks_for_one_callback_and_the_second_queue_is_no_loss_of_the_first() {
+    let mut story = Story::new(21, Behaviour::Answers(SECOND));
+    let both = "[[number]]\nmatch = \"9\"\ntrunk = \"carrier\"\nflow = \"both\"\n[flow.both]\nsteps = [\n  { callback = { queue = \"support\", dial = \"{caller}@out\" } },\n  { callback = { queue = \"impatient\", dial = \"{caller}@out\", otherwise = \"flow.told\" } },\n  \"hangup\",\n]\n[flow.told]\nsteps = [{ play = \"prompts/welcome.wav\" }, \"hangup\"]\n";
+    story.world.reload(&house(&[DESK, both, house::ANNA, house::BO]));
+    story.world.dials(story.caller, "9");
+    story.world.run_for(5 * SECOND);
+    assert!(story.world.at(story.caller).heard.contains_key(&story.world.voice_of("welcome")));
+    assert_eq!((story.asked(), story.pending()), (1, 1));
+    story.anna_is(Wish::Ready);
+    story.world.run_for(10 * SECOND);
+    assert_eq!(story.over(), [CallbackEnd::Reached]);
+    story.world.hangs_up_in(story.customer, SECOND);
+    story.ends();
+}
+
+#[test]
 fn of_more_than_a_thousand_who_ask_the_last_has_to_wait_on() {
     let mut story = Story::new(20, Behaviour::Busy);
     for number in 0..=1_000 {

@@ -115,6 +115,22 @@ fn a_clock_that_is_set_back_an_hour_changes_nobodys_place() {
     anna_takes(&mut world, anna, first);
 }
 
+#[test]
+fn a_clock_that_is_set_back_an_hour_makes_nobody_wait_longer_for_further_agents() {
+    let queue = "widen = [{ after = \"30s\", agents_of = \"sales\" }]\n[queue.sales]\n";
+    let bo = house::BO.replace("support", "sales");
+    let mut world = house::world(4, &[house::QUEUE, queue, &bo]);
+    house::bo(&mut world, Behaviour::Answers(SECOND));
+    let caller = world.caller("caller");
+    world.dials(caller, "+4930999");
+    world.run_for(10 * SECOND);
+    world.sets_clock_back(3_600 * SECOND);
+    world.run_for(25 * SECOND);
+    assert_eq!(house::assigned(&world), ["bo"]);
+    world.hangs_up_in(caller, SECOND);
+    world.run_until_silent();
+}
+
 /// Credits of each entry into a queue, and by how much the key is smaller than arrival and credits make it.
 fn credits(world: &World) -> Vec<Vec<Credit>> {
     let of = |what: &What| match what {

@@ -2,29 +2,12 @@
 
 mod house;
 
-use house::{ANNA, DIRECT, QUEUE, anna, count, house, left, the_end, world};
+use house::{ANNA, DIRECT, QUEUE, anna, caller_in, count, heard, house, left, queue, the_end, world};
 use router::{
     journal::fact::{Cause, LeftQueue, What},
     status::{Door, OrderError},
 };
-use testbed::{Behaviour, PhoneId, World, world::SECOND};
-
-/// The queue with these keys.
-fn queue(keys: &str) -> String {
-    format!("{QUEUE}{keys}\n")
-}
-
-/// He has heard this prompt.
-fn heard(world: &World, caller: PhoneId, prompt: &str) -> bool {
-    world.at(caller).heard.contains_key(&world.voice_of(prompt))
-}
-
-fn caller_in(world: &mut World) -> PhoneId {
-    let caller = world.caller("caller");
-    world.dials(caller, "+4930999");
-    world.run_for(SECOND);
-    caller
-}
+use testbed::{Behaviour, world::SECOND};
 
 #[test]
 fn a_queue_that_is_taken_away_sends_its_callers_where_it_said_when_they_came() {

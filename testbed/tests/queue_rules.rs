@@ -2,28 +2,16 @@
 
 mod house;
 
-use house::{ANNA, BO, QUEUE, anna, bo, house, left, the_end, world};
+use house::{ANNA, BO, QUEUE, anna, bo, caller_in, heard, house, left, queue, the_end, world};
 use router::journal::fact::{AgentState, LeftQueue, What, Wish};
 use testbed::{
     Behaviour, PhoneId, World,
     world::{MILLISECOND, SECOND},
 };
 
-/// The queue with these keys.
-fn queue(keys: &str) -> String {
-    format!("{QUEUE}{keys}\n")
-}
-
 /// He has gone on to what follows the queue.
 fn went_on(world: &World, caller: PhoneId) -> bool {
-    world.at(caller).heard.contains_key(&world.voice_of("closed"))
-}
-
-fn caller_in(world: &mut World) -> PhoneId {
-    let caller = world.caller("caller");
-    world.dials(caller, "+4930999");
-    world.run_for(SECOND);
-    caller
+    heard(world, caller, "closed")
 }
 
 #[test]

@@ -189,18 +189,20 @@ fn agents_of_another_queue_help_out_after_a_while() {
 
 #[test]
 fn who_leaves_two_in_a_row_unanswered_is_paused_until_he_says_that_he_is_ready() {
-    let queue = "pause_after = 2\nring_timeout = \"5s\"\nrest_no_answer = \"1s\"";
-    let mut world = desk(9, queue, &[("anna", 11, SUPPORT)]);
-    anna(&mut world, Behaviour::NeverAnswers);
-    let caller = world.caller("caller");
-    world.dials(caller, "+4930999");
-    world.run_for(60 * SECOND);
-    assert_eq!((assigned(&world).len(), world.agent_state("anna")), (2, AgentState::NotReady));
-    world.agent_wish("anna", Wish::Ready);
-    world.run_for(SECOND);
-    assert_eq!((assigned(&world).len(), world.agent_state("anna")), (3, AgentState::Ringing));
-    world.hangs_up_in(caller, SECOND);
-    the_end(&mut world);
+    for rest in ["0s", "1s"] {
+        let queue = format!("pause_after = 2\nring_timeout = \"5s\"\nrest_no_answer = \"{rest}\"");
+        let mut world = desk(9, &queue, &[("anna", 11, SUPPORT)]);
+        anna(&mut world, Behaviour::NeverAnswers);
+        let callers = ["first", "second"].map(|name| world.caller(name));
+        callers.iter().for_each(|caller| world.dials(*caller, "+4930999"));
+        world.run_for(60 * SECOND);
+        assert_eq!((assigned(&world).len(), world.agent_state("anna")), (2, AgentState::NotReady), "{rest}");
+        world.agent_wish("anna", Wish::Ready);
+        world.run_for(SECOND);
+        assert_eq!((assigned(&world).len(), world.agent_state("anna")), (3, AgentState::Ringing), "{rest}");
+        callers.iter().for_each(|caller| world.hangs_up_in(*caller, SECOND));
+        world.run_until_silent().assert_nothing_left();
+    }
 }
 
 #[test]

@@ -193,8 +193,7 @@ impl Call {
         self.settle_callback(&why, board);
         let until = board.now + COUNT_TIMEOUT;
         let (queue, agents) = (self.queue(), self.agents().collect());
-        let placeholder = Stage::InFlow(Waits::Nothing);
-        let stage = std::mem::replace(&mut self.stage, placeholder);
+        let stage = std::mem::replace(&mut self.stage, Stage::InFlow(Waits::Nothing));
         self.leave_stage(stage, &mut why, board);
         let status = self.dismiss_caller(&why, board);
         for number in 1..self.legs.len() {

@@ -277,9 +277,10 @@ impl WavFile {
         if end == RecordingEnd::Discard {
             return fs::remove_file(&self.part);
         }
-        self.write_header()?;
-        self.file.sync_all()?; // the journal is about to name it
-        fs::rename(&self.part, self.part.with_extension("")) // takes `.part` away
+        // The journal names it, so whatever there is of it gets that name, and is on disk before.
+        let written = self.write_header().and_then(|()| self.file.sync_all());
+        fs::rename(&self.part, self.part.with_extension(""))?; // takes `.part` away
+        written
     }
 }
 
@@ -356,6 +357,25 @@ mod tests {
         drop(store);
         recordings.join();
         assert!(folder.names().is_empty(), "{:?}", folder.names());
+    }
+
+    #[test]
+    fn one_that_could_not_be_written_on_has_what_came_before_or_is_thrown_away_all_the_same() {
+        for (end, left) in
+            [(RecordingEnd::Keep, vec![format!("{NAME}.wav")]), (RecordingEnd::Discard, vec![])]
+        {
+            let folder = Folder::new("cut");
+            let settings = Voicemail { folder: folder.0.clone(), keep: MONTH };
+            let mut writer = Writer { settings, shared: Arc::default(), open: BTreeMap::new() };
+            (0..50).for_each(|n| writer.take(&piece(n * 800, None)));
+            let read_only = File::open(folder.0.join(format!("{NAME}.{PART}"))).unwrap();
+            writer.open.get_mut(NAME).unwrap().as_mut().unwrap().file = read_only;
+            writer.take(&piece(40_000, None));
+            writer.take(&piece(40_800, Some(end)));
+            assert_eq!(folder.names(), left);
+            assert!(left.is_empty() || folder.frames(&left[0]) == 40_000);
+            assert!(writer.shared.failed.load(Ordering::Relaxed) > 0);
+        }
     }
 
     #[test]

@@ -16,6 +16,20 @@ accept_from = ["10.0.0.0/8"]
 send_to = ["udp:192.0.2.1:5060"]
 "#;
 
+/// A flow, queue and agent that refer to each other, and a number that leads there.
+pub(crate) const DESK: &str = r#"
+[[number]]
+match = "*"
+trunk = "carrier"
+flow = "desk"
+[flow.desk]
+steps = [{ queue = "desk" }]
+[agent.anna]
+call = "1@teams"
+queues = ["desk"]
+[queue.desk]
+"#;
+
 /// A second of silence: 16-bit, 8 kHz, one channel.
 pub(crate) fn wav() -> Vec<u8> {
     let samples = vec![0u8; 16_000];

@@ -2,7 +2,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each story uses a part; the names say it")]
 
 use router::journal::fact::{Cause, Fault, LeftQueue, What};
-use testbed::{Behaviour, PhoneId, World};
+use testbed::{Behaviour, PhoneId, World, world::SECOND};
 
 /// Node, listeners and trunks of every story: callers at 10.1.x.x, Teams at 10.2.0.1.
 pub const HOUSE: &str = r#"
@@ -60,6 +60,11 @@ ring_timeout = "20s"
 max_wait = "10m"
 "#;
 
+/// [`QUEUE`] with these keys more.
+pub fn queue(keys: &str) -> String {
+    format!("{QUEUE}{keys}\n")
+}
+
 pub const ANNA: &str = "[agent.anna]\ncall = \"sip:anna@10.2.0.11:5060\"\nqueues = [\"support\"]\n";
 pub const BO: &str = "[agent.bo]\ncall = \"sip:bo@10.2.0.12:5060\"\nqueues = [\"support\"]\n";
 
@@ -71,6 +76,19 @@ pub fn house(sections: &[&str]) -> String {
 /// A world of the house with these sections.
 pub fn world(seed: u64, sections: &[&str]) -> World {
     World::new(seed, &house(sections))
+}
+
+/// A caller who has reached the queue a second ago.
+pub fn caller_in(world: &mut World) -> PhoneId {
+    let caller = world.caller("caller");
+    world.dials(caller, "+4930999");
+    world.run_for(SECOND);
+    caller
+}
+
+/// He has heard this prompt.
+pub fn heard(world: &World, caller: PhoneId, prompt: &str) -> bool {
+    world.at(caller).heard.contains_key(&world.voice_of(prompt))
 }
 
 pub fn anna(world: &mut World, behaviour: Behaviour) -> PhoneId {
