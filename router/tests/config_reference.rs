@@ -1,8 +1,11 @@
 //! The reference page says what the code says.
 
+mod config_support;
+
 use std::path::Path;
 
-use router::config::reference;
+use config_support::{HEAD, read_with, surroundings, wav};
+use router::config::{Files, Names, Surroundings, reference};
 
 #[test]
 fn the_reference_page_is_not_stale() {
@@ -20,4 +23,31 @@ fn every_key_is_explained() {
         let meaning = line.split_once("**: ").map_or("", |(_, meaning)| meaning);
         assert!(meaning.len() > 5 && meaning.ends_with('.'), "{line}");
     }
+}
+
+/// What the README shows of a queue, in a house that has the rest.
+#[test]
+fn the_readmes_queue_has_no_mistakes() {
+    let rest = r#"
+        [[number]]
+        match = "*"
+        flow = "first"
+        [flow.first]
+        steps = [{ queue = "support" }, { queue = "sales" }]
+        [queue.sales]
+        [agent.anna]
+        call = "1@carrier"
+        queues = ["support", "sales"]
+    "#;
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = std::fs::read_to_string(readme).expect("the README is there");
+    let shown = readme.split("```toml\n").nth(1).and_then(|text| text.split("```").next()).expect("a sample");
+    let prompts = ["emergency", "callback", "greeting"].map(|name| format!("etc/prompts/{name}.wav"));
+    let files = prompts.map(|name| (name.into(), wav())).into_iter().collect();
+    let surroundings = Surroundings { files: Files::Memory(files), ..surroundings() };
+    let head = HEAD.replace("[trunk.teams]\n", "");
+    let config = read_with(&format!("{head}{rest}{shown}"), &mut Names::new(), &surroundings);
+    let config = config.unwrap_or_else(|problems| panic!("{problems}"));
+    let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+    assert!(warnings.is_empty(), "{warnings:?}");
 }

@@ -43,6 +43,9 @@ use crate::{
 
 pub use self::switchboard::Switchboard;
 
+/// Callbacks looked after in one turn, each at the cost of a look at all calls: after a restart thousands may be due.
+const CALLBACKS_A_TURN: u32 = 50;
+
 /// What a shard is made of.
 pub struct Parts {
     /// The shard's number, in every key it makes.
@@ -252,6 +255,7 @@ impl Shard {
 
     /// Whatever SIP and the scheduler have to say is said before the turn ends.
     fn finish_turn(&mut self) {
+        let mut callbacks = 0;
         loop {
             self.drain_sip();
             if let Some(made) = self.board.matches.pop_front() {
@@ -262,8 +266,10 @@ impl Shard {
                 self.tell_queue(queue, || CallInput::QueueChanged);
             } else if std::mem::take(&mut self.board.look_again) {
                 self.reinforce();
-            } else if !self.look_after_callbacks() {
-                return;
+            } else if callbacks < CALLBACKS_A_TURN && self.look_after_callbacks() {
+                callbacks += 1;
+            } else {
+                return; // callbacks left over are due at once, in a turn of their own
             }
         }
     }
