@@ -68,7 +68,21 @@ macro_rules! section {
                 section: std::ops::Range<usize>,
                 report: &mut $crate::config::problem::Report,
             ) -> $name<'i> {
-                $crate::config::raw::refuse_unknown(table, path, Self::DOC.keys, report);
+                Self::read_beside(&[], table, path, section, report)
+            }
+
+            /// As [`Self::read`], for a section whose keys are read by several structs, each in a file of its own:
+            /// this one knows the keys of `groups` too, which take theirs with [`Self::read_known`].
+            pub(super) fn read_beside(
+                groups: &[$crate::config::raw::SectionDoc],
+                table: &'i toml::de::DeTable<'i>,
+                path: &str,
+                section: std::ops::Range<usize>,
+                report: &mut $crate::config::problem::Report,
+            ) -> $name<'i> {
+                let beside = groups.iter().flat_map(|group| group.keys);
+                let known: Vec<&str> = Self::DOC.keys.iter().chain(beside).map(|(name, _)| *name).collect();
+                $crate::config::raw::refuse_unknown(table, path, &known, report);
                 Self::read_known(table, path, section)
             }
 
@@ -121,17 +135,14 @@ const ELSEWHERE: [(&str, &str); 8] = [
 pub(super) fn refuse_unknown(
     table: &DeTable<'_>,
     path: &str,
-    known: &[(&'static str, &'static [&'static str])],
+    known: &[&str],
     report: &mut Report,
 ) {
     for (key, _) in table.iter() {
         let name: &str = key.get_ref();
-        if !known.iter().any(|(known, _)| *known == name) {
-            report.error(
-                &key.span(),
-                &join(path, name),
-                unknown_key(name, known.iter().map(|(name, _)| *name)),
-            );
+        if !known.contains(&name) {
+            let text = unknown_key(name, known.iter().copied());
+            report.error(&key.span(), &join(path, name), text);
         }
     }
 }

@@ -63,10 +63,13 @@ steps below there are `\"answer\"`, `\"hangup\"` (also `{ answer = {} }`, `{ han
 
 /// The reference page, in Markdown.
 pub fn reference() -> String {
-    let mut page = HEAD.to_owned();
+    let (mut page, mut heading) = (HEAD.to_owned(), "");
     for section in SECTIONS.iter().chain([&AgentToml::DOC, &MembershipToml::DOC]) {
-        page.push_str(&format!("\n## `{}`\n\n{}\n", section.heading, text(section.text)));
-        page.push('\n');
+        // A group of keys that is read beside others of its section.
+        if section.heading != heading {
+            page.push_str(&format!("\n## `{}`\n\n{}\n\n", section.heading, text(section.text)));
+        }
+        heading = section.heading;
         for (key, doc) in section.keys {
             page.push_str(&format!("- **`{key}`**: {}\n", text(doc)));
         }

@@ -11,7 +11,7 @@ use super::address::Template;
 use super::media::codecs;
 use super::names::TrunkId;
 use super::problem::Report;
-use super::raw::{Item, section};
+use super::raw::{Item, SectionDoc, section};
 use super::read::bounds;
 use super::scope::{Scope, Section};
 
@@ -36,6 +36,9 @@ section! {
         answer_timeout,
     }
 }
+
+/// Keys of `[trunk.NAME]` that are read in files of their own; the reference page has them under the same heading.
+const GROUPS: [SectionDoc; 0] = [];
 
 /// Whom calls come from and go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +100,7 @@ impl Trunk {
     pub(super) fn resolve(section: &Section<'_>, scope: &mut Scope<'_, '_>) -> Option<Trunk> {
         let item = Item { key: section.path.clone(), value: section.value };
         let table = item.table(&format!("[{}]", section.path), scope.report)?;
-        let raw = TrunkToml::read(table, &section.path, section.span(), scope.report);
+        let raw = TrunkToml::read_beside(&GROUPS, table, &section.path, section.span(), scope.report);
         let id = TrunkId::from(section.id);
         let accept_from = accept_from(id, &raw.accept_from.list(), scope);
         let report = &mut *scope.report;
