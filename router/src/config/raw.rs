@@ -132,12 +132,7 @@ const ELSEWHERE: [(&str, &str); 8] = [
 ];
 
 /// Reports every key of `table` that is not among `known`.
-pub(super) fn refuse_unknown(
-    table: &DeTable<'_>,
-    path: &str,
-    known: &[&str],
-    report: &mut Report,
-) {
+pub(super) fn refuse_unknown(table: &DeTable<'_>, path: &str, known: &[&str], report: &mut Report) {
     for (key, _) in table.iter() {
         let name: &str = key.get_ref();
         if !known.contains(&name) {
