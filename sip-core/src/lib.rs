@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod auth;
 #[cfg(feature = "rsip")]
 pub mod compat;
 pub mod deadline;

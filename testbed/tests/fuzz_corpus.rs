@@ -7,6 +7,9 @@ use std::path::Path;
 #[path = "../fuzz/src/config.rs"]
 #[allow(unreachable_pub)]
 mod config;
+#[path = "../fuzz/src/digest.rs"]
+#[allow(unreachable_pub)]
+mod digest;
 #[path = "../fuzz/src/message.rs"]
 #[allow(unreachable_pub)]
 mod message;
@@ -42,6 +45,11 @@ fn replay(name: &str, target: fn(&[u8])) {
 #[test]
 fn the_corpus_of_configurations_holds() {
     replay("config", config::run);
+}
+
+#[test]
+fn the_corpus_of_challenges_and_credentials_holds() {
+    replay("digest", digest::run);
 }
 
 #[test]

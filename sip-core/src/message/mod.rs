@@ -38,8 +38,8 @@ pub use validate::Refusal;
 pub use via::{MAGIC_COOKIE, Via};
 
 use parse::{Mode, Slot, Span, Start};
-use text::{Cursor, is_blank, is_token_byte, next_element};
-pub(crate) use text::{decimal, unfold};
+use text::{Cursor, is_blank, is_token_byte};
+pub(crate) use text::{decimal, is_token, next_element, quoted_end, unfold, unquote};
 
 /// One SIP message. A clone shares the bytes and the index.
 #[derive(Clone)]

@@ -1,6 +1,7 @@
 //! What must hold for any bytes, one module per fuzz target; `testbed/tests/fuzz_corpus.rs` replays them.
 
 pub mod config;
+pub mod digest;
 pub mod message;
 pub mod rtcp;
 pub mod rtp;
