@@ -321,6 +321,7 @@ impl Call {
             }
             SipEvent::Reinvite { request, .. } => self.reoffered(leg, &request, board),
             SipEvent::Request { key, request, .. } => self.asked(leg, key, &request, board),
+            SipEvent::Refer { key, .. } => self.refuse_transfer(leg, key, board),
             SipEvent::Probed { alive, .. } => self.probed(leg, alive, board),
             _ => {}
         }

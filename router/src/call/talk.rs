@@ -137,6 +137,13 @@ impl Call {
         board.sip.answer_request(board.now, sip, key, Reply::new(status));
     }
 
+    /// A REFER: nobody may send us anywhere.
+    pub(super) fn refuse_transfer(&self, number: LegNumber, key: RequestKey, board: &mut Switchboard) {
+        if let Some(sip) = self.sip_of(number) {
+            board.sip.answer_request(board.now, sip, key, Reply::new(StatusCode::FORBIDDEN));
+        }
+    }
+
     /// No RTP and no RTCP for `media.silence_timeout`: a muted telephone or a dead one. It is asked.
     pub(super) fn fell_silent(&mut self, number: LegNumber, board: &mut Switchboard) {
         self.probe(number, board);

@@ -114,6 +114,7 @@ impl Endpoint {
         self.unacked_due(now, leg);
         self.reminder_due(now, leg);
         self.pause_due(now, leg);
+        self.referral_due(now, leg);
         if let Some(state) = self.legs.get_mut(leg)
             && state.linger_until.is_some_and(|until| until <= now)
         {

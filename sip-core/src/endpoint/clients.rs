@@ -20,6 +20,8 @@ pub(super) enum Purpose {
     Bye,
     Cancel,
     Probe,
+    Notify,
+    Refer,
 }
 
 impl Purpose {
@@ -194,6 +196,7 @@ impl Endpoint {
             (Method::Invite, purpose) if purpose.is_invite() => Some(client),
             (Method::Cancel, purpose) if purpose.is_invite() => tx.open.as_ref()?.cancel,
             (Method::Bye, Purpose::Bye) | (Method::Options, Purpose::Probe) => Some(client),
+            (Method::Notify, Purpose::Notify) | (Method::Refer, Purpose::Refer) => Some(client),
             _ => None,
         }
     }

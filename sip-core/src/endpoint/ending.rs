@@ -110,7 +110,8 @@ impl Endpoint {
             Some(Purpose::Invite | Purpose::Abandoned) => self.invite_response(now, client, response),
             Some(Purpose::Reinvite) => self.reinvite_response(now, client, response),
             Some(Purpose::Probe) => self.probe_response(client, response),
-            Some(Purpose::Bye | Purpose::Cancel) | None => {}
+            Some(purpose) if purpose.is_of_referral() => self.referral_response(now, client, response),
+            Some(_) | None => {}
         }
     }
 
@@ -129,6 +130,8 @@ impl Endpoint {
             }
             Purpose::Reinvite => self.reinvited(leg, None, StatusCode::SERVICE_UNAVAILABLE),
             Purpose::Probe => self.probed(leg, false),
+            Purpose::Notify => self.notified(now, leg, false),
+            Purpose::Refer => self.refer_answered(leg, StatusCode::REQUEST_TIMEOUT),
             Purpose::Bye if cause == FailCause::Closed => self.repeat_bye(now, leg),
             Purpose::Abandoned | Purpose::Bye | Purpose::Cancel => {}
         }
@@ -166,7 +169,11 @@ impl Endpoint {
             return;
         }
         let want = state.poll_timeout();
-        if state.stage == Stage::Over && state.open_clients == 0 && state.seek.is_none() {
+        if state.stage == Stage::Over
+            && state.open_clients == 0
+            && state.seek.is_none()
+            && state.referral.is_none()
+        {
             state.dialog = None;
         }
         self.clock.set(&mut state.alarm, want, Due::Leg(leg));

@@ -201,6 +201,25 @@ pub enum Event {
         /// The request.
         request: Message,
     },
+    /// A REFER inside the dialog: take it with [`accept_refer`](super::Endpoint::accept_refer) or refuse it with
+    /// [`answer_request`](super::Endpoint::answer_request), within 32 s. It has one Refer-To that can be read.
+    Refer {
+        /// The leg.
+        leg: LegKey,
+        /// What to answer.
+        key: RequestKey,
+        /// The REFER.
+        request: Message,
+    },
+    /// What has come of a [`refer`](super::Endpoint::refer) of ours.
+    Referred {
+        /// The leg.
+        leg: LegKey,
+        /// Of the INVITE that the far end has sent, or of its refusal to send one.
+        status: StatusCode,
+        /// Nothing more will be told of it.
+        is_last: bool,
+    },
     /// The end of a [`probe`](super::Endpoint::probe).
     Probed {
         /// The leg.
@@ -226,6 +245,8 @@ impl Event {
             | Event::Reinvited { leg, .. }
             | Event::Bye { leg, .. }
             | Event::Request { leg, .. }
+            | Event::Refer { leg, .. }
+            | Event::Referred { leg, .. }
             | Event::Probed { leg, .. } => *leg,
         }
     }

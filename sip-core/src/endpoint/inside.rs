@@ -30,6 +30,8 @@ pub(super) enum DraftKind {
     Bye,
     Reinvite,
     Probe,
+    Notify,
+    Refer,
 }
 
 impl DraftKind {
@@ -39,6 +41,8 @@ impl DraftKind {
             DraftKind::Bye => Method::Bye,
             DraftKind::Reinvite => Method::Invite,
             DraftKind::Probe => Method::Options,
+            DraftKind::Notify => Method::Notify,
+            DraftKind::Refer => Method::Refer,
         }
     }
 }
@@ -266,6 +270,8 @@ impl Endpoint {
             DraftKind::Bye => Purpose::Bye,
             DraftKind::Reinvite => Purpose::Reinvite,
             DraftKind::Probe => Purpose::Probe,
+            DraftKind::Notify => Purpose::Notify,
+            DraftKind::Refer => Purpose::Refer,
         };
         let branch = self.next_branch();
         let Some(request) = self.write_draft(leg, &draft, &flow, &branch) else { return };
@@ -296,6 +302,9 @@ impl Endpoint {
     fn write_draft(&self, leg: u64, draft: &Draft, flow: &Flow, branch: &Token) -> Option<Bytes> {
         let dialog: &Dialog = self.legs.get(leg)?.dialog.as_deref()?;
         let mut request = dialog.request(&draft.kind.method(), draft.cseq, &self.origins.via(flow, branch));
+        if matches!(draft.kind, DraftKind::Notify | DraftKind::Refer) {
+            request.header(Header::Contact, self.origins.contact(flow)); // RFC 6665 §8.2.1, RFC 3515 §2.2
+        }
         match draft.kind {
             DraftKind::Reinvite => self.add_invite_headers(&mut request, flow),
             _ if self.settings.user_agent.is_empty() => {}
@@ -319,6 +328,8 @@ impl Endpoint {
                 (Some(flow), _) => self.send_draft_on(now, leg, draft, flow),
                 (None, DraftKind::Reinvite) => self.reinvited(leg, None, StatusCode::SERVICE_UNAVAILABLE),
                 (None, DraftKind::Probe) => self.probed(leg, false),
+                (None, DraftKind::Notify) => self.notified(now, leg, false),
+                (None, DraftKind::Refer) => self.refer_answered(leg, StatusCode::SERVICE_UNAVAILABLE),
                 (None, DraftKind::Ack { .. } | DraftKind::Bye) => {
                     tracing::debug!(?cause, leg, kind = ?draft.kind, "no way for a request in a dialog");
                 }

@@ -1,6 +1,7 @@
 //! What an endpoint remembers of a leg.
 
 use super::clock::Alarm;
+use super::refer::Referral;
 use super::{FailCause, HangUp, Invite};
 use crate::dialog::{Dialog, Unacked};
 use crate::message::Body;
@@ -62,6 +63,12 @@ pub(super) struct Leg {
     pub(super) open_clients: u16,
     /// A probe is under way.
     pub(super) probing: bool,
+    /// What the far end is to be told of its REFER.
+    pub(super) referral: Option<Box<Referral>>,
+    /// It has sent one before.
+    pub(super) referred: bool,
+    /// A REFER of ours of which we have not heard the last.
+    pub(super) referring: bool,
     pub(super) udp_only: bool,
     /// A BYE was lost with its connection and has been sent once more.
     pub(super) bye_again: bool,
@@ -154,6 +161,9 @@ impl Leg {
             seek: None,
             open_clients: 0,
             probing: false,
+            referral: None,
+            referred: false,
+            referring: false,
             udp_only: false,
             bye_again: false,
             linger_until: None,
@@ -170,7 +180,8 @@ impl Leg {
             OursState::Sent | OursState::Answered { .. } => None,
         });
         let linger = self.linger_until.map(|at| (at, "K"));
-        [unacked, remind, pause, linger].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let referral = self.referral.as_ref().map(|referral| (referral.until, "referral"));
+        [unacked, remind, pause, linger, referral].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// Nothing of it is on the wire or waited for any more.
@@ -180,6 +191,7 @@ impl Leg {
             && self.seek.is_none()
             && self.theirs.is_none()
             && self.unacked.is_none()
+            && self.referral.is_none()
             && self.linger_until.is_none()
     }
 

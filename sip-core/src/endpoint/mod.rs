@@ -17,6 +17,7 @@ mod io;
 mod legs;
 mod origin;
 mod outside;
+mod refer;
 mod requests;
 mod roads;
 mod seeks;

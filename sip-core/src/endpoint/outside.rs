@@ -16,8 +16,11 @@ impl Endpoint {
     pub(super) fn request_outside(&mut self, now: Instant, arrival: Arrival<'_>, peer: PeerId) {
         match arrival.request.method() {
             Method::Invite => self.invite_received(now, arrival, peer),
-            // Both are for dialogs only.
-            Method::Bye | Method::Info => self.refuse(&arrival, Reply::new(StatusCode::CALL_DOES_NOT_EXIST)),
+            // These are for dialogs only.
+            Method::Bye | Method::Info | Method::Notify => {
+                self.refuse(&arrival, Reply::new(StatusCode::CALL_DOES_NOT_EXIST))
+            }
+            Method::Refer => self.refuse(&arrival, not_outside()),
             method => self.request_outside_invite(&arrival, &method),
         }
     }
@@ -162,4 +165,10 @@ impl Endpoint {
         self.tell(leg, Event::Invite { leg: LegKey(leg), peer, flow, request });
         Some(())
     }
+}
+
+/// Whom a REFER sends somewhere is told by its dialog; without one it would have us call anybody for anybody.
+fn not_outside() -> Reply {
+    let reason = Some(Bytes::from_static(b"REFER only inside a call"));
+    Reply { reason, ..Reply::new(StatusCode::FORBIDDEN) }
 }

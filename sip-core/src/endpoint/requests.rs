@@ -47,6 +47,8 @@ impl Endpoint {
             _ if over => self.refuse(arrival, Reply::new(StatusCode::CALL_DOES_NOT_EXIST)),
             Method::Invite => self.reinvite_received(now, arrival, leg),
             Method::Info => self.info(now, arrival, leg),
+            Method::Refer => self.refer_received(now, arrival, leg),
+            Method::Notify => self.notify_received(now, arrival, leg),
             method => self.request_outside_invite(arrival, &method),
         }
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use std::net::SocketAddr;
 
 /// Methods we take, in requests and responses alike (RFC 3261 §20.5).
-pub(super) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS, INFO";
+pub(super) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, REFER, NOTIFY";
 
 /// Headers that belong to the endpoint: a caller who writes them too would write them twice.
 fn is_ours(header: Header, status: Option<StatusCode>) -> bool {

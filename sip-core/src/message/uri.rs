@@ -320,7 +320,7 @@ fn pairs(text: &[u8], mark: u8) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> 
 }
 
 /// `%HH` decoded; a percent sign without two hex digits stays.
-fn decode(text: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn decode(text: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b'%', text).is_none() {
         return Cow::Borrowed(text);
     }

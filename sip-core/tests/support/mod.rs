@@ -76,6 +76,10 @@ pub fn name(event: &Event) -> String {
         Event::Reinvited { status, .. } => format!("reinvited {status}"),
         Event::Bye { .. } => "bye".into(),
         Event::Request { .. } => "request".into(),
+        Event::Refer { .. } => "refer".into(),
+        Event::Referred { status, is_last, .. } => {
+            format!("referred {status}{}", if *is_last { ", the last" } else { "" })
+        }
         Event::Probed { alive, .. } => format!("probed {alive}"),
         _ => "?".into(),
     }
