@@ -126,6 +126,14 @@ fn values_of_the_wrong_kind_are_told_with_what_would_be_right() {
             "widen = [{ after = \"9s\", agents_of = \"sales\" }]",
             "widen[1].agents_of: there is no queue \"sales\"; write \"desk\", or add [queue.sales]",
         ),
+        (
+            "confirm = { key = \"1\" }",
+            "confirm: nobody would tell the agent to press a key; write whisper = \"FILE.wav\" too",
+        ),
+        (
+            "whisper = \"a.wav\"\nconfirm = { key = \"12\" }",
+            "confirm.key: \"12\" is no key; write one of 0 to 9, * and #",
+        ),
         ("priority = 10", "priority: 10 is out of range; write 0 to 9 (default 0)"),
     ];
     for (line, expected) in cases {

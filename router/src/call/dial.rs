@@ -87,7 +87,7 @@ impl Call {
     }
 
     /// The legs at which `agent` is rung, or whom a `dial` step calls, or the customer's.
-    fn ringing_legs(&self, agent: Option<AgentId>) -> impl Iterator<Item = &Leg> {
+    pub(super) fn ringing_legs(&self, agent: Option<AgentId>) -> impl Iterator<Item = &Leg> {
         let customer = self.reserved().map(|_| &self.legs[usize::from(CALLER)]);
         let dialled = self.dialled_legs().chain(customer.filter(|leg| leg.sip.is_some()));
         dialled.filter(move |leg| leg.agent == agent)
@@ -251,7 +251,7 @@ impl Call {
         }
     }
 
-    /// 2xx of a leg we dialled: it is the winner, unless its description is unusable.
+    /// 2xx of a leg we dialled: it is the winner, unless its description is unusable or it must hear something first.
     pub(super) fn picked_up(&mut self, number: LegNumber, response: &Message, board: &mut Switchboard) {
         let Some(sip) = self.leg(number).and_then(|leg| leg.sip) else { return };
         board.sip.ack(board.now, sip, None);
@@ -263,6 +263,13 @@ impl Call {
         if !matches!(self.stage, Stage::Ringing(_)) {
             return self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
         }
+        if !self.whispers(number, board) {
+            self.takes_call(number, board);
+        }
+    }
+
+    /// Who answered at this leg is the winner: the others stop ringing.
+    pub(super) fn takes_call(&mut self, number: LegNumber, board: &mut Switchboard) {
         if self.reserved().is_none() {
             self.hang_up_losers(number, board);
         }
@@ -368,10 +375,9 @@ impl Call {
         while let Stage::Ringing(ring) = &mut self.stage
             && let Some(mut rung) = ring.take_due(board.now)
         {
-            let legs: Vec<(LegNumber, bool)> =
-                self.ringing_legs(rung.agent).map(|leg| (leg.number, leg.rang)).collect();
-            for (number, rang) in legs {
-                let failure = Failure::no_answer().after_ringing(rang);
+            let legs: Vec<(LegNumber, Failure)> =
+                self.ringing_legs(rung.agent).map(|leg| (leg.number, leg.unanswered())).collect();
+            for (number, failure) in legs {
                 self.note_failed(number, &failure, board);
                 self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
                 rung.note(failure);

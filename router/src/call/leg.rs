@@ -7,6 +7,7 @@ use media::{
 };
 use sip_core::LegKey;
 
+use super::confirm::Whisper;
 use crate::{
     config::{AgentId, TrunkId},
     journal::fact::{LegMedia, LegNumber},
@@ -27,6 +28,8 @@ pub(super) struct Leg {
     pub(super) trunk: Option<TrunkId>,
     /// It has rung: a later failure is a person's decision or absence, not the network's.
     pub(super) rang: bool,
+    /// What the agent hears before he has the caller.
+    pub(super) whisper: Option<Whisper>,
     /// The far end put us on hold.
     pub(super) holds: bool,
     /// That is on record.
@@ -58,9 +61,9 @@ pub(super) enum NoSound {
 
 impl Leg {
     pub(super) fn new(number: LegNumber, sip: Option<LegKey>) -> Leg {
-        let (sound, agent, trunk) = (None, None, None);
+        let (sound, agent, trunk, whisper) = (None, None, None, None);
         let (rang, holds, hold_noted, answer_due_in_ack) = (false, false, false, false);
-        Leg { number, sip, sound, agent, trunk, rang, holds, hold_noted, answer_due_in_ack }
+        Leg { number, sip, sound, agent, trunk, rang, whisper, holds, hold_noted, answer_due_in_ack }
     }
 
     /// Reserves a port and an engine leg, once.

@@ -8,6 +8,7 @@ mod announce;
 mod arrive;
 mod assign;
 mod callback;
+mod confirm;
 mod dial;
 mod end;
 mod enter;
@@ -329,8 +330,10 @@ impl Call {
 
     fn handle_media(&mut self, leg: LegNumber, event: MediaEvent, board: &mut Switchboard) {
         match event {
+            MediaEvent::Played { play, .. } if self.whispered(leg, play, board) => {}
             MediaEvent::Played { play, .. } => self.played(play, board),
             MediaEvent::Digit { digit, .. } if leg == CALLER => self.pressed(digit.as_char(), board),
+            MediaEvent::Digit { digit, .. } => self.confirmed(leg, digit.as_char(), board),
             MediaEvent::Quiet { .. } => self.message_is_over(MessageEnd::Silence, board),
             MediaEvent::TwoWay { at, .. } => self.sound_went_both_ways(at, board),
             MediaEvent::Silent { .. } => self.fell_silent(leg, board),

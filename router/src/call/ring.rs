@@ -78,6 +78,13 @@ impl Ring {
         self.rung.iter().filter_map(|rung| rung.until).min()
     }
 
+    /// He has picked up and has until then to take the call; while others of his addresses ring, as long as they may.
+    pub(super) fn rings_until(&mut self, agent: Option<AgentId>, until: Instant, is_alone: bool) {
+        if let Some(rung) = self.rung.iter_mut().find(|rung| rung.agent == agent) {
+            rung.until = rung.until.filter(|_| !is_alone).max(Some(until));
+        }
+    }
+
     /// A leg of `agent` came to nothing.
     pub(super) fn note(&mut self, agent: Option<AgentId>, failure: Failure) {
         if let Some(rung) = self.rung.iter_mut().find(|rung| rung.agent == agent) {

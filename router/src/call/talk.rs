@@ -194,6 +194,9 @@ impl Call {
             self.close_leg(number, board);
             return self.agent_left_customer(reserved, reason, board);
         }
+        if self.hung_up_at_whisper(number, board) {
+            return;
+        }
         match &self.stage {
             Stage::Talking(Talk { leg, assignment: Some((agent, place)), since, .. })
                 if *leg == number && board.now < *since + NO_CONVERSATION =>

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::names::{HoursId, PromptId, QueueId};
 use super::problem::Report;
+use super::queue_confirm::QueueConfirm;
 use super::queue_memory::QueueMemory;
 use super::queue_rules::QueueRules;
 use super::raw::{Item, section};
@@ -42,6 +43,10 @@ section! {
         short_abandon,
         /// How long one agent rings before the next is tried. `"1s"` to `"5m"`, default `"20s"`.
         ring_timeout,
+        /// What an agent who picks up hears before the caller is connected: the queue's name, say. The caller hears his music meanwhile. Default: nothing.
+        whisper,
+        /// The agent takes the call by a key, after the `whisper`: `{ key = "1" }`. For agents at mobiles, whose mailbox would else take callers. Default: whoever picks up has the call.
+        confirm,
         /// Rest of an agent after a call, for notes. `"0s"` to `"8h"`, default `"0s"`.
         wrap_up,
         /// Callers who may wait; one more goes on to the next step at once. 1 to 1000000, default 200.
@@ -128,6 +133,8 @@ pub struct Queue {
     pub short_abandon: Duration,
     /// How long one agent rings before the next is tried. 1 s to 5 min, default 20 s.
     pub ring_timeout: Duration,
+    /// What an agent hears before the caller is connected, and whether he must press a key. Default: nothing.
+    pub confirm: QueueConfirm,
     /// Rest of an agent after a call. 0 s to 8 h, default 0 s.
     pub wrap_up: Duration,
     /// Callers who may wait; one more goes on to the next step at once. 1 to 1,000,000, default 200.
@@ -202,6 +209,7 @@ impl Queue {
         let strategy = raw.strategy.choice(&Strategy::ALL, scope.report);
         let steps = steps(&raw, scope);
         let rules = QueueRules::resolve(&raw, scope);
+        let confirm = QueueConfirm::resolve(&raw, scope);
         let max_wait = raw.max_wait.duration(bounds("1s", "24h", "30m"), scope.report);
         let memory = QueueMemory::resolve(&raw, max_wait, scope);
         let report = &mut *scope.report;
@@ -216,6 +224,7 @@ impl Queue {
             service_level: raw.service_level.duration(bounds("1s", "1h", "20s"), report),
             short_abandon: raw.short_abandon.duration(bounds("0s", "1m", "5s"), report),
             ring_timeout: raw.ring_timeout.duration(bounds("1s", "5m", "20s"), report),
+            confirm,
             wrap_up: raw.wrap_up.duration(bounds("0s", "8h", "0s"), report),
             max_waiting: raw.max_waiting.integer(1..=1_000_000, 200, report) as u32,
             max_wait,

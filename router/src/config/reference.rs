@@ -12,6 +12,7 @@ use super::media::MediaToml;
 use super::node::{JournalToml, LogToml, NodeToml};
 use super::number::NumberToml;
 use super::queue::{QueueToml, WidenToml};
+use super::queue_confirm::ConfirmToml;
 use super::queue_memory::{ReturningToml, StickyToml};
 use super::raw::SectionDoc;
 use super::trunk::TrunkToml;
@@ -19,7 +20,7 @@ use super::voicemail::VoicemailToml;
 use super::voicemail_step::VoicemailStepToml;
 
 /// The page's sections, in the order in which a reader writes a file.
-const SECTIONS: [SectionDoc; 26] = [
+const SECTIONS: [SectionDoc; 27] = [
     RootToml::DOC,
     NodeToml::DOC,
     ListenToml::DOC,
@@ -44,6 +45,7 @@ const SECTIONS: [SectionDoc; 26] = [
     RejectToml::DOC,
     QueueToml::DOC,
     WidenToml::DOC,
+    ConfirmToml::DOC,
     ReturningToml::DOC,
     StickyToml::DOC,
 ];
