@@ -20,6 +20,7 @@ mod token;
 pub mod transaction;
 pub mod transport;
 
+pub use auth::UserId;
 pub use endpoint::{
     ByStatus, Counters, EarlyId, Endpoint, Event, FailCause, HangUp, Input, Invite, OpenId, Output, Reply,
     RequestKey, ResolveId, Service, Settings,

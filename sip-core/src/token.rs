@@ -102,6 +102,11 @@ impl Mint {
         encode([key, salt, self.seal.mac(kind, key, salt)])
     }
 
+    /// Any number.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.random.next_u64()
+    }
+
     /// A number below `bound`, evenly spread enough for pauses.
     pub(crate) fn below(&mut self, bound: u32) -> u32 {
         ((u64::from(self.random.next_u32()) * u64::from(bound)) >> 32) as u32

@@ -377,6 +377,7 @@ impl Phone {
         let leg = self.sip.invite(
             now,
             Invite {
+                flow: None,
                 targets: vec![Target::at(Transport::Udp, self.router)],
                 uri: format!("sip:{called}@{}", self.router).into(),
                 from: format!("<sip:{}@{}>", self.name, self.address).into(),

@@ -113,6 +113,7 @@ impl Call {
         leg.agent = agent;
         let offer = self.offer_for(&mut leg, way.trunk, board)?;
         let invite = Invite {
+            flow: None,
             targets: way.targets,
             uri: way.uri.clone().into(),
             from: self.caller_towards(number, way.trunk, board).into(),

@@ -306,11 +306,12 @@ impl Shard {
 
     fn handle_sip(&mut self, event: SipEvent) {
         match event {
-            SipEvent::Invite { leg, peer, flow, request } => self.admit(leg, peer, flow, &request),
+            SipEvent::Invite { leg, peer, flow, request, .. } => self.admit(leg, peer, flow, &request),
             event => {
-                let Some(&(key, number)) = self.board.legs.get(&event.leg()) else { return };
+                let Some(leg) = event.leg() else { return };
+                let Some(&(key, number)) = self.board.legs.get(&leg) else { return };
                 if event.is_last() {
-                    self.board.forget(event.leg());
+                    self.board.forget(leg);
                 }
                 self.tell(key, CallInput::Sip(number, event));
             }

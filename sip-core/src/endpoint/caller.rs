@@ -30,7 +30,12 @@ impl Endpoint {
         state.udp_only = invite.udp_only;
         state.outgoing = Some(Box::new(Outgoing {
             call_id: Bytes::copy_from_slice(call_id.as_bytes()),
-            targets: VecDeque::from(invite.targets.clone()),
+            flow: invite.flow,
+            targets: if invite.flow.is_some() {
+                VecDeque::new()
+            } else {
+                VecDeque::from(invite.targets.clone())
+            },
             addresses: VecDeque::new(),
             server_name: None,
             until: None,
@@ -48,6 +53,13 @@ impl Endpoint {
     fn advance(&mut self, now: Instant, leg: u64) {
         loop {
             let Some(out) = self.outgoing(leg) else { return };
+            if let Some(flow) = out.flow.take() {
+                match self.invite_by(now, leg, flow) {
+                    Ok(()) => return,
+                    Err(cause) => self.note_failure(leg, cause),
+                }
+                continue;
+            }
             if let Some(hop) = out.addresses.pop_front() {
                 let patience = out.invite.first_response_timeout.min(self.settings.timers.give_up());
                 let Some(out) = self.outgoing(leg) else { return };
@@ -66,6 +78,20 @@ impl Endpoint {
                 return self.give_up_inviting(leg);
             }
         }
+    }
+
+    /// Sends the INVITE by the one way there is to a telephone.
+    fn invite_by(&mut self, now: Instant, leg: u64, flow: Flow) -> Result<(), FailCause> {
+        if !self.roads.is_open(&flow) {
+            return Err(FailCause::Closed);
+        }
+        let patience = self.settings.timers.give_up();
+        let state = self.legs.get_mut(leg).ok_or(FailCause::Unreachable)?;
+        let out = state.outgoing.as_deref_mut().ok_or(FailCause::Unreachable)?;
+        out.until = Some(now + out.invite.first_response_timeout.min(patience));
+        state.pinned = true;
+        self.invite_on(now, leg, flow);
+        Ok(())
     }
 
     fn outgoing(&mut self, leg: u64) -> Option<&mut Outgoing> {

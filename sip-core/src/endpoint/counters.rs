@@ -33,6 +33,14 @@ pub struct Counters {
     pub invites_refused: u64,
     /// Those dropped in silence.
     pub invites_dropped: u64,
+    /// Requests of telephones answered 401, INVITEs among them.
+    pub challenged: u64,
+    /// Requests of telephones with a wrong user or password, or from somebody who was locked out.
+    pub proofs_wrong: u64,
+    /// Addresses and users who were locked out for wrong proofs.
+    pub lockouts: u64,
+    /// REGISTERs that proved a user.
+    pub registers: u64,
     /// Of the refused ones: 503 because a limit was reached.
     pub full: u64,
     /// Of the refused ones: 503 because the service is not open.

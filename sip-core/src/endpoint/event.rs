@@ -1,9 +1,11 @@
 //! What an endpoint tells its caller, and what it is asked to do.
 
+use crate::auth::{Suspect, UserId};
 use crate::key::LegKey;
 use crate::message::{Body, Message, StatusCode};
 use crate::transport::{Flow, PeerId, Target};
 use bytes::Bytes;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// One early dialog of an INVITE of ours: which branch of a fork is speaking. Numbered from 0 as they appear.
@@ -17,6 +19,9 @@ pub struct RequestKey(pub(super) u64);
 /// A call to make.
 #[derive(Clone, Debug)]
 pub struct Invite {
+    /// The way a telephone registered by: the INVITE and all of its dialog go by it, and by no other; `targets` are not
+    /// looked at. A connection that is closed by now fails with [`FailCause::Closed`].
+    pub flow: Option<Flow>,
     /// Next hops, tried in order on a transport failure, a time-out or a `503` (RFC 3263 §4.3), a new branch
     /// each. A name that resolves to several addresses counts as so many.
     pub targets: Vec<Target>,
@@ -108,10 +113,31 @@ pub enum Event {
         leg: LegKey,
         /// Whose address it came from.
         peer: PeerId,
+        /// Who proved to be the sender, where that is asked ([`set_guard`](super::Endpoint::set_guard)).
+        user: Option<UserId>,
         /// The way it came.
         flow: Flow,
         /// The INVITE.
         request: Message,
+    },
+    /// A REGISTER of a user who proved to be he, to be answered with
+    /// [`answer_register`](super::Endpoint::answer_register) within 32 s.
+    Register {
+        /// What to answer.
+        key: RequestKey,
+        /// Whose.
+        user: UserId,
+        /// The way it came: the way to the telephone.
+        flow: Flow,
+        /// The REGISTER.
+        request: Message,
+    },
+    /// Somebody was locked out for wrong proofs.
+    LockedOut {
+        /// Whom it concerns.
+        suspect: Suspect,
+        /// Where the last of them came from.
+        source: IpAddr,
     },
     /// The caller gave up: `200` to the CANCEL and `487` to the INVITE have left. Leg over.
     Cancelled {
@@ -230,9 +256,10 @@ pub enum Event {
 }
 
 impl Event {
-    /// The leg it happened to.
-    pub fn leg(&self) -> LegKey {
+    /// The leg it happened to; `None` for what belongs to no call.
+    pub fn leg(&self) -> Option<LegKey> {
         match self {
+            Event::Register { .. } | Event::LockedOut { .. } => None,
             Event::Invite { leg, .. }
             | Event::Cancelled { leg, .. }
             | Event::Progress { leg, .. }
@@ -247,7 +274,7 @@ impl Event {
             | Event::Request { leg, .. }
             | Event::Refer { leg, .. }
             | Event::Referred { leg, .. }
-            | Event::Probed { leg, .. } => *leg,
+            | Event::Probed { leg, .. } => Some(*leg),
         }
     }
 

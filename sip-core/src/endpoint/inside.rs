@@ -179,6 +179,9 @@ impl Endpoint {
             None => draft,
         };
         let Some(state) = self.legs.get(leg) else { return };
+        if let Some(flow) = state.flow.filter(|flow| state.pinned && self.roads.is_open(flow)) {
+            return self.send_draft_on(now, leg, draft, flow);
+        }
         if let Some(hop) = state.hop {
             return self.send_draft_to(now, leg, draft, hop);
         }

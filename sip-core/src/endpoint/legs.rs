@@ -52,6 +52,9 @@ pub(super) struct Leg {
     pub(super) ending: Option<Box<HangUp>>,
     /// The way the dialog began.
     pub(super) flow: Option<Flow>,
+    /// All of the dialog goes by that way while it is open, whatever Contact and Record-Route say: a telephone behind a
+    /// NAT is reached by no other (RFC 5626 §5.3).
+    pub(super) pinned: bool,
     /// Whence their INVITE came: what belongs to the dialog may come from there until it is over, even if the rule
     /// that let the INVITE in is gone by then.
     pub(super) came_from: Option<IpAddr>,
@@ -88,6 +91,8 @@ pub(super) struct Hop {
 pub(super) struct Outgoing {
     pub(super) invite: Invite,
     pub(super) call_id: Bytes,
+    /// The only way to whom it is for, until it is taken.
+    pub(super) flow: Option<Flow>,
     pub(super) targets: VecDeque<Target>,
     /// Addresses of the current target that were not yet tried.
     pub(super) addresses: VecDeque<Hop>,
@@ -156,6 +161,7 @@ impl Leg {
             acks: Vec::new(),
             ending: None,
             flow: None,
+            pinned: false,
             came_from: None,
             hop: None,
             seek: None,

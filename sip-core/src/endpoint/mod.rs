@@ -9,6 +9,7 @@ mod caller;
 mod clients;
 mod clock;
 mod counters;
+mod door;
 mod ending;
 mod event;
 mod inbound;
@@ -31,6 +32,7 @@ pub use event::{EarlyId, Event, FailCause, HangUp, Invite, Reply, RequestKey};
 pub use io::{Input, OpenId, Output, ResolveId};
 pub use settings::{Service, Settings};
 
+use crate::auth::Guard;
 use crate::key::LegKey;
 use crate::token::Mint;
 use crate::transaction::{Action, Keys, TransactionKey};
@@ -56,6 +58,7 @@ pub struct Endpoint {
     keys: Keys,
     sources: Sources,
     service: Service,
+    guard: Option<Box<Guard>>,
     legs: Slots<Leg>,
     clients: Slots<ClientTx>,
     servers: Slots<ServerTx>,
@@ -75,6 +78,9 @@ pub struct Endpoint {
     actions: Vec<Action>,
 }
 
+/// The leg of a request that belongs to none: no generation is 0, so no leg has this key.
+const NO_LEG: u64 = 0;
+
 /// How long a response may wait for a new connection when its own is gone.
 const REOPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -93,6 +99,7 @@ impl Endpoint {
             mint,
             sources: Sources::new(),
             service: Service::Open,
+            guard: None,
             legs: Slots::new(owner, settings.max_legs),
             clients: Slots::new(owner, settings.max_transactions),
             servers: Slots::new(owner, settings.max_transactions),

@@ -3,6 +3,7 @@
 use super::legs::{Leg, Stage, Theirs};
 use super::servers::Arrival;
 use super::{Endpoint, Event, Reply, Service};
+use crate::auth::UserId;
 use crate::dialog::Dialog;
 use crate::key::LegKey;
 use crate::message::{Header, Message, Method, Scheme, StatusCode};
@@ -15,13 +16,21 @@ impl Endpoint {
     /// A new request without To tag, not ACK, not CANCEL.
     pub(super) fn request_outside(&mut self, now: Instant, arrival: Arrival<'_>, peer: PeerId) {
         match arrival.request.method() {
-            Method::Invite => self.invite_received(now, arrival, peer),
+            _ if self.is_guarded(peer) => self.request_at_door(now, arrival, peer),
+            Method::Invite => self.invite_received(now, arrival, (peer, None)),
+            _ => self.request_elsewhere(&arrival),
+        }
+    }
+
+    /// A new request that begins no call.
+    pub(super) fn request_elsewhere(&mut self, arrival: &Arrival<'_>) {
+        match arrival.request.method() {
             // These are for dialogs only.
             Method::Bye | Method::Info | Method::Notify => {
-                self.refuse(&arrival, Reply::new(StatusCode::CALL_DOES_NOT_EXIST))
+                self.refuse(arrival, Reply::new(StatusCode::CALL_DOES_NOT_EXIST));
             }
-            Method::Refer => self.refuse(&arrival, not_outside()),
-            method => self.request_outside_invite(&arrival, &method),
+            Method::Refer => self.refuse(arrival, not_outside()),
+            method => self.request_outside_invite(arrival, &method),
         }
     }
 
@@ -49,13 +58,19 @@ impl Endpoint {
         }
     }
 
-    fn invite_received(&mut self, now: Instant, arrival: Arrival<'_>, peer: PeerId) {
+    /// From a peer, and from which user of his if he had to prove one.
+    pub(super) fn invite_received(
+        &mut self,
+        now: Instant,
+        arrival: Arrival<'_>,
+        from: (PeerId, Option<UserId>),
+    ) {
         if let Some(reply) = self.fault_of_invite(&arrival) {
             return self.refuse_outside(arrival.flow, arrival.request, reply);
         }
         let merged = self.merge_hash(arrival.request);
         let arrival = Arrival { merged, ..arrival };
-        if self.admit(now, &arrival, peer).is_none() {
+        if self.admit(now, &arrival, from).is_none() {
             let reply = Reply::new(StatusCode::SERVER_INTERNAL_ERROR);
             self.refuse_outside(arrival.flow, arrival.request, reply);
         }
@@ -141,13 +156,22 @@ impl Endpoint {
     }
 
     /// A new call: `100` leaves in this turn, then its owner hears of it. `None`: there is no room after all.
-    fn admit(&mut self, now: Instant, arrival: &Arrival<'_>, peer: PeerId) -> Option<()> {
+    fn admit(
+        &mut self,
+        now: Instant,
+        arrival: &Arrival<'_>,
+        (peer, user): (PeerId, Option<UserId>),
+    ) -> Option<()> {
         let leg = self.legs.next_key();
         let tag = self.mint.token(Kind::Tag, leg);
         let dialog = Dialog::of_request(arrival.request, tag.as_bytes()).ok()?;
         let mut state = Leg::new(Stage::Invited, tag);
         state.dialog = Some(Box::new(dialog));
         state.flow = arrival.request.via().ok().map(|via| response_flow(arrival.flow, &via));
+        if user.is_some() {
+            // What stands in a telephone's Contact may be an address behind a NAT.
+            (state.flow, state.pinned) = (Some(arrival.flow), true);
+        }
         let source = arrival.flow.remote.ip();
         state.came_from = Some(source);
         let leg = self.legs.insert(state)?;
@@ -162,7 +186,7 @@ impl Endpoint {
         }
         self.counters.invites_admitted += 1;
         let (flow, request) = (arrival.flow, arrival.request.clone());
-        self.tell(leg, Event::Invite { leg: LegKey(leg), peer, flow, request });
+        self.tell(leg, Event::Invite { leg: LegKey(leg), peer, user, flow, request });
         Some(())
     }
 }

@@ -60,8 +60,11 @@ pub(super) fn response(
     if !server.is_empty() {
         response.header(Header::Server, server);
     }
-    let status = Some(reply.status);
-    for (name, value) in reply.headers.iter().filter(|(name, _)| !is_ours(Header::named(name), status)) {
+    let (status, registers) = (Some(reply.status), request.method() == Method::Register);
+    // Bindings stand in Contacts, and extensions of a registrar are the registrar's.
+    let is_registrars = |header| registers && matches!(header, Header::Contact | Header::Supported);
+    let is_callers = |header| is_registrars(header) || !is_ours(header, status);
+    for (name, value) in reply.headers.iter().filter(|(name, _)| is_callers(Header::named(name))) {
         response.named(name, value);
     }
     if let Some(body) = &reply.body {

@@ -44,6 +44,7 @@ pub fn sdp() -> Option<Body> {
 
 pub fn invite(targets: &[&str]) -> Invite {
     Invite {
+        flow: None,
         targets: targets.iter().map(|t| t.parse::<Target>().unwrap()).collect(),
         uri: Bytes::from_static(b"sip:bo@far.test"),
         from: Bytes::from_static(b"\"Anna\" <sip:anna@near.test>"),
@@ -65,6 +66,8 @@ pub fn name(event: &Event) -> String {
     let status = |m: &Message| m.status().map_or(0, |s| s.code());
     match event {
         Event::Invite { .. } => "invite".into(),
+        Event::Register { user, .. } => format!("register {}", user.0),
+        Event::LockedOut { .. } => "locked out".into(),
         Event::Cancelled { .. } => "cancelled".into(),
         Event::Progress { response, early, .. } => format!("progress {} {}", status(response), early.0),
         Event::Answered { .. } => "answered".into(),

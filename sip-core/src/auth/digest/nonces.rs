@@ -82,6 +82,11 @@ impl Nonces {
         Ok(())
     }
 
+    /// How long each may be used.
+    pub fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
     /// How many are in use.
     pub fn in_use(&self) -> usize {
         self.used.len()

@@ -32,6 +32,11 @@ impl Verifier {
         Verifier { realm: realm.to_owned(), nonces, nobody }
     }
 
+    /// Whether nonces of the other are nonces of this one, and proofs too.
+    pub fn is_like(&self, other: &Verifier) -> bool {
+        self.realm == other.realm && self.nonces.lifetime() == other.nonces.lifetime()
+    }
+
     /// The realm.
     pub fn realm(&self) -> &str {
         &self.realm
