@@ -22,8 +22,8 @@ pub mod transport;
 
 pub use auth::UserId;
 pub use endpoint::{
-    ByStatus, Counters, EarlyId, Endpoint, Event, FailCause, HangUp, Input, Invite, OpenId, Output, Reply,
-    RequestKey, ResolveId, Service, Settings,
+    Ask, ByStatus, Counters, EarlyId, Endpoint, Event, FailCause, HangUp, Input, Invite, OpenId, Output,
+    Reply, RequestKey, ResolveId, Service, Settings,
 };
 pub use key::LegKey;
 pub use message::{Body, Message, StatusCode};

@@ -348,7 +348,7 @@ impl Phone {
                     self.sip_timeout = at.map(|(at, _)| at);
                     return;
                 }
-                Output::Resolve { .. } | Output::Open { .. } => {}
+                Output::Resolve { .. } | Output::Open { .. } | Output::Close { .. } => {}
             }
         }
     }
@@ -386,6 +386,7 @@ impl Phone {
                 body,
                 udp_only: true,
                 max_forwards: 70,
+                retry_on: Vec::new(),
                 first_response_timeout: Duration::from_secs(32),
             },
         );

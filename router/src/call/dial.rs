@@ -115,6 +115,7 @@ impl Call {
         let invite = Invite {
             flow: None,
             targets: way.targets,
+            retry_on: way.retry_on,
             uri: way.uri.clone().into(),
             from: self.caller_towards(number, way.trunk, board).into(),
             to: format!("<{}>", way.uri).into(),

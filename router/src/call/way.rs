@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sip_core::Target;
+use sip_core::{StatusCode, Target};
 
 use super::{Call, failure::Failure};
 use crate::{
@@ -16,6 +16,7 @@ pub(super) struct Way {
     pub(super) name: String,
     pub(super) uri: String,
     pub(super) targets: Vec<Target>,
+    pub(super) retry_on: Vec<StatusCode>,
     pub(super) udp_only: bool,
     pub(super) response_timeout: Duration,
 }
@@ -40,6 +41,7 @@ impl Way {
             name: settings.name.clone(),
             uri: format!("sip:{user}@{}", host_port(first)),
             targets: settings.send_to.clone(),
+            retry_on: vec![StatusCode::SERVICE_UNAVAILABLE],
             udp_only: settings.udp_only,
             response_timeout: settings.response_timeout,
         })
@@ -47,7 +49,15 @@ impl Way {
 
     fn direct(uri: String, target: Target) -> Way {
         let (name, response_timeout) = ("sip".to_owned(), RESPONSE_TIMEOUT);
-        Way { trunk: None, name, uri, targets: vec![target], udp_only: false, response_timeout }
+        Way {
+            trunk: None,
+            name,
+            uri,
+            targets: vec![target],
+            retry_on: Vec::new(),
+            udp_only: false,
+            response_timeout,
+        }
     }
 }
 

@@ -198,6 +198,7 @@ impl Running {
             sip_core::Output::Open { id, transport, remote, .. } => {
                 self.parts.sockets.open(id, transport, remote)
             }
+            sip_core::Output::Close { flow } => self.parts.sockets.close(flow),
             sip_core::Output::Event(_) | sip_core::Output::Timeout(_) => {}
         }
     }

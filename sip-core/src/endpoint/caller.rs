@@ -36,6 +36,7 @@ impl Endpoint {
             } else {
                 VecDeque::from(invite.targets.clone())
             },
+            target: 0,
             addresses: VecDeque::new(),
             server_name: None,
             until: None,
@@ -56,7 +57,7 @@ impl Endpoint {
             if let Some(flow) = out.flow.take() {
                 match self.invite_by(now, leg, flow) {
                     Ok(()) => return,
-                    Err(cause) => self.note_failure(leg, cause),
+                    Err(cause) => self.note_failure(leg, cause, None),
                 }
                 continue;
             }
@@ -66,13 +67,14 @@ impl Endpoint {
                 out.until.get_or_insert(now + patience);
                 match self.try_hop(now, leg, hop) {
                     Ok(()) => return,
-                    Err(cause) => self.note_failure(leg, cause),
+                    Err(cause) => self.note_failure(leg, cause, None),
                 }
             } else if let Some(target) = out.targets.pop_front() {
+                out.target = out.invite.targets.len() - out.targets.len() - 1;
                 match self.try_target(now, leg, target) {
                     Ok(true) => return,
                     Ok(false) => {}
-                    Err(cause) => self.note_failure(leg, cause),
+                    Err(cause) => self.note_failure(leg, cause, None),
                 }
             } else {
                 return self.give_up_inviting(leg);
@@ -98,11 +100,20 @@ impl Endpoint {
         self.legs.get_mut(leg)?.outgoing.as_deref_mut()
     }
 
-    fn note_failure(&mut self, leg: u64, cause: FailCause) {
-        if let Some(out) = self.outgoing(leg) {
-            out.cause = cause;
-            out.until = None;
+    fn note_failure(&mut self, leg: u64, cause: FailCause, response: Option<&Message>) {
+        let Some(out) = self.outgoing(leg) else { return };
+        (out.cause, out.until) = (cause, None);
+        let (client, target, next) = (out.client.take(), out.target().cloned(), out.next_target().cloned());
+        let flow = client.and_then(|client| self.clients.get(client)).map(|tx| tx.flow);
+        let (leg_key, response) = (LegKey(leg), response.cloned());
+        if let Some(target) = target {
+            self.tell(leg, Event::AttemptFailed { leg: leg_key, target, next, flow, response, cause });
         }
+    }
+
+    /// The target that an INVITE of ours is tried at, or was accepted by; until its ACK or its end.
+    pub fn target(&self, leg: LegKey) -> Option<&Target> {
+        self.legs.get(leg.0)?.outgoing.as_deref()?.target()
     }
 
     /// Starts on a target. `Ok(true)`: it waits for the resolver; `Ok(false)`: its address is ready.
@@ -231,17 +242,23 @@ impl Endpoint {
 
     /// No way to this address or target.
     pub(super) fn invite_stuck(&mut self, now: Instant, leg: u64, cause: FailCause) {
-        self.note_failure(leg, cause);
+        self.note_failure(leg, cause, None);
         self.try_next(now, leg);
     }
 
-    /// An attempt ended without an answer.
-    pub(super) fn attempt_failed(&mut self, now: Instant, client: u64, cause: FailCause) {
+    /// An attempt ended without an answer, or with one that lets the next address be tried.
+    pub(super) fn attempt_failed(
+        &mut self,
+        now: Instant,
+        client: u64,
+        cause: FailCause,
+        response: Option<&Message>,
+    ) {
         let Some(leg) = self.clients.get(client).map(|tx| tx.leg) else { return };
-        let Some(out) = self.outgoing(leg).filter(|out| out.client == Some(client)) else { return };
-        out.client = None;
-        self.note_failure(leg, cause);
-        self.try_next(now, leg);
+        if self.outgoing(leg).is_some_and(|out| out.client == Some(client)) {
+            self.note_failure(leg, cause, response);
+            self.try_next(now, leg);
+        }
     }
 
     fn try_next(&mut self, now: Instant, leg: u64) {
@@ -299,8 +316,11 @@ impl Endpoint {
     fn invite_refused(&mut self, now: Instant, client: u64, status: StatusCode, response: &Message) {
         let Some(leg) = self.clients.get(client).map(|tx| tx.leg) else { return };
         let Some(out) = self.outgoing(leg).filter(|out| out.client == Some(client)) else { return };
-        if status == StatusCode::SERVICE_UNAVAILABLE && out.has_more() {
-            return self.attempt_failed(now, client, FailCause::Response);
+        if out.forks.is_empty() && out.invite.retry_on.contains(&status) {
+            if out.has_more() {
+                return self.attempt_failed(now, client, FailCause::Response, Some(response));
+            }
+            self.note_failure(leg, FailCause::Response, Some(response));
         }
         let response = Some(response.clone());
         self.tell(leg, Event::Failed { leg: LegKey(leg), status, response, cause: FailCause::Response });
@@ -410,6 +430,14 @@ impl Endpoint {
 }
 
 impl Outgoing {
+    fn target(&self) -> Option<&Target> {
+        self.invite.targets.get(self.target)
+    }
+
+    fn next_target(&self) -> Option<&Target> {
+        if self.addresses.is_empty() { self.targets.front() } else { self.target() }
+    }
+
     fn has_more(&self) -> bool {
         !self.addresses.is_empty() || !self.targets.is_empty()
     }

@@ -22,6 +22,8 @@ pub(super) enum Purpose {
     Probe,
     Notify,
     Refer,
+    /// A question outside dialogs.
+    Ask,
 }
 
 impl Purpose {
@@ -37,7 +39,7 @@ pub(super) struct ClientTx {
     pub(super) flow: Flow,
     machine: Machine,
     alarm: Alarm,
-    /// Of an INVITE; gone after a 2xx.
+    /// Of an INVITE, gone after a 2xx; and of a question.
     open: Option<Box<Open>>,
     /// It counts as open in its leg.
     counted: bool,
@@ -109,6 +111,11 @@ impl ClientTx {
         }
     }
 
+    /// Whoever wants to go waits for it.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.purpose != Purpose::Ask && self.is_unanswered()
+    }
+
     fn handle_response(&mut self, now: Instant, status: StatusCode, actions: &mut Vec<Action>) {
         match &mut self.machine {
             Machine::Invite(machine) => machine.handle_response(now, status.code(), actions),
@@ -140,8 +147,9 @@ impl Endpoint {
         let Departure { leg, purpose, flow, request, first_response_at } = departure;
         let (timers, reliable) = (self.settings.timers, flow.is_reliable());
         let mut actions = std::mem::take(&mut self.actions);
-        let open = Open { request: request.clone(), first_response_at, cancel: None };
-        let open = purpose.is_invite().then(|| Box::new(open));
+        let kept = if purpose.is_invite() { request.clone() } else { Bytes::new() };
+        let open = Open { request: kept, first_response_at, cancel: None };
+        let open = (purpose.is_invite() || purpose == Purpose::Ask).then(|| Box::new(open));
         let machine = match purpose.is_invite() {
             true => {
                 Machine::Invite(Box::new(InviteClient::new(now, request, reliable, timers, &mut actions)))
@@ -197,6 +205,8 @@ impl Endpoint {
             (Method::Cancel, purpose) if purpose.is_invite() => tx.open.as_ref()?.cancel,
             (Method::Bye, Purpose::Bye) | (Method::Options, Purpose::Probe) => Some(client),
             (Method::Notify, Purpose::Notify) | (Method::Refer, Purpose::Refer) => Some(client),
+            (Method::Invite | Method::Cancel, Purpose::Ask) => None,
+            (_, Purpose::Ask) => Some(client),
             _ => None,
         }
     }
@@ -208,7 +218,8 @@ impl Endpoint {
         let (Ok(from), Ok(_), Ok(_)) = (response.from(), response.to(), response.call_id()) else {
             return false;
         };
-        let our_tag = self.legs.get(tx.leg).filter(|_| tx.purpose == Purpose::Invite).map(|leg| leg.tag);
+        let by_tag = matches!(tx.purpose, Purpose::Invite | Purpose::Ask);
+        let our_tag = self.legs.get(tx.leg).filter(|_| by_tag).map(|leg| leg.tag);
         our_tag.is_none_or(|tag| from.tag().is_some_and(|from| from.eq_ignore_ascii_case(tag.as_bytes())))
     }
 
@@ -272,12 +283,17 @@ impl Endpoint {
         }
     }
 
-    /// Nothing came from this address in time: the INVITE goes on alone and is cancelled when it shows life.
+    /// Nothing came from this address in time: the INVITE goes on alone and is cancelled when it shows life; a
+    /// question is no longer of interest.
     fn abandon(&mut self, now: Instant, client: u64) {
         let Some(tx) = self.clients.get_mut(client) else { return };
-        if tx.purpose == Purpose::Invite {
-            tx.purpose = Purpose::Abandoned;
-            self.attempt_failed(now, client, FailCause::TimedOut);
+        match tx.purpose {
+            Purpose::Invite => {
+                tx.purpose = Purpose::Abandoned;
+                self.attempt_failed(now, client, FailCause::TimedOut, None);
+            }
+            Purpose::Ask => self.ask_failed(now, client, FailCause::TimedOut),
+            _ => {}
         }
     }
 

@@ -21,6 +21,7 @@ impl Endpoint {
         state.told = false;
         match state.stage {
             Stage::Inviting => self.hang_up_inviting(now, leg, how),
+            Stage::Asking => self.drop_question(leg),
             Stage::Invited => self.hang_up_invited(now, leg, how),
             Stage::Answered => self.hang_up_answered(now, leg, how.headers),
             Stage::Confirmed if state.unacked.is_some() => state.ending = Some(Box::new(how)),
@@ -43,6 +44,13 @@ impl Endpoint {
                 self.finish(leg);
             }
         }
+    }
+
+    fn drop_question(&mut self, leg: u64) {
+        if let Some(seek) = self.legs.get(leg).and_then(|state| state.seek) {
+            self.drop_seek(seek);
+        }
+        self.finish(leg);
     }
 
     fn hang_up_invited(&mut self, now: Instant, leg: u64, how: HangUp) {
@@ -91,7 +99,7 @@ impl Endpoint {
     /// The far end has hung up; its `200` is out.
     pub(super) fn bye_received(&mut self, now: Instant, leg: u64, request: &Message) {
         let Some(state) = self.legs.get_mut(leg) else { return };
-        if matches!(state.stage, Stage::Inviting | Stage::Over) {
+        if matches!(state.stage, Stage::Inviting | Stage::Asking | Stage::Over) {
             return; // a fork that ends by itself; two BYEs that crossed
         }
         self.tell(leg, Event::Bye { leg: LegKey(leg), request: request.clone() });
@@ -111,6 +119,7 @@ impl Endpoint {
             Some(Purpose::Reinvite) => self.reinvite_response(now, client, response),
             Some(Purpose::Probe) => self.probe_response(client, response),
             Some(purpose) if purpose.is_of_referral() => self.referral_response(now, client, response),
+            Some(Purpose::Ask) => self.ask_response(client, response),
             Some(_) | None => {}
         }
     }
@@ -124,7 +133,8 @@ impl Endpoint {
             cause => cause,
         };
         match tx.purpose {
-            Purpose::Invite => self.attempt_failed(now, client, cause),
+            Purpose::Invite => self.attempt_failed(now, client, cause, None),
+            Purpose::Ask => self.ask_failed(now, client, cause),
             Purpose::Reinvite if cause == FailCause::TimedOut => {
                 self.reinvited(leg, None, StatusCode::REQUEST_TIMEOUT);
             }
@@ -152,6 +162,7 @@ impl Endpoint {
         state.told = false;
         state.stage = Stage::Over;
         state.outgoing = None;
+        state.asking = None;
         state.ending = None;
         self.settle(leg);
     }

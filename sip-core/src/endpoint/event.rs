@@ -22,9 +22,12 @@ pub struct Invite {
     /// The way a telephone registered by: the INVITE and all of its dialog go by it, and by no other; `targets` are not
     /// looked at. A connection that is closed by now fails with [`FailCause::Closed`].
     pub flow: Option<Flow>,
-    /// Next hops, tried in order on a transport failure, a time-out or a `503` (RFC 3263 §4.3), a new branch
-    /// each. A name that resolves to several addresses counts as so many.
+    /// Next hops, tried in order on a transport failure, a time-out or a status of `retry_on` (RFC 3263 §4.3), a new
+    /// branch each. A name that resolves to several addresses counts as so many. After the first 101 to 199 none is
+    /// tried any more: somebody is being called.
     pub targets: Vec<Target>,
+    /// Final statuses after which the next hop is tried, usually 408, 500, 502, 503 and 504.
+    pub retry_on: Vec<StatusCode>,
     /// The Request-URI, as it is to stand on the wire.
     pub uri: Bytes,
     /// `From` without tag: `"Anna" <sip:anna@example.com>`.
@@ -163,6 +166,22 @@ pub enum Event {
         /// The 2xx.
         response: Message,
     },
+    /// One address of an INVITE of ours came to nothing: no way, no answer, or a status of
+    /// [`retry_on`](Invite::retry_on). After the last one [`Failed`](Event::Failed) follows.
+    AttemptFailed {
+        /// Our leg.
+        leg: LegKey,
+        /// The target that the address belongs to.
+        target: Target,
+        /// The target tried next, perhaps the same with another address; `None` after the last.
+        next: Option<Target>,
+        /// The way it went, if it went.
+        flow: Option<Flow>,
+        /// The response, if one came.
+        response: Option<Message>,
+        /// Why.
+        cause: FailCause,
+    },
     /// An INVITE of ours failed. Leg over.
     Failed {
         /// The leg that is over.
@@ -246,6 +265,13 @@ pub enum Event {
         /// Nothing more will be told of it.
         is_last: bool,
     },
+    /// The end of an [`ask`](super::Endpoint::ask). Leg over.
+    Asked {
+        /// The leg that is over.
+        leg: LegKey,
+        /// The final response, or why there is none from any address.
+        answer: Result<Message, FailCause>,
+    },
     /// The end of a [`probe`](super::Endpoint::probe).
     Probed {
         /// The leg.
@@ -264,6 +290,8 @@ impl Event {
             | Event::Cancelled { leg, .. }
             | Event::Progress { leg, .. }
             | Event::Answered { leg, .. }
+            | Event::AttemptFailed { leg, .. }
+            | Event::Asked { leg, .. }
             | Event::Failed { leg, .. }
             | Event::Acked { leg, .. }
             | Event::AckMissing { leg }
@@ -280,6 +308,9 @@ impl Event {
 
     /// True if the leg is over with it: its key is stale from now on.
     pub fn is_last(&self) -> bool {
-        matches!(self, Event::Cancelled { .. } | Event::Failed { .. } | Event::Bye { .. })
+        matches!(
+            self,
+            Event::Cancelled { .. } | Event::Failed { .. } | Event::Bye { .. } | Event::Asked { .. }
+        )
     }
 }

@@ -87,6 +87,11 @@ pub enum Output {
         /// The name the certificate must have.
         server_name: Option<String>,
     },
+    /// Close a connection; no [`Input::Closed`] is awaited.
+    Close {
+        /// Which.
+        flow: Flow,
+    },
     /// Nothing more for now. Call [`handle_timeout`](super::Endpoint::handle_timeout) at that instant, if there is
     /// one; the text names the timer.
     Timeout(Option<(Instant, &'static str)>),

@@ -1,5 +1,6 @@
 //! What an endpoint remembers of a leg.
 
+use super::ask::Asking;
 use super::clock::Alarm;
 use super::refer::Referral;
 use super::{FailCause, HangUp, Invite};
@@ -17,6 +18,8 @@ use std::time::Instant;
 pub(super) enum Stage {
     /// Our INVITE is looking for its way or waits for a final response.
     Inviting,
+    /// A question of ours looks for its way or waits for its answer.
+    Asking,
     /// Their INVITE waits for our final response.
     Invited,
     /// A 2xx to our INVITE is there; the caller of the endpoint owes the ACK.
@@ -38,6 +41,8 @@ pub(super) struct Leg {
     pub(super) dialog: Option<Box<Dialog>>,
     /// Our INVITE until it is acknowledged or has failed.
     pub(super) outgoing: Option<Box<Outgoing>>,
+    /// Our question until it is answered or has failed.
+    pub(super) asking: Option<Box<Asking>>,
     /// Their INVITE that waits for our final response.
     pub(super) theirs: Option<Theirs>,
     /// Our 2xx that waits for its ACK.
@@ -94,6 +99,8 @@ pub(super) struct Outgoing {
     /// The only way to whom it is for, until it is taken.
     pub(super) flow: Option<Flow>,
     pub(super) targets: VecDeque<Target>,
+    /// The one of [`Invite::targets`] that is being tried, by its position.
+    pub(super) target: usize,
     /// Addresses of the current target that were not yet tried.
     pub(super) addresses: VecDeque<Hop>,
     /// The name behind them, for certificates.
@@ -154,6 +161,7 @@ impl Leg {
             tag,
             dialog: None,
             outgoing: None,
+            asking: None,
             theirs: None,
             unacked: None,
             unacked_way: None,

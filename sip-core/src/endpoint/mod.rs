@@ -4,6 +4,7 @@
 //! caller of the endpoint decides comes back as a command on a [`LegKey`]. After each input and each
 //! command drain [`Endpoint::poll_output`] until [`Output::Timeout`].
 
+mod ask;
 mod callee;
 mod caller;
 mod clients;
@@ -27,6 +28,7 @@ mod settings;
 mod slots;
 mod write;
 
+pub use ask::Ask;
 pub use counters::{ByStatus, Counters};
 pub use event::{EarlyId, Event, FailCause, HangUp, Invite, Reply, RequestKey};
 pub use io::{Input, OpenId, Output, ResolveId};
@@ -145,8 +147,8 @@ impl Endpoint {
     /// Whether a far end is still to answer a request of ours or to acknowledge an answer: who wants to go may wait for
     /// that. What only lingers for repeats is not waited for. Looks at everything there is.
     pub fn is_awaiting(&self) -> bool {
-        self.seeks.len() > 0
-            || self.clients.iter().any(ClientTx::is_unanswered)
+        self.seeks.iter().any(Seek::is_awaited)
+            || self.clients.iter().any(ClientTx::is_awaited)
             || self.servers.iter().any(ServerTx::is_unacknowledged)
             || self.legs.iter().any(|leg| leg.unacked.is_some())
     }
@@ -219,6 +221,15 @@ impl Endpoint {
     /// No transaction more for new work; what ends something is always taken.
     fn is_busy(&self) -> bool {
         self.live_transactions() >= self.settings.max_transactions
+    }
+
+    /// Closes a connection of ours or theirs: whoever waits on it for a first answer hears that it is gone, dialogs that
+    /// began on it open another one. A datagram flow has nothing to close.
+    pub fn close(&mut self, now: Instant, flow: Flow) {
+        if flow.is_reliable() && self.roads.is_open(&flow) {
+            self.closed(now, flow);
+            self.out.push_back(Output::Close { flow });
+        }
     }
 
     fn closed(&mut self, now: Instant, flow: Flow) {

@@ -24,6 +24,8 @@ pub(super) struct Seek {
 pub(super) enum Work {
     /// The leg's INVITE goes on.
     Invite,
+    /// The leg's question goes on.
+    Ask,
     /// Requests inside the dialog, in order.
     Drafts(Vec<Draft>),
     /// A response whose connection was gone (RFC 3261 §18.2.2).
@@ -48,6 +50,13 @@ struct Opening {
     hop: Hop,
     seeks: Vec<u64>,
     wanted: usize,
+}
+
+impl Seek {
+    /// Whoever wants to go waits for it: a far end is to hear something of a call.
+    pub(super) fn is_awaited(&self) -> bool {
+        !matches!(self.work, Work::Ask)
+    }
 }
 
 impl Openings {
@@ -171,6 +180,7 @@ impl Endpoint {
         let hops = addresses.into_iter().map(|remote| Hop { transport, remote });
         match seek.work {
             Work::Invite => self.invite_resolved(now, seek.leg, hops.collect()),
+            Work::Ask => self.ask_resolved(now, seek.leg, hops.collect()),
             Work::Drafts(drafts) => self.hop_found(now, seek.leg, hops.take(1).next(), drafts),
             Work::Response(_) => {}
         }
@@ -183,6 +193,7 @@ impl Endpoint {
             let Some(seek) = self.take_seek(key) else { continue };
             match seek.work {
                 Work::Invite => self.invite_on(now, seek.leg, flow),
+                Work::Ask => self.ask_on(now, seek.leg, flow),
                 Work::Drafts(drafts) => {
                     drafts.into_iter().for_each(|draft| self.send_draft_on(now, seek.leg, draft, flow));
                     self.settle(seek.leg);
@@ -221,6 +232,7 @@ impl Endpoint {
         match (seek.work, datagrams) {
             (Work::Invite, Some(flow)) => self.invite_on(now, seek.leg, flow),
             (Work::Invite, None) => self.invite_stuck(now, seek.leg, cause),
+            (Work::Ask, _) => self.ask_stuck(now, seek.leg, cause),
             (Work::Drafts(drafts), Some(flow)) => {
                 drafts.into_iter().for_each(|draft| self.send_draft_on(now, seek.leg, draft, flow));
                 self.settle(seek.leg);

@@ -35,8 +35,8 @@ pub(super) fn add_headers(request: &mut Builder, headers: &[(Bytes, Bytes)]) {
     }
 }
 
-/// The whole of a response that a caller asked for. `contact` where the response opens or refreshes a dialog: then
-/// it also repeats Record-Route (RFC 3261 §12.1.1).
+/// The whole of a response that a caller asked for. `contact` where the response opens or refreshes a dialog, when it
+/// also repeats Record-Route (RFC 3261 §12.1.1), or answers OPTIONS.
 pub(super) fn response(
     request: &Message,
     source: SocketAddr,
@@ -47,7 +47,10 @@ pub(super) fn response(
 ) -> Bytes {
     let mut response = respond_to(request, source, reply.status, reply.reason.as_deref(), Some(tag));
     if let Some(contact) = contact {
-        response.copy(request, Header::RecordRoute).header(Header::Contact, contact);
+        if request.method() != Method::Options {
+            response.copy(request, Header::RecordRoute);
+        }
+        response.header(Header::Contact, contact);
     }
     let asks = matches!(request.method(), Method::Invite | Method::Options);
     let refused = [StatusCode::METHOD_NOT_ALLOWED, StatusCode::NOT_IMPLEMENTED].contains(&reply.status);

@@ -46,6 +46,7 @@ pub fn invite(targets: &[&str]) -> Invite {
     Invite {
         flow: None,
         targets: targets.iter().map(|t| t.parse::<Target>().unwrap()).collect(),
+        retry_on: [408, 500, 502, 503, 504].into_iter().filter_map(StatusCode::new).collect(),
         uri: Bytes::from_static(b"sip:bo@far.test"),
         from: Bytes::from_static(b"\"Anna\" <sip:anna@near.test>"),
         to: Bytes::from_static(b"<sip:bo@far.test>"),
@@ -83,9 +84,18 @@ pub fn name(event: &Event) -> String {
         Event::Referred { status, is_last, .. } => {
             format!("referred {status}{}", if *is_last { ", the last" } else { "" })
         }
+        Event::Asked { answer, .. } => match answer {
+            Ok(response) => format!("asked {}", status(response)),
+            Err(cause) => format!("asked {cause:?}"),
+        },
         Event::Probed { alive, .. } => format!("probed {alive}"),
         _ => "?".into(),
     }
+}
+
+/// It speaks of the whole INVITE, not of one attempt.
+fn is_whole(event: &Event) -> bool {
+    !matches!(event, Event::AttemptFailed { .. })
 }
 
 /// One endpoint and what it said, for tests that write the other side by hand.
@@ -163,7 +173,7 @@ impl Desk {
     }
 
     pub fn names(&mut self) -> Vec<String> {
-        self.events.drain(..).map(|event| name(&event)).collect()
+        self.events.drain(..).filter(is_whole).map(|event| name(&event)).collect()
     }
 
     /// After the longest linger nothing is left.
@@ -286,6 +296,7 @@ impl Pair {
                 match self.ends[end].poll_output() {
                     Output::Transmit { flow, bytes } => self.transmit(end, flow, bytes),
                     Output::Event(event) => self.events[end].push(event),
+                    Output::Close { .. } => {}
                     Output::Open { id, .. } => {
                         self.ends[end].handle_input(self.now, Input::OpenFailed { id })
                     }
@@ -347,7 +358,7 @@ impl Pair {
     }
 
     pub fn names(&mut self, end: usize) -> Vec<String> {
-        self.events[end].drain(..).map(|event| name(&event)).collect()
+        self.events[end].drain(..).filter(is_whole).map(|event| name(&event)).collect()
     }
 
     pub fn assert_nothing_left(&mut self, what: &str) {

@@ -1,0 +1,198 @@
+//! Requests of ours outside dialogs that make none: OPTIONS (RFC 3261 §11.1), and REGISTER (§10.2).
+
+use super::clients::{Departure, Purpose};
+use super::legs::{Hop, Leg, Stage};
+use super::seeks::Work;
+use super::{Endpoint, Event, FailCause, write};
+use crate::dialog::{decimal, write_cseq};
+use crate::key::LegKey;
+use crate::message::{Builder, Header, Message, Method};
+use crate::token::{Kind, Token};
+use crate::transport::{Flow, Host, Target, Transport};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// A question to one far end.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// What is asked: not INVITE, ACK or CANCEL.
+    pub method: Method,
+    /// Whom. If a name has several addresses they are asked in order until one answers.
+    pub target: Target,
+    /// The Request-URI, as it is to stand on the wire.
+    pub uri: Bytes,
+    /// `From` without tag.
+    pub from: Bytes,
+    /// `To` without tag.
+    pub to: Bytes,
+    /// Further headers in order. Those of [`Invite::headers`](super::Invite::headers) that we write ourselves are left out.
+    pub headers: Vec<(Bytes, Bytes)>,
+    /// Call-ID and CSeq of a series of requests (RFC 3261 §10.2.4); `None`: a Call-ID of its own.
+    pub series: Option<(Bytes, u32)>,
+    /// Resolving, connecting and the answer together may take this long per address. At most timer F (32 s).
+    pub timeout: Duration,
+}
+
+/// A question on its way to an answer.
+pub(super) struct Asking {
+    ask: Ask,
+    call_id: Bytes,
+    addresses: VecDeque<Hop>,
+    /// The name behind them, for certificates.
+    server_name: Option<String>,
+    /// Deadline of the address now being asked.
+    until: Instant,
+    client: Option<u64>,
+    /// Why the last address gave no answer.
+    cause: FailCause,
+}
+
+impl Endpoint {
+    /// Asks a far end. `None` when a limit is reached; the end comes as [`Event::Asked`], unless
+    /// [`hang_up`](Self::hang_up) comes first.
+    pub fn ask(&mut self, now: Instant, ask: Ask) -> Option<LegKey> {
+        if self.is_full() {
+            return None;
+        }
+        let leg = self.legs.next_key();
+        let mut state = Leg::new(Stage::Asking, self.mint.token(Kind::Tag, leg));
+        let own = self.mint.token(Kind::CallId, leg);
+        let call_id =
+            ask.series.as_ref().map_or_else(|| Bytes::copy_from_slice(own.as_bytes()), |s| s.0.clone());
+        let until = now + ask.timeout.min(self.settings.timers.give_up());
+        let (host, transport) = (ask.target.host.clone(), ask.target.transport.unwrap_or(Transport::Udp));
+        let port = ask.target.port_for(transport);
+        state.asking = Some(Box::new(Asking {
+            ask,
+            call_id,
+            addresses: VecDeque::new(),
+            server_name: None,
+            until,
+            client: None,
+            cause: FailCause::Unreachable,
+        }));
+        let leg = self.legs.insert(state)?;
+        match host {
+            Host::Ip(ip) => {
+                self.ask_resolved(now, leg, [Hop { transport, remote: (ip, port).into() }].into())
+            }
+            Host::Name(name) => {
+                self.asking(leg)?.server_name = Some(name.clone());
+                let seek = self.seek_name(leg, Work::Ask, (transport, name, port), until);
+                self.note_ask_seek(leg, seek);
+            }
+        }
+        Some(LegKey(leg))
+    }
+
+    fn asking(&mut self, leg: u64) -> Option<&mut Asking> {
+        self.legs.get_mut(leg)?.asking.as_deref_mut()
+    }
+
+    pub(super) fn ask_resolved(&mut self, now: Instant, leg: u64, hops: VecDeque<Hop>) {
+        if let Some(asking) = self.asking(leg) {
+            asking.addresses = hops;
+            self.ask_next(now, leg);
+        }
+    }
+
+    fn ask_next(&mut self, now: Instant, leg: u64) {
+        let patience = self.settings.timers.give_up();
+        let Some(asking) = self.asking(leg) else { return };
+        let Some(hop) = asking.addresses.pop_front() else {
+            let cause = asking.cause;
+            return self.asked(leg, Err(cause));
+        };
+        let until = now + asking.ask.timeout.min(patience);
+        (asking.until, asking.client) = (until, None);
+        let server_name = asking.server_name.clone();
+        if !self.origins.speaks(hop.transport, hop.remote.ip()) {
+            return self.ask_stuck(now, leg, FailCause::Unreachable);
+        }
+        let open = match hop.transport {
+            Transport::Udp => self.origins.udp_flow(hop.remote),
+            _ => self.roads.connection(hop),
+        };
+        match open {
+            Some(flow) => self.ask_on(now, leg, flow),
+            None => {
+                let seek = self.seek_connection(leg, Work::Ask, (hop, false), server_name, until);
+                self.note_ask_seek(leg, seek);
+            }
+        }
+    }
+
+    fn note_ask_seek(&mut self, leg: u64, seek: Option<u64>) {
+        match (seek, self.legs.get_mut(leg)) {
+            (Some(_), Some(state)) => state.seek = seek,
+            _ => self.asked(leg, Err(FailCause::Full)),
+        }
+    }
+
+    /// The way is there.
+    pub(super) fn ask_on(&mut self, now: Instant, leg: u64, flow: Flow) {
+        let branch = self.next_branch();
+        let Some(state) = self.legs.get(leg) else { return };
+        let Some(asking) = state.asking.as_deref() else { return };
+        let request = self.write_ask(state, asking, &flow, &branch);
+        let first_response_at = Some(asking.until);
+        let client =
+            self.depart(now, Departure { leg, purpose: Purpose::Ask, flow, request, first_response_at });
+        match (client, self.asking(leg)) {
+            (Some(_), Some(asking)) => asking.client = client,
+            _ => self.asked(leg, Err(FailCause::Full)),
+        }
+    }
+
+    fn write_ask(&self, leg: &Leg, asking: &Asking, flow: &Flow, branch: &Token) -> Bytes {
+        let ask = &asking.ask;
+        let mut request = Builder::request(&ask.method, &ask.uri);
+        let mut digits = [0; 10];
+        request.header(Header::Via, self.origins.via(flow, branch));
+        request.header(Header::MaxForwards, decimal(70, &mut digits));
+        request.parts(Header::From, &[&ask.from, b";tag=", leg.tag.as_bytes()]);
+        request.header(Header::To, &ask.to).header(Header::CallId, &asking.call_id);
+        write_cseq(&mut request, ask.series.as_ref().map_or(1, |(_, cseq)| *cseq), &ask.method);
+        request.header(Header::Contact, self.origins.contact(flow));
+        if ask.method == Method::Options {
+            request
+                .header(Header::Allow, write::ALLOW)
+                .header(Header::Accept, self.settings.accept.join(", "));
+        }
+        if !self.settings.user_agent.is_empty() {
+            request.header(Header::UserAgent, &self.settings.user_agent);
+        }
+        write::add_headers(&mut request, &ask.headers);
+        request.finish()
+    }
+
+    /// No way to this address.
+    pub(super) fn ask_stuck(&mut self, now: Instant, leg: u64, cause: FailCause) {
+        if let Some(asking) = self.asking(leg) {
+            asking.cause = cause;
+            self.ask_next(now, leg);
+        }
+    }
+
+    /// An address gave no answer.
+    pub(super) fn ask_failed(&mut self, now: Instant, client: u64, cause: FailCause) {
+        let Some(leg) = self.clients.get(client).map(|tx| tx.leg) else { return };
+        if self.asking(leg).is_some_and(|asking| asking.client == Some(client)) {
+            self.ask_stuck(now, leg, cause);
+        }
+    }
+
+    pub(super) fn ask_response(&mut self, client: u64, response: &Message) {
+        let Some(leg) = self.clients.get(client).map(|tx| tx.leg) else { return };
+        let is_final = response.status().is_some_and(|status| status.is_final());
+        if is_final && self.asking(leg).is_some_and(|asking| asking.client == Some(client)) {
+            self.asked(leg, Ok(response.clone()));
+        }
+    }
+
+    fn asked(&mut self, leg: u64, answer: Result<Message, FailCause>) {
+        self.tell(leg, Event::Asked { leg: LegKey(leg), answer });
+        self.finish(leg);
+    }
+}
