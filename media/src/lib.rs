@@ -19,6 +19,7 @@ pub mod prompt;
 mod recorder;
 pub mod rtp;
 pub mod sdp;
+pub mod srtp;
 #[cfg(test)]
 mod testing;
 pub mod tone;

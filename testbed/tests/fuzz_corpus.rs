@@ -22,6 +22,9 @@ mod rtp;
 #[path = "../fuzz/src/sdp.rs"]
 #[allow(unreachable_pub)]
 mod sdp;
+#[path = "../fuzz/src/srtp.rs"]
+#[allow(unreachable_pub)]
+mod srtp;
 #[path = "../fuzz/src/stream.rs"]
 #[allow(unreachable_pub)]
 mod stream;
@@ -65,6 +68,11 @@ fn the_corpus_of_streams_holds() {
 #[test]
 fn the_corpus_of_session_descriptions_holds() {
     replay("sdp", sdp::run);
+}
+
+#[test]
+fn the_corpus_of_protected_packets_holds() {
+    replay("srtp", srtp::run);
 }
 
 #[test]

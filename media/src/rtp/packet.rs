@@ -78,10 +78,7 @@ impl Packet {
         if head[0] >> 6 != 2 {
             return Err(RtpError::Version(head[0] >> 6));
         }
-        let mut start = HEADER + 4 * usize::from(head[0] & 0x0f);
-        if head[0] & 0x10 != 0 {
-            start += extension(datagram, start)?;
-        }
+        let start = payload_start(datagram, head)?;
         let padding = if head[0] & 0x20 != 0 { padding(datagram, start)? } else { 0 };
         let end = datagram.len().checked_sub(padding).filter(|end| *end >= start);
         Ok(Packet {
@@ -98,6 +95,21 @@ impl Packet {
     /// Bytes of payload.
     pub fn payload_len(&self) -> usize {
         self.end - self.start
+    }
+}
+
+/// Bytes of the header with contributing sources and extension, which SRTP leaves readable. `None`: the packet ends before
+/// they do.
+pub(crate) fn header_len(datagram: &[u8]) -> Option<usize> {
+    let head = datagram.first_chunk::<HEADER>()?;
+    payload_start(datagram, head).ok().filter(|start| *start <= datagram.len())
+}
+
+fn payload_start(datagram: &[u8], head: &[u8; HEADER]) -> Result<usize, RtpError> {
+    let start = HEADER + 4 * usize::from(head[0] & 0x0f);
+    match head[0] & 0x10 {
+        0 => Ok(start),
+        _ => Ok(start + extension(datagram, start)?),
     }
 }
 
