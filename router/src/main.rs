@@ -11,7 +11,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use router::{
-    command::{self, CommandError, explain::Which, simulate},
+    command::{self, CommandError, check::Questions, explain::Which, simulate},
     config::{self, Config, Names},
     driver,
     status::{Door, Order},
@@ -39,6 +39,9 @@ enum Command {
         /// Also says what would happen to a call at this local time, such as 2026-12-24T15:00.
         #[arg(long, value_name = "TIME")]
         at: Option<String>,
+        /// Also says what becomes of a number that comes by a trunk or goes there, such as 0301234@carrier.
+        #[arg(long, value_name = "NUMBER@TRUNK")]
+        number: Option<String>,
     },
     /// Shows the last calls from the journal.
     Calls {
@@ -145,7 +148,9 @@ const REFUSED: u8 = 2;
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run { file } => driver::run::run(&file),
-        Command::Check { file, at } => check(&file, at.as_deref()),
+        Command::Check { file, at, number } => {
+            check(&file, Questions { at: at.as_deref(), number: number.as_deref() })
+        }
         Command::Calls { file, last, json } => {
             told(&file, |config, out| command::calls::calls(&config.node.data_dir, last, json, out))
         }
@@ -171,8 +176,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn check(file: &Path, at: Option<&str>) -> ExitCode {
-    let outcome = command::check::check(file, at);
+fn check(file: &Path, asked: Questions<'_>) -> ExitCode {
+    let outcome = command::check::check(file, asked);
     print(&outcome.text);
     ExitCode::from(outcome.code)
 }

@@ -5,7 +5,7 @@ mod config_support;
 use std::path::{Path, PathBuf};
 
 use config_support::{HEAD, wav};
-use router::command::check::{Outcome, check};
+use router::command::check::{Outcome, Questions, check};
 
 const DESK: &str = r#"
 [[number]]
@@ -40,12 +40,16 @@ closed = "flow.closed"
 
 /// Runs the command on a file of its own; the file's directory and the machine's warnings are taken out of the text.
 fn run(name: &str, text: &str, at: Option<&str>) -> Outcome {
+    ask(name, text, Questions { at, number: None })
+}
+
+fn ask(name: &str, text: &str, asked: Questions<'_>) -> Outcome {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("check-{name}"));
     std::fs::create_dir_all(&dir).unwrap();
     std::fs::write(dir.join("a.wav"), wav()).unwrap();
     let path: PathBuf = dir.join(format!("{name}.toml"));
     std::fs::write(&path, text).unwrap();
-    let outcome = check(&path, at);
+    let outcome = check(&path, asked);
     let text = outcome.text.replace(&format!("{}/", dir.display()), "");
     let own = text.lines().filter(|line| !line.contains("net.core.rmem_max")).map(|line| format!("{line}\n"));
     Outcome {
@@ -159,4 +163,30 @@ fn a_time_that_is_none_ends_with_two() {
         let cure = "is no time; write it such as 2026-12-24T15:00 or 2026-12-24T15:00+01:00";
         assert_eq!(outcome.text, format!("--at: {at:?} {cure}\n"));
     }
+}
+
+#[test]
+fn what_becomes_of_a_number_is_told_for_both_ways() {
+    let plan = "country = \"49\"\nnumbers_in = \"national\"\nnumbers_out = { called = \"national\" }\n\
+                send_to = [\"udp:192.0.2.9:5060\"]\nuser_phone = true\nwithheld = \"restricted\"\n";
+    let gold = "[callers.gold]\nnumbers = \"+4930*\"\nboost = \"1m\"\n";
+    let text = format!("{}{DESK}{gold}", HEAD.replace("[trunk.teams]", &format!("{plan}[trunk.teams]")));
+    let told = |number| ask("number", &text, Questions { number: Some(number), at: None });
+    let lines = told("030123@carrier").text;
+    let story = lines.split("\n\n").nth(1).expect("a story").to_owned();
+    assert_eq!(
+        story,
+        "030123 called by a call of trunk.carrier: +4930123, flow.desk by +4930*\n\
+         030123 as the caller there: +4930123, one of callers.gold\n\
+         030123 called by trunk.carrier: goes as 030123;user=phone\n\
+         030123 shown as the caller there: goes as 030123;user=phone\n"
+    );
+    assert!(
+        told("110@carrier").text.contains("trunk.carrier: 110, flow.night by 110"),
+        "{}",
+        told("110@carrier").text
+    );
+    assert!(told("Restricted@carrier").text.contains("withheld"));
+    assert_eq!(told("1@nobody").code, 2);
+    assert_eq!(told("1").text, "--number: \"1\" names no trunk; write it such as 0301234@carrier\n");
 }

@@ -46,7 +46,7 @@ impl Call {
         source: &str,
         board: &mut Switchboard,
     ) -> Call {
-        let parties = Parties::of(invite);
+        let parties = Parties::of(invite, board.config.trunk(trunk));
         let sip_call_id = text(invite.call_id().ok().as_deref().unwrap_or_default());
         let span = info_span!("call", key = %format_args!("{:x}", key.0), call_id = %sip_call_id);
         let call = Call {
@@ -93,7 +93,7 @@ impl Call {
         source: &str,
         board: &mut Switchboard,
     ) {
-        let parties = Parties::of(invite);
+        let parties = Parties::of(invite, board.config.trunk(trunk));
         // The dialog's key is as unique as a call's: no call has it, for keys of calls are handed out here only.
         let id = CallId { run: board.run, key: !sip.0 };
         let arrived = What::Arrived {

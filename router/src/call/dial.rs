@@ -185,10 +185,10 @@ impl Call {
     }
 
     fn caller_towards(&self, leg: LegNumber, trunk: Option<TrunkId>, board: &Switchboard) -> String {
-        let presented = trunk.and_then(|trunk| board.config.trunk(trunk)).map(|trunk| &trunk.from);
+        let trunk = trunk.and_then(|trunk| board.config.trunk(trunk));
         match leg {
-            CALLER => self.shown_to_customer().from_value(presented, &board.own_host()),
-            _ => self.parties.from_value(presented, &board.own_host()),
+            CALLER => self.shown_to_customer().from_value(trunk, &board.own_host()),
+            _ => self.parties.from_value(trunk, &board.own_host()),
         }
     }
 

@@ -6,12 +6,12 @@ use bytes::Bytes;
 
 use sip_core::{
     Message,
-    message::{Header, NameAddr},
+    message::{Header, NameAddr, Scheme, Uri},
 };
 
-use crate::config::Template;
+use crate::config::{Template, Trunk, TrunkNumbers, Whose};
 
-/// The caller and the called, as the trunk asserted them.
+/// The caller and the called, as the trunk asserted them and in the house's writing: E.164 where it tells numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parties {
     /// The caller's number or user part; empty if withheld.
@@ -24,13 +24,16 @@ pub struct Parties {
 
 impl Parties {
     /// Reads them: P-Asserted-Identity before From (RFC 3325 §9.1), nothing if the caller asked for privacy
-    /// (RFC 3323 §4.2) or From is anonymous (RFC 3261 §8.1.1.3).
-    pub fn of(invite: &Message) -> Parties {
-        let called = invite.request_uri().ok().map(|uri| user(&uri)).unwrap_or_default();
+    /// (RFC 3323 §4.2) or From is anonymous (RFC 3261 §8.1.1.3). `trunk` is the one it came by.
+    pub fn of(invite: &Message, trunk: Option<&Trunk>) -> Parties {
+        let raw = TrunkNumbers::default();
+        let numbers = trunk.map_or(&raw, |trunk| &trunk.numbers);
+        let number = |whose, uri: &Uri| numbers.taken(whose, &user(uri, numbers.reads(whose))).into_owned();
+        let called = invite.request_uri().ok().map(|uri| number(Whose::Called, &uri)).unwrap_or_default();
         let identity = asserted(invite).or_else(|| invite.from().ok());
-        match identity.filter(|identity| !is_withheld(invite, identity)) {
+        match identity.filter(|identity| !is_withheld(invite, identity, numbers)) {
             Some(identity) => Parties {
-                caller: user(&identity.uri),
+                caller: number(Whose::Caller, &identity.uri),
                 display: identity.display_name().map(|name| lossy(&name)).unwrap_or_default(),
                 called,
             },
@@ -48,16 +51,21 @@ impl Parties {
         template.fill(&escape_user(&self.called), &escape_user(&self.caller))
     }
 
-    /// A From value for a leg that we dial: name, number and `host`, without a tag. `presented` is what the trunk
-    /// wants to show instead of the caller's number; a withheld number stays withheld.
-    pub fn from_value(&self, presented: Option<&Template>, host: &str) -> String {
-        let user =
-            presented.map_or_else(|| escape_user(&self.caller).into_owned(), |template| self.fill(template));
-        if user.is_empty() || (self.withheld() && presented.is_none_or(|template| template.fixed().is_none()))
-        {
+    /// A From value for a leg that we dial: name, number and `host`, without a tag. The trunk by which it goes may show
+    /// something else than the caller's number, and writes numbers in its own way; a withheld number stays withheld.
+    pub fn from_value(&self, trunk: Option<&Trunk>, host: &str) -> String {
+        let shown = trunk.map(|trunk| &trunk.from).filter(|from| !self.withheld() || from.fixed().is_some());
+        let user = match (shown, self.withheld()) {
+            (Some(from), _) => self.fill(from),
+            (None, false) => escape_user(&self.caller).into_owned(),
+            (None, true) => String::new(),
+        };
+        if user.is_empty() {
             return "\"Anonymous\" <sip:anonymous@anonymous.invalid>".to_owned();
         }
-        let uri = format!("<sip:{user}@{host}>");
+        let user = trunk.map_or(user.clone(), |trunk| trunk.numbers.given(Whose::Caller, &user).into_owned());
+        let mark = trunk.map_or("", |trunk| trunk.numbers.mark(&user));
+        let uri = format!("<sip:{user}@{host}{mark}>");
         match self.display.as_str() {
             "" => uri,
             name => format!("\"{}\" {uri}", name.replace('\\', "\\\\").replace('"', "\\\"")),
@@ -88,17 +96,21 @@ fn asserted(invite: &Message) -> Option<NameAddr> {
         .find_map(|value| NameAddr::parse(Bytes::copy_from_slice(&value)).ok())
 }
 
-fn is_withheld(invite: &Message, identity: &NameAddr) -> bool {
+fn is_withheld(invite: &Message, identity: &NameAddr, numbers: &TrunkNumbers) -> bool {
     let asked = invite.value(Header::Privacy).is_some_and(|value| {
         let value = lossy(&value).to_ascii_lowercase();
         value.split([';', ',']).any(|word| matches!(word.trim(), "id" | "user" | "header"))
     });
-    let user = user(&identity.uri);
-    asked || user.is_empty() || user.eq_ignore_ascii_case("anonymous")
+    asked || numbers.means_withheld(&user(&identity.uri, false))
 }
 
-fn user(uri: &sip_core::message::Uri) -> String {
-    uri.user_decoded().map(|user| lossy(&user)).unwrap_or_default()
+/// The user part, decoded. A local number of a `tel:` URI has its context with it, if it `is_read`.
+fn user(uri: &Uri, is_read: bool) -> String {
+    let user = uri.user_decoded().map(|user| lossy(&user)).unwrap_or_default();
+    match uri.param("phone-context").filter(|_| is_read && uri.scheme() == Scheme::Tel) {
+        Some(context) => format!("{user};phone-context={}", lossy(context)),
+        None => user,
+    }
 }
 
 fn lossy(bytes: &[u8]) -> String {
@@ -108,6 +120,10 @@ fn lossy(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn of(invite: &Message) -> Parties {
+        Parties::of(invite, None)
+    }
 
     fn invite(extra: &str, from: &str) -> Message {
         let text = format!(
@@ -119,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_asserted_number_beats_the_one_in_from() {
-        let parties = Parties::of(&invite("P-Asserted-Identity: <sip:+491@c>\r\n", "\"Eve\" <sip:+499@c>"));
+        let parties = of(&invite("P-Asserted-Identity: <sip:+491@c>\r\n", "\"Eve\" <sip:+499@c>"));
         assert_eq!((parties.caller.as_str(), parties.called.as_str()), ("+491", "+4930123"));
     }
 
@@ -127,8 +143,8 @@ mod tests {
     fn a_withheld_number_is_neither_kept_nor_shown() {
         let asserted = "P-Asserted-Identity: <sip:+491@c>\r\nPrivacy: id\r\n";
         for parties in [
-            Parties::of(&invite(asserted, "<sip:anonymous@anonymous.invalid>")),
-            Parties::of(&invite("", "\"Anonymous\" <sip:anonymous@anonymous.invalid>")),
+            of(&invite(asserted, "<sip:anonymous@anonymous.invalid>")),
+            of(&invite("", "\"Anonymous\" <sip:anonymous@anonymous.invalid>")),
         ] {
             assert!(parties.withheld());
             assert_eq!(parties.from_value(None, "h"), "\"Anonymous\" <sip:anonymous@anonymous.invalid>");

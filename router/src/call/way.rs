@@ -6,7 +6,7 @@ use sip_core::{StatusCode, Target};
 
 use super::{Call, failure::Failure};
 use crate::{
-    config::{Address, TrunkId},
+    config::{Address, TrunkId, Whose},
     shard::Switchboard,
 };
 
@@ -36,10 +36,12 @@ impl Way {
         let gone = || Failure::no_way("the trunk is not configured any more");
         let settings = board.config.trunk(trunk).ok_or_else(gone)?;
         let first = settings.send_to.first().ok_or_else(gone)?;
+        let user = settings.numbers.given(Whose::Called, user);
+        let mark = settings.numbers.mark(&user);
         Ok(Way {
             trunk: Some(trunk),
             name: settings.name.clone(),
-            uri: format!("sip:{user}@{}", host_port(first)),
+            uri: format!("sip:{user}@{}{mark}", host_port(first)),
             targets: settings.send_to.clone(),
             retry_on: vec![StatusCode::SERVICE_UNAVAILABLE],
             udp_only: settings.udp_only,

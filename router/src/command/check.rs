@@ -1,10 +1,12 @@
-//! `fernamt check FILE [--at TIME]`: every problem of a file, or what it would do with a call at a certain time.
+//! `fernamt check FILE [--at TIME] [--number NUMBER@TRUNK]`: every problem of a file, or what it would do with a call at
+//! a certain time, or make of a number.
 
 use std::{path::Path, time::Duration};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 
+use super::check_number;
 use crate::config::{
     Because, CallerGroup, Config, Goto, Hours, HoursId, Names, Number, Opening, PromptId, QueueId, Step,
     Wall, load, written,
@@ -15,7 +17,7 @@ use crate::config::{
 pub struct Outcome {
     /// For standard output; ends with a newline.
     pub text: String,
-    /// 0: the file can be used, perhaps with warnings. 2: it cannot, or the time was no time.
+    /// 0: the file can be used, perhaps with warnings. 2: it cannot, or the time or number was none.
     pub code: u8,
 }
 
@@ -31,20 +33,38 @@ pub enum Moment {
 /// Steps told of one number at most: enough to see where a call goes.
 const MOST_STEPS: usize = 24;
 
-/// Checks the file at `path`; with `at`, tells for every number what a call would meet at that time.
-pub fn check(path: &Path, at: Option<&str>) -> Outcome {
-    let moment = match at.map(moment).transpose() {
+/// What else is asked of a file, beside whether it can be used.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Questions<'a> {
+    /// A time: tells for every number what a call would meet then.
+    pub at: Option<&'a str>,
+    /// `NUMBER@TRUNK`: tells what becomes of a number that comes or goes there.
+    pub number: Option<&'a str>,
+}
+
+/// Checks the file at `path`, and answers what is asked of it.
+pub fn check(path: &Path, asked: Questions<'_>) -> Outcome {
+    let moment = match asked.at.map(moment).transpose() {
         Ok(moment) => moment,
         Err(text) => return Outcome { text: format!("{text}\n"), code: 2 },
     };
     match load(path, &mut Names::new()) {
-        Ok(config) => Outcome { text: report(&path.display().to_string(), &config, moment), code: 0 },
+        Ok(config) => answer(&path.display().to_string(), &config, moment, asked.number),
         Err(problems) => {
             let (errors, warnings) = (problems.errors().count(), problems.warnings().count());
             let sum = [count(errors, "error"), count(warnings, "warning")];
             let sum = if warnings == 0 { sum[0].clone() } else { sum.join(", ") };
             Outcome { text: format!("{problems}{}: {sum}\n", path.display()), code: 2 }
         }
+    }
+}
+
+fn answer(file: &str, config: &Config, moment: Option<Moment>, number: Option<&str>) -> Outcome {
+    let report = report(file, config, moment);
+    match number.map(|number| check_number::story(config, number)).transpose() {
+        Ok(None) => Outcome { text: report, code: 0 },
+        Ok(Some(story)) => Outcome { text: format!("{report}\n{story}"), code: 0 },
+        Err(text) => Outcome { text: format!("{text}\n"), code: 2 },
     }
 }
 

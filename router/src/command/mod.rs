@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod calls;
 pub mod check;
+mod check_number;
 pub mod explain;
 mod http;
 pub mod journal;

@@ -16,11 +16,12 @@ use super::queue_confirm::ConfirmToml;
 use super::queue_memory::{ReturningToml, StickyToml};
 use super::raw::SectionDoc;
 use super::trunk::TrunkToml;
+use super::trunk_numbers::{RewriteToml, TrunkNumbersToml};
 use super::voicemail::VoicemailToml;
 use super::voicemail_step::VoicemailStepToml;
 
 /// The page's sections, in the order in which a reader writes a file.
-const SECTIONS: [SectionDoc; 27] = [
+const SECTIONS: &[SectionDoc] = &[
     RootToml::DOC,
     NodeToml::DOC,
     ListenToml::DOC,
@@ -31,6 +32,8 @@ const SECTIONS: [SectionDoc; 27] = [
     LogToml::DOC,
     VoicemailToml::DOC,
     TrunkToml::DOC,
+    TrunkNumbersToml::DOC,
+    RewriteToml::DOC,
     NumberToml::DOC,
     CallersToml::DOC,
     HoursToml::DOC,

@@ -14,6 +14,7 @@ use super::problem::Report;
 use super::raw::{Item, SectionDoc, section};
 use super::read::bounds;
 use super::scope::{Scope, Section};
+use super::trunk_numbers::{TrunkNumbers, TrunkNumbersToml};
 
 section! {
     /// A carrier, an SBC, Teams: whom calls come from and go to.
@@ -38,7 +39,7 @@ section! {
 }
 
 /// Keys of `[trunk.NAME]` that are read in files of their own; the reference page has them under the same heading.
-const GROUPS: [SectionDoc; 0] = [];
+const GROUPS: &[SectionDoc] = &[TrunkNumbersToml::DOC];
 
 /// Whom calls come from and go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +62,8 @@ pub struct Trunk {
     pub response_timeout: Duration,
     /// Longest time from our INVITE to its final response. 5 s to 10 min, default 3 min.
     pub answer_timeout: Duration,
+    /// How numbers are written.
+    pub numbers: TrunkNumbers,
 }
 
 /// Addresses that speak for a trunk.
@@ -100,7 +103,8 @@ impl Trunk {
     pub(super) fn resolve(section: &Section<'_>, scope: &mut Scope<'_, '_>) -> Option<Trunk> {
         let item = Item { key: section.path.clone(), value: section.value };
         let table = item.table(&format!("[{}]", section.path), scope.report)?;
-        let raw = TrunkToml::read_beside(&GROUPS, table, &section.path, section.span(), scope.report);
+        let raw = TrunkToml::read_beside(GROUPS, table, &section.path, section.span(), scope.report);
+        let numbers = TrunkNumbersToml::read_known(table, &section.path, section.span());
         let id = TrunkId::from(section.id);
         let accept_from = accept_from(id, &raw.accept_from.list(), scope);
         let report = &mut *scope.report;
@@ -123,6 +127,7 @@ impl Trunk {
             from: raw.from.item.as_ref().and_then(|item| from(item, report)).unwrap_or_else(caller),
             response_timeout: raw.response_timeout.duration(bounds("500ms", "32s", "8s"), report),
             answer_timeout: raw.answer_timeout.duration(bounds("5s", "10m", "3m"), report),
+            numbers: TrunkNumbers::resolve(&numbers, report),
         })
     }
 }
