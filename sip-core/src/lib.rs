@@ -21,9 +21,10 @@ pub mod transaction;
 pub mod transport;
 
 pub use auth::UserId;
+pub use dialog::SessionPolicy;
 pub use endpoint::{
     Ask, ByStatus, Counters, EarlyId, Endpoint, Event, FailCause, HangUp, Input, Invite, OpenId, Output,
-    Reply, RequestKey, ResolveId, Service, Settings,
+    Reply, RequestKey, ResolveId, Service, Settings, Terms,
 };
 pub use key::LegKey;
 pub use message::{Body, Message, StatusCode};

@@ -69,7 +69,7 @@ fn a_response_that_opens_a_dialog_has_our_contact_the_record_routes_and_one_tag_
         assert_eq!(header(sent, "Record-Route"), "<sip:p1.test;lr>|<sip:p2.test;lr>");
     }
     assert_eq!(tag_of(&ringing[0]), tag_of(&ok[0]));
-    assert_eq!(header(&ok[0], "Allow"), "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, REFER, NOTIFY");
+    assert_eq!(header(&ok[0], "Allow"), "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REFER, NOTIFY");
 }
 
 #[test]
@@ -197,13 +197,13 @@ fn what_we_do_not_take_is_refused_as_the_rfc_says_and_leaves_nothing_behind() {
             invite("").replace("INVITE", "SUBSCRIBE"),
             405,
             "Allow",
-            "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, REFER, NOTIFY",
+            "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REFER, NOTIFY",
         ),
         (
             invite("").replace("INVITE", "FROBNICATE"),
             501,
             "Allow",
-            "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, REFER, NOTIFY",
+            "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REFER, NOTIFY",
         ),
         (invite("").replace("sip:desk@10.0.0.1 ", "http://x.test "), 416, "", ""),
         (invite("Require: 100rel, timer\nRequire: x\n"), 420, "Unsupported", "100rel, timer, x"),

@@ -1,11 +1,17 @@
 //! Dialogs (RFC 3261 §12): what two ends must remember to speak with each other again.
 
+mod abilities;
 mod glare;
 mod route_set;
+mod session_timer;
 mod unacked;
 
+pub use abilities::Abilities;
 pub use glare::pause;
 pub use route_set::RouteSet;
+pub use session_timer::{
+    LEAST_MIN_SE, Refresher, SessionDue, SessionExpires, SessionPolicy, SessionTimer, min_se,
+};
 pub use unacked::{Overdue, Unacked};
 
 use crate::message::{Builder, Header, Message, Method, ParseError, Uri};

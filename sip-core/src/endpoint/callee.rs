@@ -51,6 +51,7 @@ impl Endpoint {
         } else {
             self.refresh_target(leg, &request);
         }
+        self.session_answered(now, leg, &request);
     }
 
     fn respond_refuse(&mut self, now: Instant, leg: u64, theirs: Theirs, reply: &Reply) {
@@ -115,6 +116,7 @@ impl Endpoint {
         self.reminder_due(now, leg);
         self.pause_due(now, leg);
         self.referral_due(now, leg);
+        self.session_due(now, leg);
         if let Some(state) = self.legs.get_mut(leg)
             && state.linger_until.is_some_and(|until| until <= now)
         {

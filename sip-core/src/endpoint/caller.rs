@@ -4,8 +4,8 @@ use super::clients::{Departure, Purpose};
 use super::inside::{Draft, DraftKind};
 use super::legs::{Hop, Leg, OursState, Outgoing, SentAck, Stage};
 use super::seeks::Work;
-use super::{EarlyId, Endpoint, Event, FailCause, Invite, write};
-use crate::dialog::{Dialog, write_cseq};
+use super::{EarlyId, Endpoint, Event, FailCause, Invite, Terms, write};
+use crate::dialog::{Abilities, Dialog, write_cseq};
 use crate::key::LegKey;
 use crate::message::{Body, Builder, Header, Message, Method, StatusCode};
 use crate::token::{Kind, Token};
@@ -16,6 +16,9 @@ use std::time::Instant;
 
 /// The number of the first request of a call.
 const FIRST_CSEQ: u32 = 1;
+
+/// And of the last try to please a far end that wants the same call otherwise.
+const LAST_CSEQ: u32 = 4;
 
 impl Endpoint {
     /// Makes a call. `None` when a limit is reached; whatever goes wrong later comes as [`Event::Failed`].
@@ -28,6 +31,7 @@ impl Endpoint {
         let call_id = self.mint.token(Kind::CallId, leg);
         let mut state = Leg::new(Stage::Inviting, tag);
         state.udp_only = invite.udp_only;
+        state.terms = invite.terms;
         state.outgoing = Some(Box::new(Outgoing {
             call_id: Bytes::copy_from_slice(call_id.as_bytes()),
             flow: invite.flow,
@@ -41,6 +45,7 @@ impl Endpoint {
             server_name: None,
             until: None,
             client: None,
+            cseq: FIRST_CSEQ,
             forks: Vec::new(),
             cause: FailCause::Unreachable,
             invite,
@@ -222,8 +227,9 @@ impl Endpoint {
         request.header(Header::MaxForwards, hops);
         request.parts(Header::From, &[&invite.from, b";tag=", leg.tag.as_bytes()]);
         request.header(Header::To, &invite.to).header(Header::CallId, &out.call_id);
-        write_cseq(&mut request, FIRST_CSEQ, &Method::Invite);
-        self.add_invite_headers(&mut request, flow);
+        write_cseq(&mut request, out.cseq, &Method::Invite);
+        self.add_invite_headers(&mut request, flow, leg.terms);
+        leg.add_session_wish(&mut request);
         write::add_headers(&mut request, &invite.headers);
         if let Some(body) = &invite.body {
             request.attach(body);
@@ -232,9 +238,9 @@ impl Endpoint {
     }
 
     /// What every INVITE says of us (RFC 3261 §13.2.1).
-    pub(super) fn add_invite_headers(&self, request: &mut Builder, flow: &Flow) {
+    pub(super) fn add_invite_headers(&self, request: &mut Builder, flow: &Flow, terms: Terms) {
         request.header(Header::Contact, self.origins.contact(flow)).header(Header::Allow, write::ALLOW);
-        request.header(Header::Supported, b"");
+        request.header(Header::Supported, terms.supported());
         if !self.settings.user_agent.is_empty() {
             request.header(Header::UserAgent, &self.settings.user_agent);
         }
@@ -315,7 +321,13 @@ impl Endpoint {
 
     fn invite_refused(&mut self, now: Instant, client: u64, status: StatusCode, response: &Message) {
         let Some(leg) = self.clients.get(client).map(|tx| tx.leg) else { return };
-        let Some(out) = self.outgoing(leg).filter(|out| out.client == Some(client)) else { return };
+        if self.outgoing(leg).is_none_or(|out| out.client != Some(client)) {
+            return;
+        }
+        if status == StatusCode::SESSION_INTERVAL_TOO_SMALL && self.invites_longer(now, client, response) {
+            return;
+        }
+        let Some(out) = self.outgoing(leg) else { return };
         if out.forks.is_empty() && out.invite.retry_on.contains(&status) {
             if out.has_more() {
                 return self.attempt_failed(now, client, FailCause::Response, Some(response));
@@ -325,6 +337,21 @@ impl Endpoint {
         let response = Some(response.clone());
         self.tell(leg, Event::Failed { leg: LegKey(leg), status, response, cause: FailCause::Response });
         self.finish(leg);
+    }
+
+    /// The same INVITE once more, for a session as long as the far end wants it: true if it has left (RFC 4028 §7.3).
+    fn invites_longer(&mut self, now: Instant, client: u64, response: &Message) -> bool {
+        let Some((leg, flow)) = self.clients.get(client).map(|tx| (tx.leg, tx.flow)) else { return false };
+        let Some(state) = self.legs.get_mut(leg).filter(|state| state.ending.is_none()) else { return false };
+        if !state.learns_min_se(response) {
+            return false;
+        }
+        let Some(out) = state.outgoing.as_deref_mut().filter(|out| out.cseq < LAST_CSEQ) else {
+            return false;
+        };
+        (out.cseq, out.until) = (out.cseq + 1, None);
+        self.invite_on(now, leg, flow);
+        true
     }
 
     fn invite_accepted(&mut self, now: Instant, client: u64, response: &Message) {
@@ -337,16 +364,19 @@ impl Endpoint {
         }
         let first = purpose == Purpose::Invite
             && self.legs.get(leg).is_some_and(|state| state.stage == Stage::Inviting);
-        let Ok(dialog) = Dialog::of_response(response) else { return };
+        let (Ok(dialog), Ok(cseq)) = (Dialog::of_response(response), response.cseq()) else { return };
         if !first {
-            return self.end_fork(now, client, dialog, flow);
+            return self.end_fork(now, (client, cseq.number), dialog, flow);
         }
         let Some(state) = self.legs.get_mut(leg) else { return };
         state.dialog = Some(Box::new(dialog));
         state.flow = Some(flow);
         state.stage = Stage::Answered;
         state.acks.push(SentAck { client, to_tag: Bytes::copy_from_slice(to_tag), sent: None });
-        match state.ending.take() {
+        state.abilities = Abilities::of(response).unwrap_or_default();
+        let ending = state.ending.take();
+        self.session_agreed(now, leg, response);
+        match ending {
             // The 2xx was faster than the CANCEL (RFC 3261 §9.1): take the call and end it.
             Some(ending) => self.hang_up_answered(now, leg, ending.headers),
             None => self.tell(leg, Event::Answered { leg: LegKey(leg), response: response.clone() }),
@@ -367,7 +397,7 @@ impl Endpoint {
     }
 
     /// Another fork has answered too, or one that nobody waits for: ACK, then BYE (RFC 3261 §13.2.2.4).
-    fn end_fork(&mut self, now: Instant, client: u64, dialog: Dialog, flow: Flow) {
+    fn end_fork(&mut self, now: Instant, (client, cseq): (u64, u32), dialog: Dialog, flow: Flow) {
         let fork = self.legs.next_key();
         let mut state = Leg::new(Stage::Answered, self.mint.token(Kind::Tag, fork));
         let to_tag = dialog.remote_tag().clone();
@@ -379,7 +409,7 @@ impl Endpoint {
         if let Some(state) = self.legs.get_mut(keeper) {
             state.acks.push(SentAck { client, to_tag, sent: None });
         }
-        self.send_ack(now, fork, (keeper, client, FIRST_CSEQ), None);
+        self.send_ack(now, fork, (keeper, client, cseq), None);
         self.send_bye(now, fork, Vec::new());
     }
 
@@ -412,8 +442,10 @@ impl Endpoint {
     pub(super) fn ack_answer(&mut self, now: Instant, leg: u64, body: Option<Body>) {
         let Some(state) = self.legs.get_mut(leg) else { return };
         state.stage = Stage::Confirmed;
-        let Some(client) = state.outgoing.take().and_then(|out| out.client) else { return };
-        self.send_ack(now, leg, (leg, client, FIRST_CSEQ), body);
+        let Some((client, cseq)) = state.outgoing.take().and_then(|out| Some((out.client?, out.cseq))) else {
+            return;
+        };
+        self.send_ack(now, leg, (leg, client, cseq), body);
     }
 
     /// Sends an ACK in the dialog of `leg` and keeps it for repeats of the 2xx, which come to `keeper`.

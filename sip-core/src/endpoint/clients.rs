@@ -24,6 +24,7 @@ pub(super) enum Purpose {
     Refer,
     /// A question outside dialogs.
     Ask,
+    Update,
 }
 
 impl Purpose {
@@ -207,6 +208,7 @@ impl Endpoint {
             (Method::Notify, Purpose::Notify) | (Method::Refer, Purpose::Refer) => Some(client),
             (Method::Invite | Method::Cancel, Purpose::Ask) => None,
             (_, Purpose::Ask) => Some(client),
+            (Method::Update, Purpose::Update) => Some(client),
             _ => None,
         }
     }

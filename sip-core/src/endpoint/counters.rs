@@ -57,6 +57,8 @@ pub struct Counters {
     pub stray_acks: u64,
     /// 2xx of ours that were never acknowledged.
     pub acks_missing: u64,
+    /// Sessions whose far end did not refresh them in time, or did not know them any more (RFC 4028).
+    pub sessions_expired: u64,
     /// Responses received, by status.
     pub responses_in: ByStatus,
     /// Responses sent, by status; repeats not counted.

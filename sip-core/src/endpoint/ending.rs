@@ -88,6 +88,7 @@ impl Endpoint {
         state.outgoing = None;
         state.unacked = None;
         state.ending = None;
+        state.session = None;
         let Some(ours) = state.ours.take() else { return };
         match (ours.state, ours.client) {
             (OursState::Answered { client, cseq }, _) => self.send_ack(now, leg, (leg, client, cseq), None),
@@ -120,6 +121,7 @@ impl Endpoint {
             Some(Purpose::Probe) => self.probe_response(client, response),
             Some(purpose) if purpose.is_of_referral() => self.referral_response(now, client, response),
             Some(Purpose::Ask) => self.ask_response(client, response),
+            Some(Purpose::Update) => self.update_response(now, client, response),
             Some(_) | None => {}
         }
     }
@@ -139,6 +141,10 @@ impl Endpoint {
                 self.reinvited(leg, None, StatusCode::REQUEST_TIMEOUT);
             }
             Purpose::Reinvite => self.reinvited(leg, None, StatusCode::SERVICE_UNAVAILABLE),
+            Purpose::Update if cause == FailCause::TimedOut => {
+                self.updated(now, leg, StatusCode::REQUEST_TIMEOUT, None);
+            }
+            Purpose::Update => self.updated(now, leg, StatusCode::SERVICE_UNAVAILABLE, None),
             Purpose::Probe => self.probed(leg, false),
             Purpose::Notify => self.notified(now, leg, false),
             Purpose::Refer => self.refer_answered(leg, StatusCode::REQUEST_TIMEOUT),

@@ -1,6 +1,7 @@
 //! What an endpoint tells its caller, and what it is asked to do.
 
 use crate::auth::{Suspect, UserId};
+use super::Terms;
 use crate::key::LegKey;
 use crate::message::{Body, Message, StatusCode};
 use crate::transport::{Flow, PeerId, Target};
@@ -46,6 +47,8 @@ pub struct Invite {
     /// Resolving, connecting and the first response together may take this long per address; then the next one
     /// is tried. At most timer B (32 s). 8 s is a good value when there are several targets.
     pub first_response_timeout: Duration,
+    /// Extensions to use in the dialog.
+    pub terms: Terms,
 }
 
 /// A response to send.
@@ -236,7 +239,7 @@ pub enum Event {
         /// The BYE.
         request: Message,
     },
-    /// A request inside the dialog (INFO), to be answered with
+    /// A request inside the dialog (INFO, UPDATE with an offer), to be answered with
     /// [`answer_request`](super::Endpoint::answer_request) within 32 s.
     Request {
         /// The leg.
@@ -272,6 +275,28 @@ pub enum Event {
         /// The final response, or why there is none from any address.
         answer: Result<Message, FailCause>,
     },
+    /// The end of an [`update`](super::Endpoint::update) with a body. 491 here: both ends have offered at once,
+    /// withdraw the offer.
+    Updated {
+        /// The leg.
+        leg: LegKey,
+        /// The final response, if one came.
+        response: Option<Message>,
+        /// Its status, or 408, 491, 503.
+        status: StatusCode,
+    },
+    /// The session is to be refreshed: send what was described last once more, unchanged, by
+    /// [`reinvite`](super::Endpoint::reinvite) (RFC 4028 §7.4). Comes again if that fails.
+    RefreshDue {
+        /// The leg.
+        leg: LegKey,
+    },
+    /// The session was not refreshed in time, or the far end does not know it any more. The leg still lives: hang it
+    /// up (RFC 4028 §10).
+    SessionExpired {
+        /// The leg.
+        leg: LegKey,
+    },
     /// The end of a [`probe`](super::Endpoint::probe).
     Probed {
         /// The leg.
@@ -298,6 +323,9 @@ impl Event {
             | Event::Reinvite { leg, .. }
             | Event::ReinviteCancelled { leg }
             | Event::Reinvited { leg, .. }
+            | Event::Updated { leg, .. }
+            | Event::RefreshDue { leg }
+            | Event::SessionExpired { leg }
             | Event::Bye { leg, .. }
             | Event::Request { leg, .. }
             | Event::Refer { leg, .. }

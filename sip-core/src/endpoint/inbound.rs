@@ -227,11 +227,18 @@ impl Endpoint {
         let call_id = request.call_id().unwrap_or_default();
         let hashed = format!("{:016x}", self.mint.seal.hash(&[via.branch().unwrap_or_default(), &call_id]));
         let tag = tag.unwrap_or(hashed.as_bytes());
-        let agent = &self.settings.user_agent;
-        // A far end that asks whether we are there may want to know by which name (RFC 3261 §11.2).
+        // A far end that asks whether we are there may want to know by which name, and what we can (RFC 3261 §11.2).
         let asks = request.method() == Method::Options && reply.status.is_success();
         let contact = asks.then(|| self.origins.contact(&flow));
-        let bytes = write::response(request, flow.remote, &reply, tag, contact.as_deref(), agent);
+        let peer = if asks { self.sources.find(flow.remote) } else { None };
+        let context = write::Context {
+            tag,
+            contact: contact.as_deref(),
+            supported: self.terms_of(peer).supported(),
+            session: None,
+            server: &self.settings.user_agent,
+        };
+        let bytes = write::response(request, flow.remote, &reply, &context);
         self.counters.responses_out.add(reply.status);
         self.send(response_flow(flow, &via), bytes);
     }

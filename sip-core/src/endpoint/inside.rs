@@ -4,7 +4,7 @@ use super::clients::{Departure, Purpose};
 use super::legs::{Hop, Ours, OursState, SentAck, Stage};
 use super::seeks::Work;
 use super::{Endpoint, Event, FailCause, write};
-use crate::dialog::{Dialog, pause};
+use crate::dialog::{Abilities, Dialog, pause};
 use crate::key::LegKey;
 use crate::message::{Body, Header, Message, Method, StatusCode, Uri};
 use crate::token::{Kind, Token};
@@ -32,6 +32,7 @@ pub(super) enum DraftKind {
     Probe,
     Notify,
     Refer,
+    Update,
 }
 
 impl DraftKind {
@@ -43,6 +44,7 @@ impl DraftKind {
             DraftKind::Probe => Method::Options,
             DraftKind::Notify => Method::Notify,
             DraftKind::Refer => Method::Refer,
+            DraftKind::Update => Method::Update,
         }
     }
 }
@@ -133,6 +135,9 @@ impl Endpoint {
             }
             _ if status.is_success() => self.reinvite_accepted(now, leg, client, response),
             StatusCode::REQUEST_PENDING => self.pause_reinvite(now, leg),
+            StatusCode::SESSION_INTERVAL_TOO_SMALL if self.learns_min_se(leg, response) => {
+                self.send_reinvite(now, leg);
+            }
             _ => self.reinvited(leg, Some(response), status),
         }
     }
@@ -144,6 +149,7 @@ impl Endpoint {
             return;
         }
         self.refresh_target(leg, response);
+        self.session_agreed(now, leg, response);
         let Some(state) = self.legs.get_mut(leg) else { return };
         state.acks.push(SentAck { client, to_tag: Bytes::copy_from_slice(to_tag), sent: None });
         let has_answer_to_give = state.told && state.ours.as_ref().is_some_and(|ours| ours.body.is_none());
@@ -160,6 +166,7 @@ impl Endpoint {
     /// From here on requests go to the Contact of this message.
     pub(super) fn refresh_target(&mut self, leg: u64, message: &Message) {
         let Some(state) = self.legs.get_mut(leg) else { return };
+        state.abilities = Abilities::of(message).unwrap_or(state.abilities);
         if state.dialog.as_mut().is_some_and(|dialog| dialog.refresh_target(message))
             && let Some(hop) = state.hop.take()
         {
@@ -275,6 +282,7 @@ impl Endpoint {
             DraftKind::Probe => Purpose::Probe,
             DraftKind::Notify => Purpose::Notify,
             DraftKind::Refer => Purpose::Refer,
+            DraftKind::Update => Purpose::Update,
         };
         let branch = self.next_branch();
         let Some(request) = self.write_draft(leg, &draft, &flow, &branch) else { return };
@@ -303,13 +311,17 @@ impl Endpoint {
     }
 
     fn write_draft(&self, leg: u64, draft: &Draft, flow: &Flow, branch: &Token) -> Option<Bytes> {
-        let dialog: &Dialog = self.legs.get(leg)?.dialog.as_deref()?;
+        let state = self.legs.get(leg)?;
+        let dialog: &Dialog = state.dialog.as_deref()?;
         let mut request = dialog.request(&draft.kind.method(), draft.cseq, &self.origins.via(flow, branch));
         if matches!(draft.kind, DraftKind::Notify | DraftKind::Refer) {
             request.header(Header::Contact, self.origins.contact(flow)); // RFC 6665 §8.2.1, RFC 3515 §2.2
         }
         match draft.kind {
-            DraftKind::Reinvite => self.add_invite_headers(&mut request, flow),
+            DraftKind::Reinvite | DraftKind::Update => {
+                self.add_invite_headers(&mut request, flow, state.terms);
+                state.add_session_refresh(&mut request);
+            }
             _ if self.settings.user_agent.is_empty() => {}
             _ => {
                 request.header(Header::UserAgent, &self.settings.user_agent);
@@ -333,6 +345,7 @@ impl Endpoint {
                 (None, DraftKind::Probe) => self.probed(leg, false),
                 (None, DraftKind::Notify) => self.notified(now, leg, false),
                 (None, DraftKind::Refer) => self.refer_answered(leg, StatusCode::SERVICE_UNAVAILABLE),
+                (None, DraftKind::Update) => self.updated(now, leg, StatusCode::SERVICE_UNAVAILABLE, None),
                 (None, DraftKind::Ack { .. } | DraftKind::Bye) => {
                     tracing::debug!(?cause, leg, kind = ?draft.kind, "no way for a request in a dialog");
                 }

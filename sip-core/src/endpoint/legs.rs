@@ -3,8 +3,8 @@
 use super::ask::Asking;
 use super::clock::Alarm;
 use super::refer::Referral;
-use super::{FailCause, HangUp, Invite};
-use crate::dialog::{Dialog, Unacked};
+use super::{FailCause, HangUp, Invite, Terms};
+use crate::dialog::{Abilities, Dialog, SessionTimer, Unacked};
 use crate::message::Body;
 use crate::token::Token;
 use crate::transport::{Flow, Target, Transport};
@@ -51,6 +51,18 @@ pub(super) struct Leg {
     pub(super) unacked_way: Option<(Flow, SocketAddr)>,
     /// Our re-INVITE.
     pub(super) ours: Option<Box<Ours>>,
+    /// An UPDATE of ours is under way; with an offer or without.
+    pub(super) updating: Option<Updating>,
+    /// Their UPDATE with an offer that waits for our answer.
+    pub(super) their_update: Option<u64>,
+    /// What we are ready to use here.
+    pub(super) terms: Terms,
+    /// What the far end says it can do.
+    pub(super) abilities: Abilities,
+    /// When the session has to be refreshed, or is over.
+    pub(super) session: Option<Box<SessionTimer>>,
+    /// The shortest session the far end puts up with, as its `422` said. Seconds, 0 if it has not said.
+    pub(super) their_min_se: u32,
     /// ACKs of 2xx, to be sent again with each repeat.
     pub(super) acks: Vec<SentAck>,
     /// The leg is to end as soon as the rules allow.
@@ -109,6 +121,8 @@ pub(super) struct Outgoing {
     pub(super) until: Option<Instant>,
     /// The attempt under way.
     pub(super) client: Option<u64>,
+    /// The CSeq number of that attempt.
+    pub(super) cseq: u32,
     /// To tags seen, in order: early dialogs.
     pub(super) forks: Vec<Bytes>,
     /// Why the last attempt failed.
@@ -144,6 +158,15 @@ pub(super) enum OursState {
     Answered { client: u64, cseq: u32 },
 }
 
+/// Our UPDATE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Updating {
+    /// It says that we are there.
+    Refresh,
+    /// It has an offer.
+    Offer,
+}
+
 /// The ACK of one 2xx.
 pub(super) struct SentAck {
     /// The INVITE's client transaction.
@@ -166,6 +189,12 @@ impl Leg {
             unacked: None,
             unacked_way: None,
             ours: None,
+            updating: None,
+            their_update: None,
+            terms: Terms::default(),
+            abilities: Abilities::default(),
+            session: None,
+            their_min_se: 0,
             acks: Vec::new(),
             ending: None,
             flow: None,
@@ -193,9 +222,10 @@ impl Leg {
             OursState::Paused { until } => Some((until, "glare pause")),
             OursState::Sent | OursState::Answered { .. } => None,
         });
+        let session = self.session.as_ref().map(|session| (session.poll_timeout(), "session"));
         let linger = self.linger_until.map(|at| (at, "K"));
         let referral = self.referral.as_ref().map(|referral| (referral.until, "referral"));
-        [unacked, remind, pause, linger, referral].into_iter().flatten().min_by_key(|(at, _)| *at)
+        [unacked, remind, pause, session, linger, referral].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// Nothing of it is on the wire or waited for any more.

@@ -24,8 +24,11 @@ mod requests;
 mod roads;
 mod seeks;
 mod servers;
+mod sessions;
 mod settings;
 mod slots;
+mod terms;
+mod updates;
 mod write;
 
 pub use ask::Ask;
@@ -33,12 +36,13 @@ pub use counters::{ByStatus, Counters};
 pub use event::{EarlyId, Event, FailCause, HangUp, Invite, Reply, RequestKey};
 pub use io::{Input, OpenId, Output, ResolveId};
 pub use settings::{Service, Settings};
+pub use terms::Terms;
 
 use crate::auth::Guard;
 use crate::key::LegKey;
 use crate::token::Mint;
 use crate::transaction::{Action, Keys, TransactionKey};
-use crate::transport::{Flow, Sources, Transport};
+use crate::transport::{Flow, PeerId, Sources, Transport};
 use bytes::Bytes;
 use clients::ClientTx;
 use clock::{Clock, Due};
@@ -48,7 +52,7 @@ use roads::Roads;
 use seeks::{Openings, Seek, Work};
 use servers::{Known, ServerTx};
 use slots::Slots;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -59,6 +63,7 @@ pub struct Endpoint {
     mint: Mint,
     keys: Keys,
     sources: Sources,
+    terms: BTreeMap<PeerId, Terms>,
     service: Service,
     guard: Option<Box<Guard>>,
     legs: Slots<Leg>,
@@ -100,6 +105,7 @@ impl Endpoint {
             keys: Keys::new(&key_seed),
             mint,
             sources: Sources::new(),
+            terms: BTreeMap::new(),
             service: Service::Open,
             guard: None,
             legs: Slots::new(owner, settings.max_legs),

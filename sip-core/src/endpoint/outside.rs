@@ -2,9 +2,9 @@
 
 use super::legs::{Leg, Stage, Theirs};
 use super::servers::Arrival;
-use super::{Endpoint, Event, Reply, Service};
+use super::{Endpoint, Event, Reply, Service, Terms};
 use crate::auth::UserId;
-use crate::dialog::Dialog;
+use crate::dialog::{Abilities, Dialog};
 use crate::key::LegKey;
 use crate::message::{Header, Message, Method, Scheme, StatusCode};
 use crate::token::Kind;
@@ -37,7 +37,7 @@ impl Endpoint {
     /// OPTIONS, and what we do not do: `405` if we know what it means, `501` if not (RFC 3261 §8.2.1, §21.5.2).
     pub(super) fn request_outside_invite(&mut self, arrival: &Arrival<'_>, method: &Method) {
         let reply = match method {
-            Method::Options => self.options(arrival.request),
+            Method::Options => self.options(arrival),
             Method::Other(_) => Reply::new(StatusCode::NOT_IMPLEMENTED),
             _ => Reply::new(StatusCode::METHOD_NOT_ALLOWED),
         };
@@ -45,9 +45,11 @@ impl Endpoint {
     }
 
     /// What an INVITE would hear now (RFC 3261 §11.2): so a peer that asks never loses a call to us.
-    fn options(&self, request: &Message) -> Reply {
+    fn options(&self, arrival: &Arrival<'_>) -> Reply {
+        let request = arrival.request;
         let inside = request.to().is_ok_and(|to| to.tag().is_some());
-        if let Some(reply) = self.fault_of_require(request) {
+        let terms = self.terms_of(self.sources.find(arrival.flow.remote));
+        if let Some(reply) = self.fault_of_require(request, terms) {
             return reply;
         }
         match self.service {
@@ -65,7 +67,7 @@ impl Endpoint {
         arrival: Arrival<'_>,
         from: (PeerId, Option<UserId>),
     ) {
-        if let Some(reply) = self.fault_of_invite(&arrival) {
+        if let Some(reply) = self.fault_of_invite(&arrival, self.terms_of(Some(from.0))) {
             return self.refuse_outside(arrival.flow, arrival.request, reply);
         }
         let merged = self.merge_hash(arrival.request);
@@ -77,7 +79,7 @@ impl Endpoint {
     }
 
     /// Why this INVITE is not taken, cheapest questions first; all of them answered without state.
-    fn fault_of_invite(&mut self, arrival: &Arrival<'_>) -> Option<Reply> {
+    fn fault_of_invite(&mut self, arrival: &Arrival<'_>, terms: Terms) -> Option<Reply> {
         let request = arrival.request;
         if matches!(self.service, Service::Draining | Service::Overloaded) {
             self.counters.not_open += 1;
@@ -101,12 +103,13 @@ impl Endpoint {
             let reason = Some(Bytes::from_static(b"Missing Contact header field"));
             return Some(Reply { reason, ..Reply::new(StatusCode::BAD_REQUEST) });
         }
-        self.fault_of_require(request).or_else(|| self.fault_of_content(request))
+        let fault = self.fault_of_require(request, terms).or_else(|| self.fault_of_content(request));
+        fault.or_else(|| self.fault_of_session(request, terms))
     }
 
-    /// Extensions the far end insists on: we have none (RFC 3261 §8.2.2.3).
-    pub(super) fn fault_of_require(&self, request: &Message) -> Option<Reply> {
-        let mut required = request.values(Header::Require).peekable();
+    /// Extensions the far end insists on and we do not use with it (RFC 3261 §8.2.2.3).
+    pub(super) fn fault_of_require(&self, request: &Message, terms: Terms) -> Option<Reply> {
+        let mut required = request.values(Header::Require).filter(|tag| !terms.understands(tag)).peekable();
         required.peek()?;
         let tags: Vec<_> = required.collect();
         let unsupported = (Bytes::from_static(b"Unsupported"), Bytes::from(tags.join(&b", "[..])));
@@ -174,6 +177,8 @@ impl Endpoint {
         }
         let source = arrival.flow.remote.ip();
         state.came_from = Some(source);
+        state.terms = self.terms_of(Some(peer));
+        state.abilities = Abilities::of(arrival.request).unwrap_or_default();
         let leg = self.legs.insert(state)?;
         self.roads.hold(source);
         let Some(server) = self.open_invite(arrival, leg) else {

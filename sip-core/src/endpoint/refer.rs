@@ -56,7 +56,7 @@ impl Endpoint {
             return Some(Reply { reason, ..Reply::new(StatusCode::BAD_REQUEST) });
         }
         let busy = self.is_busy().then(|| Reply::new(StatusCode::SERVICE_UNAVAILABLE));
-        self.fault_of_require(request).or(busy)
+        self.fault_of_require(request, state.terms).or(busy)
     }
 
     /// Takes a REFER that came as [`Event::Refer`]: `202`, and a first NOTIFY that says `100`. From here on the far end

@@ -49,6 +49,7 @@ impl Endpoint {
             Method::Info => self.info(now, arrival, leg),
             Method::Refer => self.refer_received(now, arrival, leg),
             Method::Notify => self.notify_received(now, arrival, leg),
+            Method::Update => self.update_received(now, arrival, leg),
             method => self.request_outside_invite(arrival, &method),
         }
     }
@@ -63,7 +64,7 @@ impl Endpoint {
 
     fn reinvite_received(&mut self, now: Instant, arrival: &Arrival<'_>, leg: u64) {
         let Some(state) = self.legs.get(leg) else { return };
-        let ours = state.ours.as_ref().map(|ours| ours.state);
+        let (ours, terms) = (state.ours.as_ref().map(|ours| ours.state), state.terms);
         if state.theirs.is_some() {
             let reply = self.try_later();
             return self.refuse_invite(now, arrival, leg, reply);
@@ -72,9 +73,9 @@ impl Endpoint {
         if glare || state.unacked.is_some() || state.stage != Stage::Confirmed {
             return self.refuse_invite(now, arrival, leg, Reply::new(StatusCode::REQUEST_PENDING));
         }
-        if let Some(reply) =
-            self.fault_of_content(arrival.request).or_else(|| self.fault_of_require(arrival.request))
-        {
+        let fault = self.fault_of_content(arrival.request);
+        let fault = fault.or_else(|| self.fault_of_require(arrival.request, terms));
+        if let Some(reply) = fault.or_else(|| self.fault_of_session(arrival.request, terms)) {
             return self.refuse_invite(now, arrival, leg, reply);
         }
         if self.is_busy() {
@@ -94,7 +95,7 @@ impl Endpoint {
     }
 
     /// A second INVITE while the first is not answered: `500`, to be tried again after 0 to 10 s (§14.2).
-    fn try_later(&mut self) -> Reply {
+    pub(super) fn try_later(&mut self) -> Reply {
         let seconds = self.mint.below(11);
         let headers = vec![(Bytes::from_static(b"Retry-After"), Bytes::from(seconds.to_string()))];
         Reply { headers, ..Reply::new(StatusCode::SERVER_INTERNAL_ERROR) }
@@ -113,10 +114,10 @@ impl Endpoint {
     }
 
     fn info(&mut self, now: Instant, arrival: &Arrival<'_>, leg: u64) {
-        if !self.legs.get(leg).is_some_and(|state| state.told) {
+        let Some(terms) = self.legs.get(leg).filter(|state| state.told).map(|state| state.terms) else {
             return self.refuse(arrival, Reply::new(StatusCode::CALL_DOES_NOT_EXIST));
-        }
-        if let Some(reply) = self.fault_of_require(arrival.request) {
+        };
+        if let Some(reply) = self.fault_of_require(arrival.request, terms) {
             return self.refuse(arrival, reply);
         }
         if self.is_busy() {
@@ -130,8 +131,10 @@ impl Endpoint {
     /// Answers [`Event::Request`] with a final status. Too late or a second time: nothing happens.
     pub fn answer_request(&mut self, now: Instant, leg: LegKey, key: RequestKey, reply: Reply) {
         let fits = self.open_request(key.0).is_some_and(|open| open.leg == leg.0);
-        if fits && reply.status.is_final() {
-            self.reply(now, key.0, &reply, &[], false);
+        match fits && reply.status.is_final() {
+            true if self.is_update(key.0) => self.answer_update(now, leg.0, key.0, &reply),
+            true => drop(self.reply(now, key.0, &reply, &[], false)),
+            false => {}
         }
     }
 }

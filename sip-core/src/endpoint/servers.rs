@@ -156,8 +156,15 @@ impl Endpoint {
         let tx = self.servers.get(server)?;
         let open = tx.open.as_deref()?;
         let contact = with_contact.then(|| self.origins.contact(&tx.flow));
-        let agent = &self.settings.user_agent;
-        let bytes = write::response(&open.request, open.source, reply, tag, contact.as_deref(), agent);
+        let state = self.legs.get(open.leg);
+        let context = write::Context {
+            tag,
+            contact: contact.as_deref(),
+            supported: state.map_or(b"", |state| state.terms.supported()),
+            session: state.filter(|_| with_contact).and_then(|state| state.session_answer(&open.request)),
+            server: &self.settings.user_agent,
+        };
+        let bytes = write::response(&open.request, open.source, reply, &context);
         self.send_reply(now, server, reply.status, bytes.clone());
         Some(bytes)
     }

@@ -1,13 +1,13 @@
 //! The messages an endpoint writes, as far as they are the same everywhere.
 
 use super::Reply;
-use crate::dialog::write_cseq;
+use crate::dialog::{Refresher, SessionExpires, write_cseq};
 use crate::message::{Builder, Header, Message, Method, StatusCode, respond_to};
 use bytes::Bytes;
 use std::net::SocketAddr;
 
 /// Methods we take, in requests and responses alike (RFC 3261 §20.5).
-pub(super) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, REFER, NOTIFY";
+pub(super) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REFER, NOTIFY";
 
 /// Headers that belong to the endpoint: a caller who writes them too would write them twice.
 fn is_ours(header: Header, status: Option<StatusCode>) -> bool {
@@ -23,6 +23,7 @@ fn is_ours(header: Header, status: Option<StatusCode>) -> bool {
         | Header::ContentType
         | Header::ContentLength
         | Header::Allow
+        | Header::SessionExpires
         | Header::Supported => true,
         _ => false,
     }
@@ -35,16 +36,23 @@ pub(super) fn add_headers(request: &mut Builder, headers: &[(Bytes, Bytes)]) {
     }
 }
 
-/// The whole of a response that a caller asked for. `contact` where the response opens or refreshes a dialog, when it
-/// also repeats Record-Route (RFC 3261 §12.1.1), or answers OPTIONS.
-pub(super) fn response(
-    request: &Message,
-    source: SocketAddr,
-    reply: &Reply,
-    tag: &[u8],
-    contact: Option<&[u8]>,
-    server: &str,
-) -> Bytes {
+/// What a response says beside what a caller asked for.
+#[derive(Default)]
+pub(super) struct Context<'a> {
+    /// Goes into To where that has none.
+    pub(super) tag: &'a [u8],
+    /// Where the response opens or refreshes a dialog, when it also repeats Record-Route (RFC 3261 §12.1.1), or answers
+    /// OPTIONS.
+    pub(super) contact: Option<&'a [u8]>,
+    pub(super) supported: &'a [u8],
+    /// How long the session lasts from now on (RFC 4028 §9).
+    pub(super) session: Option<SessionExpires>,
+    pub(super) server: &'a str,
+}
+
+/// The whole of a response that a caller asked for.
+pub(super) fn response(request: &Message, source: SocketAddr, reply: &Reply, context: &Context<'_>) -> Bytes {
+    let Context { tag, contact, supported, session, server } = *context;
     let mut response = respond_to(request, source, reply.status, reply.reason.as_deref(), Some(tag));
     if let Some(contact) = contact {
         if request.method() != Method::Options {
@@ -52,13 +60,19 @@ pub(super) fn response(
         }
         response.header(Header::Contact, contact);
     }
-    let asks = matches!(request.method(), Method::Invite | Method::Options);
+    let asks = matches!(request.method(), Method::Invite | Method::Options | Method::Update);
     let refused = [StatusCode::METHOD_NOT_ALLOWED, StatusCode::NOT_IMPLEMENTED].contains(&reply.status);
     if refused || (asks && reply.status.is_success()) {
         response.header(Header::Allow, ALLOW);
     }
     if asks && reply.status.is_success() {
-        response.header(Header::Supported, b"");
+        response.header(Header::Supported, supported);
+    }
+    if let Some(session) = session.filter(|_| reply.status.is_success()) {
+        if session.refresher == Some(Refresher::Uac) {
+            response.header(Header::Require, b"timer"); // RFC 4028 §9: the far end must know that it is to refresh
+        }
+        response.header(Header::SessionExpires, session.value());
     }
     if !server.is_empty() {
         response.header(Header::Server, server);

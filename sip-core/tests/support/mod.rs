@@ -55,6 +55,7 @@ pub fn invite(targets: &[&str]) -> Invite {
         udp_only: false,
         max_forwards: 70,
         first_response_timeout: Duration::from_secs(8),
+        terms: sip_core::Terms::default(),
     }
 }
 
@@ -78,6 +79,9 @@ pub fn name(event: &Event) -> String {
         Event::Reinvite { .. } => "reinvite".into(),
         Event::ReinviteCancelled { .. } => "reinvite cancelled".into(),
         Event::Reinvited { status, .. } => format!("reinvited {status}"),
+        Event::Updated { status, .. } => format!("updated {status}"),
+        Event::RefreshDue { .. } => "refresh due".into(),
+        Event::SessionExpired { .. } => "session expired".into(),
         Event::Bye { .. } => "bye".into(),
         Event::Request { .. } => "request".into(),
         Event::Refer { .. } => "refer".into(),
