@@ -42,7 +42,8 @@ fn the_readmes_queue_has_no_mistakes() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let readme = std::fs::read_to_string(readme).expect("the README is there");
     let shown = readme.split("```toml\n").nth(1).and_then(|text| text.split("```").next()).expect("a sample");
-    let prompts = ["emergency", "whisper", "callback", "greeting"].map(|name| format!("etc/prompts/{name}.wav"));
+    let prompts =
+        ["emergency", "whisper", "callback", "greeting"].map(|name| format!("etc/prompts/{name}.wav"));
     let files = prompts.map(|name| (name.into(), wav())).into_iter().collect();
     let surroundings = Surroundings { files: Files::Memory(files), ..surroundings() };
     let head = HEAD.replace("[trunk.teams]\n", "");

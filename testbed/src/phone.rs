@@ -1,6 +1,8 @@
 //! A telephone: a caller behind the carrier, or an agent behind Teams. SIP by an [`Endpoint`] of its own, sound by a
 //! handful of RTP packets whose payload names the speaker.
 
+mod dialog;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
@@ -15,7 +17,7 @@ use media::{
 };
 use sip_core::{
     Body, Endpoint, Event, HangUp, Input, Invite, LegKey, Listener, Output, PeerId, Reply, Settings, Sources,
-    StatusCode, Target, Transport,
+    StatusCode, Target, Terms, Transport,
 };
 
 use crate::{net::Datagram, tone::Tone};
@@ -110,6 +112,7 @@ pub struct Phone {
     headers: Vec<(Bytes, Bytes)>,
     dead: bool,
     muted: bool,
+    terms: Terms,
     pub(crate) out: VecDeque<Datagram>,
     pub(crate) deeds: BTreeMap<(Instant, u64), Deed>,
     planned: u64,
@@ -209,6 +212,7 @@ impl Phone {
             headers: Vec::new(),
             dead: false,
             muted: false,
+            terms: Terms::default(),
             out: VecDeque::new(),
             deeds: BTreeMap::new(),
             planned: 0,
@@ -388,6 +392,7 @@ impl Phone {
                 max_forwards: 70,
                 retry_on: Vec::new(),
                 first_response_timeout: Duration::from_secs(32),
+                terms: self.terms,
             },
         );
         self.legs.extend(leg);
@@ -409,6 +414,8 @@ impl Phone {
                 self.over(leg, PhoneState::Ended);
             }
             Event::Reinvite { leg, request } => self.reoffered(now, leg, &request.body()),
+            Event::RefreshDue { leg } => self.refresh(now, leg),
+            Event::SessionExpired { leg } => self.expired(now, leg),
             Event::Reinvited { response: Some(response), .. } => self.take_answer(now, &response.body()),
             _ => {}
         }

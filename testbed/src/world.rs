@@ -26,7 +26,7 @@ use router::{
     status::{Door, OrderError},
 };
 use scheduler::Scheduler;
-use sip_core::{Flow, Message, Service, Transport};
+use sip_core::{Flow, Message, Service, Terms, Transport};
 
 use crate::{
     check,
@@ -212,6 +212,11 @@ impl World {
     /// From now on the telephone reacts like this.
     pub fn behave(&mut self, phone: PhoneId, behaviour: Behaviour) {
         self.phones[phone.0].behaviour = behaviour;
+    }
+
+    /// From the next call on it uses these extensions with the router.
+    pub fn agrees_to(&mut self, phone: PhoneId, terms: Terms) {
+        self.phones[phone.0].set_terms(terms);
     }
 
     /// Dials now.

@@ -124,6 +124,7 @@ impl Call {
             udp_only: way.udp_only,
             max_forwards: self.max_forwards.saturating_sub(1),
             first_response_timeout: way.response_timeout,
+            terms: way.terms,
         };
         let sip = board.sip.invite(board.now, invite);
         leg.sip = sip;

@@ -121,6 +121,11 @@ impl Why {
         Why::new(Cause::MediaLost, side(leg), StatusCode::REQUEST_TIMEOUT)
     }
 
+    /// The far end let the session run out, or does not know it any more.
+    pub(super) fn session_expired(leg: LegNumber) -> Why {
+        Why::new(Cause::SessionExpired, side(leg), StatusCode::REQUEST_TIMEOUT)
+    }
+
     /// The caller's own leg failed under us.
     pub(super) fn caller_unreachable() -> Why {
         Why::new(Cause::Unreachable, Fault::CallerSide, StatusCode::REQUEST_TIMEOUT)

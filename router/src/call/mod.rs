@@ -20,6 +20,7 @@ mod menu;
 mod parties;
 mod ring;
 mod rules;
+mod session;
 mod sticky;
 mod talk;
 mod voicemail;
@@ -323,6 +324,11 @@ impl Call {
             SipEvent::Reinvite { request, .. } => self.reoffered(leg, &request, board),
             SipEvent::Request { key, request, .. } => self.asked(leg, key, &request, board),
             SipEvent::Refer { key, .. } => self.refuse_transfer(leg, key, board),
+            SipEvent::Reinvited { status, response, .. } => {
+                self.reinvited(leg, status, response.as_ref(), board);
+            }
+            SipEvent::RefreshDue { .. } => self.refresh(leg, board),
+            SipEvent::SessionExpired { .. } => self.end(Why::session_expired(leg), board),
             SipEvent::Probed { alive, .. } => self.probed(leg, alive, board),
             _ => {}
         }

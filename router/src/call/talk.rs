@@ -129,6 +129,9 @@ impl Call {
         board: &mut Switchboard,
     ) {
         let Some(sip) = self.leg(number).and_then(|leg| leg.sip) else { return };
+        if request.method() == Method::Update {
+            return self.updated_by(number, key, request, board);
+        }
         let status = match request.method() {
             Method::Info if request.body().is_empty() => StatusCode::OK,
             Method::Info => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -231,7 +234,12 @@ impl Leg {
         if offer.is_empty() {
             return self.offer_in_answer();
         }
-        match self.answer(&offer, board) {
+        self.answer_offer(&offer, board)
+    }
+
+    /// Their offer, by whatever request it came.
+    pub(super) fn answer_offer(&mut self, offer: &[u8], board: &mut Switchboard) -> Reply {
+        match self.answer(offer, board) {
             Ok(answer) => Reply::new(StatusCode::OK).with_body(sdp(answer)),
             Err(error) => refusal(&error),
         }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use sip_core::{StatusCode, Target};
+use sip_core::{StatusCode, Target, Terms};
 
 use super::{Call, failure::Failure};
 use crate::{
-    config::{Address, TrunkId, Whose},
+    config::{Address, TrunkDialog, TrunkId, Whose},
     shard::Switchboard,
 };
 
@@ -19,6 +19,7 @@ pub(super) struct Way {
     pub(super) retry_on: Vec<StatusCode>,
     pub(super) udp_only: bool,
     pub(super) response_timeout: Duration,
+    pub(super) terms: Terms,
 }
 
 /// For an address without a trunk: as a trunk's `response_timeout` by default.
@@ -46,6 +47,7 @@ impl Way {
             retry_on: vec![StatusCode::SERVICE_UNAVAILABLE],
             udp_only: settings.udp_only,
             response_timeout: settings.response_timeout,
+            terms: settings.dialog.terms(),
         })
     }
 
@@ -59,6 +61,7 @@ impl Way {
             retry_on: Vec::new(),
             udp_only: false,
             response_timeout,
+            terms: TrunkDialog::default().terms(),
         }
     }
 }

@@ -35,6 +35,7 @@ mod read;
 mod reference;
 mod scope;
 mod trunk;
+mod trunk_dialog;
 mod trunk_numbers;
 mod units;
 mod voicemail;
@@ -67,10 +68,11 @@ pub use queue_memory::{QueueMemory, Returning, Sticky};
 pub use queue_rules::{QueueRules, Unstaffed};
 pub use reference::reference;
 pub use trunk::{Source, Trunk};
+pub use trunk_dialog::TrunkDialog;
 pub use trunk_numbers::{TrunkNumbers, Ways, Whose};
 pub use voicemail::Voicemail;
 
-use sip_core::Sources;
+use sip_core::{PeerId, Sources, Terms};
 
 pub(crate) use units::{duration, written};
 
@@ -197,6 +199,11 @@ impl Config {
         let mut sources = Sources::new();
         self.trunks().for_each(|(id, trunk)| trunk.allow(id, &mut sources));
         sources
+    }
+
+    /// What extensions are used with whom: every trunk's under its id.
+    pub fn terms(&self) -> BTreeMap<PeerId, Terms> {
+        self.trunks().map(|(id, trunk)| (id.into(), trunk.dialog.terms())).collect()
     }
 
     /// A problem that shows itself only in use, such as an address that another program listens on. `key` is one of

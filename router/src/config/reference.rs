@@ -16,6 +16,7 @@ use super::queue_confirm::ConfirmToml;
 use super::queue_memory::{ReturningToml, StickyToml};
 use super::raw::SectionDoc;
 use super::trunk::TrunkToml;
+use super::trunk_dialog::TrunkDialogToml;
 use super::trunk_numbers::{RewriteToml, TrunkNumbersToml};
 use super::voicemail::VoicemailToml;
 use super::voicemail_step::VoicemailStepToml;
@@ -32,6 +33,7 @@ const SECTIONS: &[SectionDoc] = &[
     LogToml::DOC,
     VoicemailToml::DOC,
     TrunkToml::DOC,
+    TrunkDialogToml::DOC,
     TrunkNumbersToml::DOC,
     RewriteToml::DOC,
     NumberToml::DOC,

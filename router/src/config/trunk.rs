@@ -14,6 +14,7 @@ use super::problem::Report;
 use super::raw::{Item, SectionDoc, section};
 use super::read::bounds;
 use super::scope::{Scope, Section};
+use super::trunk_dialog::{TrunkDialog, TrunkDialogToml};
 use super::trunk_numbers::{TrunkNumbers, TrunkNumbersToml};
 
 section! {
@@ -39,7 +40,7 @@ section! {
 }
 
 /// Keys of `[trunk.NAME]` that are read in files of their own; the reference page has them under the same heading.
-const GROUPS: &[SectionDoc] = &[TrunkNumbersToml::DOC];
+const GROUPS: &[SectionDoc] = &[TrunkDialogToml::DOC, TrunkNumbersToml::DOC];
 
 /// Whom calls come from and go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +65,8 @@ pub struct Trunk {
     pub answer_timeout: Duration,
     /// How numbers are written.
     pub numbers: TrunkNumbers,
+    /// How its dialogs are kept.
+    pub dialog: TrunkDialog,
 }
 
 /// Addresses that speak for a trunk.
@@ -105,6 +108,7 @@ impl Trunk {
         let table = item.table(&format!("[{}]", section.path), scope.report)?;
         let raw = TrunkToml::read_beside(GROUPS, table, &section.path, section.span(), scope.report);
         let numbers = TrunkNumbersToml::read_known(table, &section.path, section.span());
+        let dialog = TrunkDialogToml::read_known(table, &section.path, section.span());
         let id = TrunkId::from(section.id);
         let accept_from = accept_from(id, &raw.accept_from.list(), scope);
         let report = &mut *scope.report;
@@ -128,6 +132,7 @@ impl Trunk {
             response_timeout: raw.response_timeout.duration(bounds("500ms", "32s", "8s"), report),
             answer_timeout: raw.answer_timeout.duration(bounds("5s", "10m", "3m"), report),
             numbers: TrunkNumbers::resolve(&numbers, report),
+            dialog: TrunkDialog::resolve(&dialog, report),
         })
     }
 }

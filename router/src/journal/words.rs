@@ -50,6 +50,8 @@ pub enum Cause {
     NoAck,
     /// The far end died silently: no RTP, no RTCP, no answer to a question in the dialog.
     MediaLost,
+    /// The far end did not refresh the session in time, or did not know it any more (RFC 4028).
+    SessionExpired,
     /// Refused or ended because we were full, draining or without a journal.
     Overload,
     /// The drain deadline came, or a second SIGINT.
@@ -89,6 +91,7 @@ impl Cause {
             Cause::NoCommonMedia => "no-common-media",
             Cause::NoAck => "no-ack",
             Cause::MediaLost => "media-lost",
+            Cause::SessionExpired => "session-expired",
             Cause::Overload => "overload",
             Cause::Shutdown => "shutdown",
             Cause::RouterRestarted => "router-restarted",

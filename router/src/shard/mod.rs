@@ -192,6 +192,7 @@ impl Shard {
         let calls = Calls::new(parts.owner, capacity);
         let mut shard = Shard { board, calls, sip_timeout: None };
         shard.board.sip.set_sources(shard.board.config.sources());
+        shard.board.sip.set_terms(shard.board.config.terms());
         shard.take_on_agents(None, &parts.wishes);
         shard.give_up_callbacks_of_removed_queues();
         shard

@@ -1,7 +1,7 @@
 //! What an endpoint tells its caller, and what it is asked to do.
 
-use crate::auth::{Suspect, UserId};
 use super::Terms;
+use crate::auth::{Suspect, UserId};
 use crate::key::LegKey;
 use crate::message::{Body, Message, StatusCode};
 use crate::transport::{Flow, PeerId, Target};

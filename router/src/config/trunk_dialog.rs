@@ -1,0 +1,75 @@
+//! How dialogs with a trunk are kept: session timers.
+
+use std::time::Duration;
+
+use sip_core::{SessionPolicy, Terms};
+
+use super::problem::Report;
+use super::raw::{Field, section};
+use super::read::{Bounds, bounds};
+
+section! {
+    /// How dialogs with a trunk are kept.
+    TrunkDialogToml "[trunk.NAME]" {
+        /// Longest time until one side must tell the other that it is still there (RFC 4028); a call of which nothing was heard for so long ends. The far end may ask for less, down to `min_se`; one that knows nothing of it is asked by OPTIONS instead when it falls silent. `"90s"` to `"24h"`, or `"off"`. Default `"30m"`.
+        session_expires,
+        /// Shortest such time that the far end may ask for; less is refused with 422. `"90s"` to `"24h"`, at most `session_expires`. Default `"90s"`.
+        min_se,
+        /// How we say that we are there: `"reinvite"`, with what was agreed on repeated unchanged, or `"update"` (RFC 3311) where the far end takes it. Default `"reinvite"`.
+        refresh,
+    }
+}
+
+/// How dialogs with a trunk are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrunkDialog {
+    /// Session timers; `None`: off.
+    pub session: Option<SessionPolicy>,
+}
+
+/// As a trunk of which nothing is said; also for addresses without a trunk.
+impl Default for TrunkDialog {
+    fn default() -> TrunkDialog {
+        TrunkDialog { session: Some(SessionPolicy { expires: 1_800, min_se: 90, by_update: false }) }
+    }
+}
+
+const SESSION_EXPIRES: Bounds = bounds("90s", "24h", "30m");
+const MIN_SE: Bounds = bounds("90s", "24h", "90s");
+
+impl TrunkDialog {
+    /// The extensions used with this trunk.
+    pub fn terms(&self) -> Terms {
+        Terms { session: self.session }
+    }
+
+    pub(super) fn resolve(raw: &TrunkDialogToml<'_>, report: &mut Report) -> TrunkDialog {
+        let by_update = raw.refresh.choice(&[("reinvite", false), ("update", true)], report);
+        let min_se = raw.min_se.duration(MIN_SE, report);
+        if is_off(&raw.session_expires) {
+            return TrunkDialog { session: None };
+        }
+        let expires = raw.session_expires.duration(SESSION_EXPIRES, report);
+        if expires < min_se {
+            let longest = raw.session_expires.item.as_ref().or(raw.min_se.item.as_ref());
+            longest.into_iter().for_each(|item| {
+                item.error(
+                    report,
+                    "min_se is longer than session_expires; write the same for both, or a shorter min_se",
+                );
+            });
+        }
+        let (expires, min_se) = (whole_seconds(expires), whole_seconds(min_se));
+        TrunkDialog { session: Some(SessionPolicy { expires, min_se, by_update }) }
+    }
+}
+
+fn is_off(field: &Field<'_>) -> bool {
+    use toml::de::DeValue;
+    let value = field.item.as_ref().map(|item| item.value.get_ref());
+    matches!(value, Some(DeValue::String(text)) if text == "off")
+}
+
+fn whole_seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX)
+}

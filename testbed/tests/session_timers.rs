@@ -1,0 +1,108 @@
+//! Session timers (RFC 4028) as callers and agents live through them.
+
+mod house;
+
+use std::{cell::RefCell, rc::Rc, time::Duration};
+
+use house::{DIRECT, teams, the_end};
+use router::journal::fact::{Cause, Fault};
+use sip_core::{Message, SessionPolicy, Terms, message::Method};
+use testbed::{
+    Behaviour, PhoneId, World,
+    phone::PhoneState,
+    world::{MILLISECOND, ROUTER, SECOND},
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What a telephone wants; it refreshes by re-INVITE.
+fn timers() -> Terms {
+    Terms { session: Some(SessionPolicy { expires: 1_800, min_se: 90, by_update: false }) }
+}
+
+/// A house whose trunks have these keys, and a caller who dials `far` through it; three seconds old.
+fn talk(keys: &str, caller_has: Terms, far_has: Terms) -> (World, PhoneId, PhoneId) {
+    let mut config = house::house(&[DIRECT]);
+    for trunk in ["[trunk.teams]\n", "[trunk.carrier]\n"] {
+        config = config.replace(trunk, &format!("{trunk}{keys}\n"));
+    }
+    let mut world = World::new(1, &config).rtp_every(500 * MILLISECOND);
+    let caller = world.caller("caller");
+    let far = teams(&mut world, Behaviour::Answers(SECOND));
+    world.agrees_to(caller, caller_has);
+    world.agrees_to(far, far_has);
+    world.dials(caller, "+4930123");
+    world.run_for(3 * SECOND);
+    (world, caller, far)
+}
+
+/// What the router sends by this method from now on.
+fn requests_of_router(world: &mut World, method: Method) -> Rc<RefCell<Vec<Message>>> {
+    let sent = Rc::new(RefCell::new(Vec::new()));
+    let seen = Rc::clone(&sent);
+    world.lose_if(move |datagram| {
+        let message = Message::parse(datagram.bytes.clone()).ok();
+        let ours = message.filter(|m| m.is_request() && m.method() == method);
+        seen.borrow_mut().extend(ours.filter(|_| datagram.from.to_string() == ROUTER));
+        false
+    });
+    sent
+}
+
+#[test]
+fn we_refresh_the_callers_session_with_the_same_description_and_nobody_hears_a_seam() {
+    let (mut world, caller, far) = talk("session_expires = \"90s\"", timers(), Terms::default());
+    let sent = requests_of_router(&mut world, Method::Invite);
+    world.run_for(5 * MINUTE);
+    assert_eq!((world.state(caller), world.state(far)), (PhoneState::Talking, PhoneState::Talking));
+    let bodies: Vec<_> = sent.borrow().iter().map(Message::body).collect();
+    assert_eq!(bodies.len(), 6, "one in 45 s");
+    assert!(bodies.iter().all(|body| *body == bodies[0] && !body.is_empty()), "{bodies:?}");
+    let line = world.at(caller).line.clone();
+    assert_eq!((line.sources.len(), line.jumps), (1, 0), "{line:?}");
+    world.hangs_up_in(caller, SECOND);
+    assert_eq!(the_end(&mut world), (Cause::CallerHungUp, Fault::None, None));
+}
+
+#[test]
+fn a_refresh_by_update_carries_no_description() {
+    let keys = "session_expires = \"90s\"\nrefresh = \"update\"";
+    let (mut world, caller, _) = talk(keys, timers(), Terms::default());
+    let sent = requests_of_router(&mut world, Method::Update);
+    world.run_for(MINUTE);
+    assert_eq!(sent.borrow().iter().map(|update| update.body().len()).collect::<Vec<_>>(), [0]);
+    world.hangs_up_in(caller, SECOND);
+    the_end(&mut world);
+}
+
+#[test]
+fn the_far_end_refreshes_what_we_have_called_and_that_changes_nothing() {
+    let (mut world, caller, far) = talk("session_expires = \"90s\"", Terms::default(), timers());
+    world.run_for(5 * MINUTE);
+    assert_eq!((world.state(caller), world.state(far)), (PhoneState::Talking, PhoneState::Talking));
+    assert_eq!(world.at(far).got("200"), 6, "{:?}", world.at(far).got);
+    world.hangs_up_in(caller, SECOND);
+    assert_eq!(the_end(&mut world), (Cause::CallerHungUp, Fault::None, None));
+}
+
+#[test]
+fn a_far_end_that_dies_on_us_ends_the_call_when_its_session_does() {
+    let (mut world, caller, far) = talk("session_expires = \"90s\"", Terms::default(), timers());
+    world.holds_in(caller, true, SECOND); // so that its silence is no sign
+    world.dies_in(far, 2 * SECOND);
+    world.run_for(50 * SECOND);
+    assert_eq!(world.state(caller), PhoneState::Talking);
+    assert_eq!(the_end(&mut world), (Cause::SessionExpired, Fault::CalledSide, None));
+    assert_eq!(world.state(caller), PhoneState::Ended);
+    assert!(world.elapsed() < 2 * MINUTE, "{:?}", world.elapsed());
+}
+
+#[test]
+fn session_timers_that_are_off_are_not_spoken_of() {
+    let (mut world, caller, _) = talk("session_expires = \"off\"", timers(), timers());
+    let sent = requests_of_router(&mut world, Method::Invite);
+    world.run_for(16 * MINUTE);
+    assert!(sent.borrow().is_empty());
+    world.hangs_up_in(caller, SECOND);
+    assert_eq!(the_end(&mut world), (Cause::CallerHungUp, Fault::None, None));
+}
