@@ -248,6 +248,32 @@ impl Scheduler {
         (agent.map(Agent), look.finish())
     }
 
+    /// `agent` himself, whether he is idle or rests, for a caller who does not wait: he is the caller's until
+    /// [`release`](Self::release). False if somebody has him. Only for the owner of both.
+    pub fn engage(&self, caller: Caller, agent: Agent) -> bool {
+        let CallerState::Absent { number } = self.floor.ticket(caller.0).state() else {
+            debug_assert!(false, "{caller:?} waits or has not taken his letter");
+            return false;
+        };
+        let (desk, ours) = (self.floor.desk(agent.0), Post { caller: caller.0, number });
+        let engaged = loop {
+            match desk.state() {
+                AgentState::Idle { generation } if desk.join(generation, ours) => break true,
+                AgentState::Idle { .. } => {} // claimed meanwhile
+                AgentState::Claimed { generation, post } => _ = self.floor.resolve(agent.0, generation, post),
+                AgentState::Resting { generation } => {
+                    desk.engage_unseen(generation, ours);
+                    break true;
+                }
+                AgentState::Engaged { .. } => break false,
+            }
+        };
+        for Served { line, place, .. } in desk.serves() {
+            self.floor.tidy_agent(line, place);
+        }
+        engaged
+    }
+
     /// `agent` is idle from now on, and a caller is looked for in all his lines. `key` is asked for each of his lines;
     /// the smaller is first of those idle in that line.
     ///
