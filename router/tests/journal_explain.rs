@@ -7,7 +7,7 @@ mod support;
 use router::{
     command::explain::{Which, write},
     credit::{Credit, Why},
-    journal::fact::{Fact, Kept, LeftQueue, Unanswered, What},
+    journal::fact::{Fact, Kept, LeftQueue, TransferStep, Unanswered, What},
 };
 use support::*;
 
@@ -237,4 +237,31 @@ fn a_callback_says_who_asked_for_it_and_how_it_went() {
     ] {
         assert!(told.contains(line), "{line}\n{told}");
     }
+}
+
+#[test]
+fn transfers_are_told_with_who_asked_and_what_came_of_it() {
+    let (call, by) = (call(1), 1);
+    let step = |seconds, step| fact(call, MORNING + seconds * SECOND, What::Transfer(step));
+    let asked = |to: &str, destination: &str| TransferStep::Asked {
+        by,
+        agent: Some("anna".into()),
+        to: to.into(),
+        destination: destination.into(),
+    };
+    let told = told(&[
+        step(10, TransferStep::Refused { by, to: "1900".into(), status: 404 }),
+        step(20, asked("030", "030@out")),
+        step(23, TransferStep::Over { by, status: 486 }),
+        step(30, asked("8001", "queue.sales")),
+        step(30, TransferStep::Over { by, status: 200 }),
+    ]);
+    let expected = "\
+08:00:10.000  the party of leg 1 may not transfer to 1900: 404
+08:00:20.000  anna transfers the other party to 030: 030@out
+08:00:23.000  the transfer comes to nothing: 486
+08:00:30.000  anna transfers the other party to 8001: queue.sales
+08:00:30.000  the transfer is done
+";
+    assert!(told.starts_with(expected), "{told}");
 }

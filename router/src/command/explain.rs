@@ -14,7 +14,7 @@ use crate::{
         journal_store::FILE,
         journal_writer::{self, JournalError},
     },
-    journal::fact::{CallId, CallbackEnd, Fact, Micros, Unanswered, What},
+    journal::fact::{CallId, CallbackEnd, Fact, Micros, TransferStep, Unanswered, What},
     standing,
 };
 
@@ -148,9 +148,28 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
                 end.word()
             )]
         }
+        What::Transfer(step) => transfer(step).into_iter().collect(),
         What::Ended { cause, .. } => vec![format!("the call ends: {}", cause.word())],
         _ => vec![],
     }
+}
+
+fn transfer(step: &TransferStep) -> Option<String> {
+    let party = |by: &u16| if *by == 0 { "the caller".to_owned() } else { format!("the party of leg {by}") };
+    Some(match step {
+        TransferStep::Asked { by, agent, to, destination } => {
+            let who = agent.clone().unwrap_or_else(|| party(by));
+            format!("{who} transfers the other party to {to}: {destination}")
+        }
+        TransferStep::Refused { by, to, status } => {
+            format!("{} may not transfer to {to}: {status}", party(by))
+        }
+        TransferStep::Over { status: 200, .. } => "the transfer is done".to_owned(),
+        TransferStep::Over { status, .. } => format!("the transfer comes to nothing: {status}"),
+        TransferStep::Left { .. } => "who transferred him had hung up".to_owned(),
+        TransferStep::RingsBack { .. } => "who transferred him is rung".to_owned(),
+        TransferStep::Seated { .. } => return None,
+    })
 }
 
 /// By what he stands where he stands.

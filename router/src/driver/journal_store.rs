@@ -9,6 +9,7 @@ use std::{io, path::Path, time::Duration};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, params, types::Type};
 use serde::de::{DeserializeOwned, IntoDeserializer, value};
 
+use super::journal_talks::{self, Talks};
 use crate::{
     callers::Met,
     journal::{
@@ -47,7 +48,7 @@ CREATE TABLE IF NOT EXISTS calls (
   number TEXT NOT NULL, flow TEXT NOT NULL, keys TEXT NOT NULL, queue TEXT, agent TEXT,
   unanswered INTEGER NOT NULL, flow_ms INTEGER NOT NULL, wait_ms INTEGER NOT NULL, ring_ms INTEGER NOT NULL,
   talk_ms INTEGER NOT NULL, hold_ms INTEGER NOT NULL, sound_ms INTEGER,
-  cause TEXT, fault TEXT, status INTEGER, q850 INTEGER, reason TEXT, legs TEXT NOT NULL);
+  cause TEXT, fault TEXT, status INTEGER, q850 INTEGER, reason TEXT, legs TEXT NOT NULL, talks TEXT);
 CREATE INDEX IF NOT EXISTS calls_by_arrival ON calls (arrived_at);
 ";
 
@@ -55,7 +56,7 @@ const INSERT_BATCH: &str = "INSERT INTO batches VALUES (?1, ?2, ?3, ?4, ?5)";
 
 /// By position, which costs less than by name: in the order of the columns.
 const INSERT_CALL: &str = "INSERT INTO calls VALUES
-  (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+  (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 const SAVE_CHECKPOINT: &str = "INSERT OR REPLACE INTO checkpoint VALUES (1, ?1, ?2)";
 pub(super) const SAVE_BASE: &str = "INSERT OR REPLACE INTO base VALUES (1, ?1, ?2)";
@@ -129,6 +130,7 @@ impl Store {
         connection.pragma_update(None, "synchronous", if full { "full" } else { "normal" })?;
         connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
         connection.execute_batch(SCHEMA)?;
+        journal_talks::add_column(&connection)?;
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?1)", [SCHEMA_VERSION])?;
         Ok(Store { connection, legs: Vec::new() })
     }
@@ -350,6 +352,7 @@ fn insert_records(
             record.q850,
             record.reason,
             legs,
+            journal_talks::write(record)?,
         ])?;
     }
     Ok(())
@@ -357,6 +360,7 @@ fn insert_records(
 
 fn read_record(row: &Row<'_>) -> rusqlite::Result<Record> {
     let count = |name| row.get::<_, i64>(name).map(|value| value as u64);
+    let Talks { segments, transfers } = journal_talks::read(row)?;
     Ok(Record {
         call: CallId { run: row.get("run")?, key: count("key")? },
         generation: count("generation")?,
@@ -387,6 +391,8 @@ fn read_record(row: &Row<'_>) -> rusqlite::Result<Record> {
         reason: row.get("reason")?,
         legs: serde_json::from_str(row.get_ref("legs")?.as_str()?)
             .map_err(|error| unreadable(row, "legs", error))?,
+        segments,
+        transfers,
         progress: Default::default(),
     })
 }
@@ -399,7 +405,7 @@ fn word<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<Op
         .map_err(|error: value::Error| unreadable(row, column, error))
 }
 
-fn unreadable(
+pub(super) fn unreadable(
     row: &Row<'_>,
     column: &str,
     error: impl std::error::Error + Send + Sync + 'static,
@@ -408,6 +414,6 @@ fn unreadable(
     rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(error))
 }
 
-fn unwritable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
+pub(super) fn unwritable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
     rusqlite::Error::ToSqlConversionFailure(Box::new(io::Error::other(error)))
 }

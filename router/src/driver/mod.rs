@@ -5,6 +5,7 @@ pub mod admin;
 mod capped;
 mod journal_retention;
 pub mod journal_store;
+mod journal_talks;
 pub mod journal_writer;
 mod open;
 pub mod prompt_files;

@@ -7,6 +7,7 @@ use std::{fmt, num::ParseIntError, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+pub use super::transfer::TransferStep;
 pub use super::words::*;
 use crate::credit::Credit;
 
@@ -357,6 +358,8 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent: Option<String>,
     },
+    /// Somebody is connected with somebody else.
+    Transfer(TransferStep),
     /// First instant at which sound had gone both ways.
     TwoWaySound {
         /// The dialled leg.

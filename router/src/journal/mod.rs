@@ -7,6 +7,7 @@ pub mod fact;
 mod handle;
 mod ledger;
 pub mod spill;
+mod transfer;
 mod words;
 
 pub use handle::{BATCH, Journal, JournalCounters, Written};

@@ -39,7 +39,7 @@ impl What {
             What::Unanswered { .. } | What::Left { .. } | What::Dialled { .. } => Weight::Record,
             What::LegAnswered { .. } | What::LegFailed { .. } | What::Bridged { .. } => Weight::Record,
             What::TwoWaySound { .. } | What::LegEnded { .. } => Weight::Record,
-            What::VoicemailLeft { .. } => Weight::Record,
+            What::VoicemailLeft { .. } | What::Transfer(_) => Weight::Record,
             What::ConfigLoaded { .. } | What::Acknowledged | What::PromptStarted { .. } => Weight::Detail,
             What::PromptEnded { .. } | What::Chose { .. } | What::HoursChecked { .. } => Weight::Detail,
             What::Ringing { .. } | What::Held { .. } | What::Agent { .. } => Weight::Detail,

@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub unanswered: BTreeMap<Unanswered, u64>,
     /// Messages left in mailboxes since the start of the process, by what ended them; those thrown away included.
     pub voicemails: BTreeMap<MessageEnd, u64>,
+    /// Transfers since the start of the process, by how they went: `done`, `failed`, `refused`.
+    pub transfers: BTreeMap<&'static str, u64>,
     /// What became of recordings.
     pub recordings: RecordingCounters,
     /// Numbers of callers of whom something is remembered.
@@ -244,6 +246,7 @@ impl Snapshot {
         add_counts(&mut self.calls_ended, &other.calls_ended);
         add_counts(&mut self.unanswered, &other.unanswered);
         add_counts(&mut self.voicemails, &other.voicemails);
+        add_counts(&mut self.transfers, &other.transfers);
         self.recordings.gaps += other.recordings.gaps;
         self.recordings.failed += other.recordings.failed;
         self.callers_known += other.callers_known;

@@ -99,6 +99,8 @@ impl Page {
         let ended = numbers.voicemails.iter().map(|(end, count)| (end.word(), *count));
         let help = "Messages left in mailboxes, by what ended them";
         sheet.counters("voicemails", help, "end", ended)?;
+        let transfers = numbers.transfers.iter().map(|(end, count)| (*end, *count));
+        sheet.counters("transfers", "Transfers, by how they went", "end", transfers)?;
         let help = "Pieces of recordings that are silence because the disk was too slow";
         sheet.counter("recording_gaps", help, numbers.recordings.gaps)?;
         let help = "Recordings lost or cut short because a file could not be written";

@@ -51,6 +51,8 @@ impl Record {
             q850: None,
             reason: None,
             legs,
+            segments: Vec::new(),
+            transfers: Vec::new(),
             progress: Progress { since_ms: whole_ms(fact.at), ..Progress::default() },
         })
     }
@@ -97,6 +99,7 @@ impl Record {
                 self.ringing_may_be_over();
             }
             What::Bridged { leg, agent } => self.bridge(*leg, agent.as_deref(), at),
+            What::Transfer(step) => self.transfer(at, step),
             What::TwoWaySound { after_ms, .. } => {
                 self.sound_ms.get_or_insert(*after_ms);
             }
@@ -120,6 +123,9 @@ impl Record {
             What::Started { .. } | What::Stopped | What::ConfigLoaded { .. } | What::Gap { .. } => {}
             What::Wished { .. } | What::QueueSwitched { .. } | What::Agent { .. } => {}
         }
+        if self.progress.stage != Stage::Talking {
+            self.close_segment(at);
+        }
     }
 
     /// Adds the time since the last fact to the length that was running. Lengths are whole milliseconds cut from one
@@ -134,7 +140,7 @@ impl Record {
             Stage::Ringing => self.ring_ms += passed,
             Stage::Talking => self.talk_ms += passed,
         }
-        if self.progress.stage == Stage::Talking && !self.progress.holding.is_empty() {
+        if self.is_held() {
             self.hold_ms += passed;
         }
     }
@@ -197,9 +203,9 @@ impl Record {
         self.progress.stage = Stage::Talking;
         self.progress.bridged = Some(leg);
         let rung = self.legs.iter().find(|known| known.leg == leg).and_then(|leg| leg.agent.as_deref());
-        if let Some(name) = agent.or(rung) {
-            self.agent = Some(name.to_owned());
-        }
+        let name = agent.or(rung).map(str::to_owned);
+        self.open_segment(leg, name.clone(), at);
+        self.agent = name.or(self.agent.take());
     }
 
     fn hold(&mut self, leg: LegNumber, held: bool) {

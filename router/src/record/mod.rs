@@ -5,10 +5,12 @@
 
 mod fold;
 mod live;
+mod transfers;
 
 use serde::{Deserialize, Serialize};
 
 pub use live::Records;
+pub use transfers::{Segment, Transfer};
 
 use crate::journal::fact::{CallId, Cause, Fault, LegMedia, LegNumber, Micros};
 
@@ -71,6 +73,12 @@ pub struct Record {
     pub reason: Option<String>,
     /// The caller's leg first, then those we dialled, in order; of a callback all are ours.
     pub legs: Vec<Leg>,
+    /// Who spoke with whom from when to when, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<Segment>,
+    /// Transfers that were asked for, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transfers: Vec<Transfer>,
     /// Where the call is now; of use only while it lives.
     #[serde(default)]
     pub progress: Progress,
@@ -136,6 +144,9 @@ pub struct Progress {
     rung: u16,
     /// The dialled leg that is bridged.
     bridged: Option<LegNumber>,
+    /// Who sits where the caller sat.
+    #[serde(default)]
+    seat: LegNumber,
     /// Legs that have put the other on hold.
     holding: Vec<LegNumber>,
 }

@@ -1,0 +1,69 @@
+//! What is written down of transfers.
+
+use serde::{Deserialize, Serialize};
+
+use super::fact::LegNumber;
+
+/// A step of a transfer. From [`Asked`](Self::Asked) to [`Over`](Self::Over) whoever asked and whom he had talked to
+/// are apart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub enum TransferStep {
+    /// A party of a talk asked for the other one to be connected with somebody else (REFER), and we do it.
+    Asked {
+        /// Who asked.
+        by: LegNumber,
+        /// The agent that he is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<String>,
+        /// Whom he named: the user part of the target, or its host if it has none.
+        to: String,
+        /// Whom that means: `queue.sales`, `agent.bo`, `flow.closed`, an address.
+        destination: String,
+    },
+    /// We do not do it; nothing has changed.
+    Refused {
+        /// Who asked.
+        by: LegNumber,
+        /// Whom he named.
+        to: String,
+        /// What he was told.
+        status: u16,
+    },
+    /// This leg is from now on where the caller was: who called has transferred whom he had called.
+    Seated {
+        /// The leg.
+        leg: LegNumber,
+    },
+    /// Whoever had asked had gone before he heard that it came to nothing.
+    Left {
+        /// Who had asked.
+        by: LegNumber,
+    },
+    /// The new party was not reached and whoever transferred had hung up: he is rung.
+    RingsBack {
+        /// Who had asked.
+        by: LegNumber,
+    },
+    /// How it went.
+    Over {
+        /// Who had asked.
+        by: LegNumber,
+        /// 200: the new party has answered, or the transferred one is in the queue or flow; he who asked goes. Else what
+        /// the new party answered; he who asked has his talk back if he is still there.
+        status: u16,
+    },
+}
+
+impl TransferStep {
+    /// How it went, if this ends it: `done`, `failed` or `refused`.
+    pub fn outcome(&self) -> Option<&'static str> {
+        match self {
+            TransferStep::Over { status: 200, .. } => Some("done"),
+            TransferStep::Over { .. } => Some("failed"),
+            TransferStep::Refused { .. } => Some("refused"),
+            TransferStep::Asked { .. } | TransferStep::Seated { .. } => None,
+            TransferStep::Left { .. } | TransferStep::RingsBack { .. } => None,
+        }
+    }
+}
