@@ -51,7 +51,7 @@ pub fn after_turn(world: &World) -> Vec<String> {
         if desks != idle as usize {
             broken.push(format!("queue {}: {desks} desks are idle, the scheduler knows {idle}", queue.name));
         }
-        let waits = |call: &&Call| call.queue() == Some(id) && call.agents().next().is_none();
+        let waits = |call: &&Call| call.queue() == Some(id) && call.stage() == StageName::Waiting;
         let calls = world.shard().calls().filter(waits).count();
         if calls != waiting as usize {
             broken.push(format!("queue {}: {waiting} are posted and {calls} calls wait", queue.name));

@@ -2,6 +2,7 @@
 //! handful of RTP packets whose payload names the speaker.
 
 mod dialog;
+mod transfer;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -19,6 +20,8 @@ use sip_core::{
     Body, Endpoint, Event, HangUp, Input, Invite, LegKey, Listener, Output, PeerId, Reply, Settings, Sources,
     StatusCode, Target, Terms, Transport,
 };
+
+pub use transfer::Transfers;
 
 use crate::{net::Datagram, tone::Tone};
 
@@ -58,6 +61,7 @@ pub(crate) enum Deed {
     Offer(Bytes),
     Die,
     Mute(bool),
+    Transfer { to: String, headers: Vec<(String, String)> },
 }
 
 /// Where a telephone's last call is.
@@ -99,6 +103,8 @@ pub struct Phone {
     pub got: BTreeMap<String, u32>,
     /// Calls it answered.
     pub answered: u64,
+    /// What it was told of transfers that it asked for.
+    pub transfers: Transfers,
     /// Largest number of calls that it was in at the same time.
     pub most_at_once: usize,
     sip: Endpoint,
@@ -200,6 +206,7 @@ impl Phone {
             line: Line::default(),
             got: BTreeMap::new(),
             answered: 0,
+            transfers: Transfers::default(),
             most_at_once: 0,
             sip,
             router,
@@ -369,6 +376,7 @@ impl Phone {
             Deed::Offer(bytes) => self.reinvite(now, sdp(bytes)),
             Deed::Die => self.dead = true,
             Deed::Mute(muted) => self.muted = muted,
+            Deed::Transfer { to, headers } => self.transfer(now, &to, &headers),
         }
     }
 
@@ -413,6 +421,7 @@ impl Phone {
                 self.sip.hang_up(now, leg, HangUp::new(StatusCode::REQUEST_TERMINATED));
                 self.over(leg, PhoneState::Ended);
             }
+            Event::Referred { leg, status, is_last } => self.told_of_transfer(now, leg, status, is_last),
             Event::Reinvite { leg, request } => self.reoffered(now, leg, &request.body()),
             Event::RefreshDue { leg } => self.refresh(now, leg),
             Event::SessionExpired { leg } => self.expired(now, leg),

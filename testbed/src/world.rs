@@ -264,6 +264,22 @@ impl World {
         self.plan(phone, after, Deed::Mute(muted));
     }
 
+    /// Asks after this long to have the other party connected with `user` at the router instead.
+    pub fn transfers_in(&mut self, phone: PhoneId, user: &str, after: Duration) {
+        self.refers_in(phone, &format!("<sip:{user}@{ROUTER}>"), &[], after);
+    }
+
+    /// Sends a REFER after this long: `to` is the whole of Refer-To.
+    pub fn refers_in(&mut self, phone: PhoneId, to: &str, headers: &[(&str, &str)], after: Duration) {
+        let owned = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        self.plan(phone, after, Deed::Transfer { to: to.to_owned(), headers: owned.collect() });
+    }
+
+    /// From now on the telephone does not hang up by itself when it hears that its transfer is done.
+    pub fn stays_after_transfer(&mut self, phone: PhoneId) {
+        self.phones[phone.0].transfers.stays = true;
+    }
+
     fn plan(&mut self, phone: PhoneId, after: Duration, deed: Deed) {
         let at = self.now + after;
         self.phones[phone.0].plan(at, deed);

@@ -57,6 +57,7 @@ impl Call {
             arrived: board.at,
             in_line_since: None,
             credits: Vec::new(),
+            seat: CALLER,
             legs: smallvec![Leg::new(CALLER, Some(sip))],
             offer: Some(invite.body()).filter(|body| !body.is_empty()),
             answered: Answered::No,
@@ -68,6 +69,7 @@ impl Call {
             announcement: None,
             last_failure: None,
             calling_back: None,
+            failed_transfer: None,
             probe_at: None,
             span,
             parties,
@@ -154,6 +156,7 @@ impl Call {
         let description = self.caller_description();
         self.respond(StatusCode::OK, description, board);
         self.answered = Answered::Sent;
+        self.caller().taken = true;
         self.fact(What::CallerAnswered, board);
     }
 

@@ -158,7 +158,7 @@ impl Call {
         info!(parent: &self.span, queue, agent = name, "assigned");
         let beside = self.agents().count() as u8;
         let choice = board.choice(place.queue, place.step, place.line(), place.key, agent);
-        board.agent_rings(agent, place.queue, self.key);
+        board.agent_rings(agent, Some(place.queue), self.key);
         let waited_ms = millis_between(place.entered, board.at);
         self.fact(What::Assigned { queue, agent: name, waited_ms, beside }, board);
         self.fact(choice, board);
@@ -252,10 +252,15 @@ impl Call {
         let settings = board.config.queue(place.queue).cloned();
         rests(agent, why, settings.as_ref(), board);
         let Some(settings) = settings else { return self.goes_out(place.queue, LeftQueue::Removed, board) };
+        self.waits_as_before(place, &settings, board);
+    }
+
+    /// Waits again in a queue that he had left for a talk, with the key he had, which makes him the first.
+    pub(super) fn waits_as_before(&mut self, place: Place, settings: &Queue, board: &mut Switchboard) {
         let place = Place { alone: None, outlook: None, ..place };
-        self.note_queued(place, None, &settings, board);
+        self.note_queued(place, None, settings, board);
         self.start_music(place.queue, board);
-        self.wait_on(place, &settings, board);
+        self.wait_on(place, settings, board);
     }
 
     pub(super) fn note_unanswered(
@@ -339,13 +344,17 @@ impl Call {
 
     /// End of the call while agents ring.
     pub(super) fn abandon_assignment(&mut self, ring: &Ring, how: LeftQueue, board: &mut Switchboard) {
-        let Some(place) = ring.place() else { return };
+        if let Purpose::Transfer(transfer) = &ring.purpose {
+            self.abandon_transfer(transfer, board);
+        }
         let reserved = ring.reserved().map(|reserved| (reserved.agent, reserved.rang_since));
         let rung = ring.rung.iter().filter_map(|rung| Some((rung.agent?, rung.since)));
         for (agent, since) in rung.chain(reserved) {
             self.spare(agent, since, Unanswered::CallerLeft, board);
         }
-        self.note_left(*place, how, board);
+        if let Some(place) = ring.place() {
+            self.note_left(*place, how, board);
+        }
     }
 
     /// For the end of a call in any stage of waiting.

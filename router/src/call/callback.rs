@@ -118,6 +118,7 @@ impl Call {
             arrived: board.at,
             in_line_since: Some(callback.arrived),
             credits: Vec::new(),
+            seat: CALLER,
             legs: smallvec![Leg::new(CALLER, None)],
             offer: None,
             answered: Answered::Acknowledged, // we owe nobody an answer
@@ -128,6 +129,7 @@ impl Call {
             plays: 0,
             announcement: None,
             last_failure: None,
+            failed_transfer: None,
             probe_at: None,
             span: info_span!("call", key = %format_args!("{:x}", key.0), callback = %callback.id),
             parties: Parties { caller, display: String::new(), called },

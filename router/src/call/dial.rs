@@ -69,14 +69,18 @@ impl Call {
 
     fn rings_next(&mut self, rung: &mut Rung, board: &mut Switchboard) -> bool {
         loop {
-            let addresses = rung.next_addresses();
-            if addresses.is_empty() {
+            let (addresses, back) = (rung.next_addresses(), rung.take_back());
+            if addresses.is_empty() && back.is_none() {
                 return false;
             }
-            let cap = addresses.iter().filter_map(|address| answer_timeout(address, board)).min();
+            let trunks = addresses.iter().filter_map(trunk_of).chain(back.as_ref().and_then(|way| way.trunk));
+            let cap =
+                trunks.filter_map(|trunk| board.config.trunk(trunk)).map(|trunk| trunk.answer_timeout).min();
             rung.until = Some(board.now + cap.map_or(rung.timeout, |cap| rung.timeout.min(cap)));
-            for address in addresses {
-                if let Err(failure) = self.call_out(&address, rung.agent, board) {
+            let back = back.map(|way| (Ok(way), None));
+            let ways = addresses.into_iter().map(|address| (Way::to(&address, self, board), Some(address)));
+            for (way, address) in back.into_iter().chain(ways).collect::<Vec<_>>() {
+                if let Err(failure) = way.and_then(|way| self.call_out(way, address, rung.agent, board)) {
                     rung.note(failure);
                 }
             }
@@ -93,24 +97,25 @@ impl Call {
         dialled.filter(move |leg| leg.agent == agent)
     }
 
+    /// Legs that are called and have not taken the call, apart from a customer's who is called back.
     pub(super) fn dialled_legs(&self) -> impl Iterator<Item = &Leg> {
-        self.legs.iter().skip(1).filter(|leg| leg.sip.is_some())
+        self.legs.iter().skip(1).filter(|leg| leg.rings())
     }
 
     /// Calls one address: port, offer, INVITE.
     fn call_out(
         &mut self,
-        address: &Address,
+        way: Way,
+        address: Option<Address>,
         agent: Option<AgentId>,
         board: &mut Switchboard,
     ) -> Result<(), Failure> {
-        let way = Way::to(address, self, board)?;
         if way.trunk.is_some_and(|trunk| board.is_trunk_full(trunk)) {
             return Err(Failure::no_way("the trunk has as many calls as it may (trunk.max_calls)"));
         }
         let number = self.next_leg_number();
         let mut leg = Leg::new(number, None);
-        leg.agent = agent;
+        (leg.agent, leg.address, leg.uri) = (agent, address, way.uri.clone());
         let offer = self.offer_for(&mut leg, way.trunk, board)?;
         let invite = Invite {
             flow: None,
@@ -119,7 +124,7 @@ impl Call {
             uri: way.uri.clone().into(),
             from: self.caller_towards(number, way.trunk, board).into(),
             to: format!("<{}>", way.uri).into(),
-            headers: self.carried.clone(),
+            headers: self.headers_for_dialled(),
             body: Some(sdp(offer)),
             udp_only: way.udp_only,
             max_forwards: self.max_forwards.saturating_sub(1),
@@ -145,6 +150,18 @@ impl Call {
         Ok(())
     }
 
+    /// What the caller's INVITE brought for everybody, and who transferred him (RFC 3892 §2.2).
+    fn headers_for_dialled(&self) -> Vec<(Bytes, Bytes)> {
+        let referred_by = match &self.stage {
+            Stage::Ringing(Ring { purpose: Purpose::Transfer(transfer), .. }) => {
+                transfer.referred_by().cloned()
+            }
+            _ => None,
+        };
+        let referred_by = referred_by.map(|value| (Bytes::from_static(b"Referred-By"), value));
+        self.carried.iter().cloned().chain(referred_by).collect()
+    }
+
     /// A customer who is called back is the caller of his call.
     fn next_leg_number(&self) -> LegNumber {
         match self.reserved() {
@@ -168,7 +185,7 @@ impl Call {
         board: &mut Switchboard,
     ) -> Result<Bytes, Failure> {
         let mut policy = trunk.map_or_else(|| board.default_policy(), |trunk| board.policy(trunk));
-        let other = self.reserved().map_or(CALLER, |reserved| reserved.leg);
+        let other = self.reserved().map_or(self.seat, |reserved| reserved.leg);
         if let Some(codec) = self
             .leg(other)
             .and_then(|leg| leg.sound.as_ref())
@@ -201,7 +218,11 @@ impl Call {
         if first {
             self.fact(What::Ringing { leg: number, status: status.code() }, board);
         }
-        let Stage::Ringing(Ring { purpose: Purpose::Step(_), .. }) = &self.stage else { return };
+        self.transfer_progresses(status, board);
+        let Stage::Ringing(Ring { purpose: Purpose::Step(_) | Purpose::Transfer(_), .. }) = &self.stage
+        else {
+            return;
+        };
         if response.body().is_empty() {
             self.ring_for_caller(status, board);
         } else {
@@ -273,6 +294,7 @@ impl Call {
 
     /// Who answered at this leg is the winner: the others stop ringing.
     pub(super) fn takes_call(&mut self, number: LegNumber, board: &mut Switchboard) {
+        self.leg_mut(number).into_iter().for_each(|leg| leg.taken = true);
         if self.reserved().is_none() {
             self.hang_up_losers(number, board);
         }
@@ -313,16 +335,24 @@ impl Call {
         }
         self.note_holds(board);
         let winner = self.leg(number).and_then(|leg| leg.agent);
-        let assignment = winner.zip(ring.place().copied());
-        if let Some((agent, place)) = assignment {
-            board.agent_talks(agent);
+        winner.into_iter().for_each(|agent| board.agent_talks(agent));
+        let place = match &ring.purpose {
+            Purpose::Transfer(transfer) => transfer.place(),
+            _ => ring.place().copied(),
+        };
+        if let Some((_, place)) = winner.zip(place) {
             self.expect_sound(number, &place, board);
-            self.note_left(place, LeftQueue::Answered, board);
+        }
+        if let Some(place) = ring.place().filter(|_| winner.is_some()) {
+            self.note_left(*place, LeftQueue::Answered, board);
         }
         let name = winner.map(|agent| board.agent_name(agent));
         self.fact(What::Bridged { leg: number, agent: name }, board);
-        self.stage = Stage::Talking(Talk::new(number, assignment, board.now));
+        self.stage = Stage::Talking(Talk::new(number, winner, place, board.now));
         self.spare_losers(&ring, winner, board);
+        if let Purpose::Transfer(transfer) = &ring.purpose {
+            self.transfer_done(transfer, board);
+        }
     }
 
     /// All others stop ringing and show no missed call (RFC 3326 §3.2).
@@ -344,7 +374,7 @@ impl Call {
 
     /// A leg we dialled came to nothing.
     pub(super) fn leg_failed(&mut self, number: LegNumber, failure: Failure, board: &mut Switchboard) {
-        if number == CALLER && self.reserved().is_none() {
+        if number == self.seat && self.reserved().is_none() {
             return self.end(Why::caller_unreachable(), board);
         }
         let Some(leg) = self.leg(number) else { return };
@@ -393,8 +423,13 @@ impl Call {
     /// All addresses of one who was rung are tried.
     fn rung_in_vain(&mut self, rung: Rung, board: &mut Switchboard) {
         let failure = rung.worst.unwrap_or_else(|| Failure::no_way("no address to call"));
+        let is_transfer = matches!(&self.stage, Stage::Ringing(Ring { purpose: Purpose::Transfer(_), .. }));
+        if let Some(agent) = rung.agent {
+            self.agent_unanswered(agent, rung.since, &failure, board);
+        }
         match rung.agent {
-            Some(agent) => self.agent_unanswered(agent, rung.since, &failure, board),
+            _ if is_transfer => self.transfer_failed(failure, board),
+            Some(_) => {}
             None if self.reserved().is_some() => self.customer_unreached(failure, board),
             None => self.dial_failed(failure, board),
         }
@@ -415,10 +450,9 @@ impl Call {
     }
 }
 
-/// The longest that the address's trunk lets a call ring.
-fn answer_timeout(address: &Address, board: &Switchboard) -> Option<Duration> {
+fn trunk_of(address: &Address) -> Option<TrunkId> {
     match address {
-        Address::Number { trunk, .. } => board.config.trunk(*trunk).map(|trunk| trunk.answer_timeout),
+        Address::Number { trunk, .. } => Some(*trunk),
         Address::Uri(_) => None,
     }
 }

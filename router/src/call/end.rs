@@ -201,10 +201,12 @@ impl Call {
         let stage = std::mem::replace(&mut self.stage, Stage::InFlow(Waits::Nothing));
         self.leave_stage(stage, &mut why, board);
         let status = self.dismiss_caller(&why, board);
-        for number in 1..self.legs.len() {
-            self.hang_up_leg(number as LegNumber, StatusCode::REQUEST_TERMINATED, board);
+        for number in
+            (0..self.legs.len() as LegNumber).filter(|number| *number != self.seat).collect::<Vec<_>>()
+        {
+            self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
         }
-        self.close_leg(CALLER, board);
+        self.close_leg(self.seat, board);
         self.probe_at = None;
         self.stage = Stage::Ended(Ending { why, queue, agents, status, until, recorded: false });
         self.record_if_counted(board);
@@ -273,7 +275,13 @@ impl Call {
 
     /// The dialog of a leg is over: no sound any more.
     pub(super) fn close_leg(&mut self, number: LegNumber, board: &mut Switchboard) {
+        let caller = self.parties.caller.clone();
         if let Some(leg) = self.leg_mut(number) {
+            leg.leaves_at = None;
+            if let Some((agent, queue)) = leg.engaged.take() {
+                board.callers.spoke_to(&caller, agent, board.at);
+                board.agent_wraps_up(agent, queue);
+            }
             if let Some(trunk) = leg.trunk.take() {
                 board.one_call_less(trunk);
             }

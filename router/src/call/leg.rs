@@ -1,15 +1,17 @@
 //! One leg of a call: a SIP dialog and its sound, under one number.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use media::{
     Command, MediaLegKey,
     sdp::{Negotiation, NegotiationError, Policy, Stream},
 };
-use sip_core::LegKey;
+use sip_core::{LegKey, message::Uri};
 
-use super::confirm::Whisper;
+use super::{confirm::Whisper, transfer::Engaged};
 use crate::{
-    config::{AgentId, TrunkId},
+    config::{Address, AgentId, TrunkId},
     journal::fact::{LegMedia, LegNumber},
     shard::{Output, Switchboard},
 };
@@ -26,6 +28,15 @@ pub(super) struct Leg {
     pub(super) agent: Option<AgentId>,
     /// The trunk on which the leg counts as a call, while its dialog lives.
     pub(super) trunk: Option<TrunkId>,
+    /// Whom it calls, and by which address of the configuration; neither of a leg that called us.
+    pub(super) uri: String,
+    pub(super) address: Option<Address>,
+    /// Whoever answered has been given the call: it rings no more.
+    pub(super) taken: bool,
+    /// The agent whom it keeps from other calls, when the call talks to somebody else.
+    pub(super) engaged: Option<Engaged>,
+    /// It has been transferred away from, and is hung up now if it has not done so.
+    pub(super) leaves_at: Option<Instant>,
     /// It has rung: a later failure is a person's decision or absence, not the network's.
     pub(super) rang: bool,
     /// What the agent hears before he has the caller.
@@ -63,7 +74,36 @@ impl Leg {
     pub(super) fn new(number: LegNumber, sip: Option<LegKey>) -> Leg {
         let (sound, agent, trunk, whisper) = (None, None, None, None);
         let (rang, holds, hold_noted, answer_due_in_ack) = (false, false, false, false);
-        Leg { number, sip, sound, agent, trunk, rang, whisper, holds, hold_noted, answer_due_in_ack }
+        let (uri, address, taken, engaged, leaves_at) = (String::new(), None, false, None, None);
+        Leg {
+            number,
+            sip,
+            sound,
+            agent,
+            trunk,
+            uri,
+            address,
+            taken,
+            engaged,
+            leaves_at,
+            rang,
+            whisper,
+            holds,
+            hold_noted,
+            answer_due_in_ack,
+        }
+    }
+
+    /// It is called and nobody has taken the call there.
+    pub(super) fn rings(&self) -> bool {
+        self.sip.is_some() && !self.taken
+    }
+
+    /// The number or user whom it calls.
+    pub(super) fn party(&self) -> String {
+        let uri = self.uri.parse::<Uri>().ok();
+        let user = uri.as_ref().and_then(Uri::user_decoded);
+        user.map(|user| String::from_utf8_lossy(&user).into_owned()).unwrap_or_default()
     }
 
     /// Reserves a port and an engine leg, once.

@@ -23,6 +23,8 @@ mod rules;
 mod session;
 mod sticky;
 mod talk;
+mod target;
+mod transfer;
 mod voicemail;
 mod way;
 
@@ -65,6 +67,8 @@ pub struct Call {
     in_line_since: Option<Micros>,
     /// What he is credited with in the queue he is in, or was in last.
     credits: Vec<Credit>,
+    /// Who is where the caller is: after a transfer by the caller it is whom he had called.
+    seat: LegNumber,
     /// The caller first, or the customer who is called back; then the legs we dialled; over ones stay for the record.
     legs: SmallVec<[Leg; 2]>,
     /// The caller's offer, until it is answered.
@@ -83,6 +87,8 @@ pub struct Call {
     last_failure: Option<Failure>,
     /// The callback that this call works for, if it is one and the customer is not reached yet.
     calling_back: Option<Box<CallingBack>>,
+    /// A transfer that has failed just now.
+    failed_transfer: Option<Box<transfer::Failed>>,
     /// When to ask the quiet legs whether they live.
     probe_at: Option<Instant>,
     span: Span,
@@ -259,14 +265,15 @@ impl Call {
         }
     }
 
-    /// The agents who ring for the caller, or the one who talks with him.
+    /// The agents who ring for the caller, or the one who talks with him, and who have transferred and not hung up yet.
     pub fn agents(&self) -> impl Iterator<Item = AgentId> {
         let (ring, talk) = match &self.stage {
             Stage::Ringing(ring) => (Some(ring), None),
             Stage::Talking(talk) => (None, talk.agent()),
             _ => (None, None),
         };
-        ring.into_iter().flat_map(Ring::agents).chain(talk)
+        let left = self.legs.iter().filter_map(|leg| leg.engaged).map(|(agent, _)| agent);
+        ring.into_iter().flat_map(Ring::agents).chain(talk).chain(left)
     }
 
     /// Fewer agents ring for the caller than might, for want of idle ones: the key by which he comes first, and the
@@ -293,7 +300,8 @@ impl Call {
             Stage::Talking(_) => None,
             Stage::Ended(ending) => return ending.deadline(),
         };
-        [stage, self.probe_at].into_iter().flatten().min()
+        let leaving = self.legs.iter().filter_map(|leg| leg.leaves_at).min();
+        [stage, self.probe_at, leaving].into_iter().flatten().min()
     }
 
     /// Tells the call what happened; it acts on the board.
@@ -314,7 +322,7 @@ impl Call {
         match event {
             SipEvent::Cancelled { request, .. } => self.caller_cancelled(request.as_ref(), board),
             SipEvent::Acked { request, .. } => self.acknowledged(leg, &request, board),
-            SipEvent::AckMissing { .. } => self.end(Why::no_ack(leg), board),
+            SipEvent::AckMissing { .. } => self.lost(leg, Why::no_ack(leg), board),
             SipEvent::Bye { request, .. } => self.hung_up(leg, &request, board),
             SipEvent::Progress { response, .. } => self.progressed(leg, &response, board),
             SipEvent::Answered { response, .. } => self.picked_up(leg, &response, board),
@@ -323,12 +331,12 @@ impl Call {
             }
             SipEvent::Reinvite { request, .. } => self.reoffered(leg, &request, board),
             SipEvent::Request { key, request, .. } => self.asked(leg, key, &request, board),
-            SipEvent::Refer { key, .. } => self.refuse_transfer(leg, key, board),
+            SipEvent::Refer { key, request, .. } => self.asked_to_transfer(leg, key, &request, board),
             SipEvent::Reinvited { status, response, .. } => {
                 self.reinvited(leg, status, response.as_ref(), board);
             }
             SipEvent::RefreshDue { .. } => self.refresh(leg, board),
-            SipEvent::SessionExpired { .. } => self.end(Why::session_expired(leg), board),
+            SipEvent::SessionExpired { .. } => self.lost(leg, Why::session_expired(leg), board),
             SipEvent::Probed { alive, .. } => self.probed(leg, alive, board),
             _ => {}
         }
@@ -338,7 +346,7 @@ impl Call {
         match event {
             MediaEvent::Played { play, .. } if self.whispered(leg, play, board) => {}
             MediaEvent::Played { play, .. } => self.played(play, board),
-            MediaEvent::Digit { digit, .. } if leg == CALLER => self.pressed(digit.as_char(), board),
+            MediaEvent::Digit { digit, .. } if leg == self.seat => self.pressed(digit.as_char(), board),
             MediaEvent::Digit { digit, .. } => self.confirmed(leg, digit.as_char(), board),
             MediaEvent::Quiet { .. } => self.message_is_over(MessageEnd::Silence, board),
             MediaEvent::TwoWay { at, .. } => self.sound_went_both_ways(at, board),
@@ -350,6 +358,7 @@ impl Call {
     }
 
     fn handle_deadline(&mut self, board: &mut Switchboard) {
+        self.hang_up_leaving(board);
         if self.probe_at.is_some_and(|at| at <= board.now) {
             self.probe_quiet_legs(board);
         }
@@ -374,11 +383,11 @@ impl Call {
     }
 
     fn caller(&mut self) -> &mut Leg {
-        &mut self.legs[usize::from(CALLER)]
+        &mut self.legs[usize::from(self.seat)]
     }
 
     fn caller_sip(&self) -> Option<LegKey> {
-        self.legs[usize::from(CALLER)].sip
+        self.legs[usize::from(self.seat)].sip
     }
 
     fn is_answered(&self) -> bool {

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{assign::Place, callback::Reserved, dial::Dial, failure::Failure};
+use super::{assign::Place, callback::Reserved, dial::Dial, failure::Failure, transfer::Transfer, way::Way};
 use crate::{
     config::{Address, AgentId, RingOrder},
     journal::fact::Micros,
@@ -13,7 +13,7 @@ use crate::{
 /// Somebody is being rung.
 pub(super) struct Ring {
     pub(super) purpose: Purpose,
-    /// Whom we ring: whom the step says, or as many agents as `ring_at_once` at most. Nobody only while the call
+    /// Whom we ring: whom the step or the transfer says, or as many agents as `ring_at_once` at most. Nobody only while the call
     /// decides what comes next.
     pub(super) rung: Vec<Rung>,
     /// Fewer ring than might, for want of idle agents.
@@ -29,6 +29,8 @@ pub(super) enum Purpose {
     Customer(Reserved),
     /// A `dial` step.
     Step(Box<Dial>),
+    /// Whom a party of a talk wants to have the other one connected with.
+    Transfer(Box<Transfer>),
 }
 
 /// One who is rung: all addresses at once or in turn.
@@ -41,6 +43,8 @@ pub(super) struct Rung {
     /// For each address in turn its share of the whole time.
     pub(super) timeout: Duration,
     pub(super) worst: Option<Failure>,
+    /// The one way there is to whom a trunk alone knows, until it is tried.
+    back: Option<Way>,
     /// Addresses not tried yet, the next one last.
     untried: Vec<Address>,
     order: RingOrder,
@@ -56,7 +60,7 @@ impl Ring {
     pub(super) fn place(&self) -> Option<&Place> {
         match &self.purpose {
             Purpose::Assignment(place) | Purpose::Customer(Reserved { place, .. }) => Some(place),
-            Purpose::Step(_) => None,
+            Purpose::Step(_) | Purpose::Transfer(_) => None,
         }
     }
 
@@ -64,7 +68,7 @@ impl Ring {
     pub(super) fn reserved(&self) -> Option<Reserved> {
         match self.purpose {
             Purpose::Customer(reserved) => Some(reserved),
-            Purpose::Assignment(_) | Purpose::Step(_) => None,
+            Purpose::Assignment(_) | Purpose::Step(_) | Purpose::Transfer(_) => None,
         }
     }
 
@@ -116,6 +120,19 @@ impl Rung {
         Rung::new(Some(agent), addresses, order, timeout, board.at)
     }
 
+    /// An agent to whom somebody is transferred.
+    pub(super) fn transferred_to(agent: AgentId, timeout: Duration, board: &Switchboard) -> Rung {
+        let settings = board.config.agent(agent);
+        let addresses = settings.map(|agent| agent.call.clone()).unwrap_or_default();
+        let order = settings.map_or(RingOrder::All, |agent| agent.ring);
+        Rung::new(Some(agent), addresses, order, timeout, board.at)
+    }
+
+    /// Whom a trunk alone knows.
+    pub(super) fn back(way: Way, timeout: Duration, at: Micros) -> Rung {
+        Rung { back: Some(way), ..Rung::new(None, Vec::new(), RingOrder::All, timeout, at) }
+    }
+
     /// Whom a `dial` step calls.
     pub(super) fn party(address: Address, timeout: Duration, at: Micros) -> Rung {
         Rung::new(None, vec![address], RingOrder::All, timeout, at)
@@ -131,7 +148,7 @@ impl Rung {
         untried.reverse();
         let shares = if order == RingOrder::InTurn { untried.len().max(1) } else { 1 };
         let timeout = timeout / u32::try_from(shares).unwrap_or(u32::MAX);
-        Rung { agent, since, until: None, timeout, worst: None, untried, order }
+        Rung { agent, since, until: None, timeout, worst: None, back: None, untried, order }
     }
 
     /// The addresses to ring now; none when all are tried.
@@ -140,6 +157,11 @@ impl Rung {
             RingOrder::All => std::mem::take(&mut self.untried).into_iter().rev().collect(),
             RingOrder::InTurn => self.untried.pop().into_iter().collect(),
         }
+    }
+
+    /// The way that is tried once and no other beside it.
+    pub(super) fn take_back(&mut self) -> Option<Way> {
+        self.back.take()
     }
 
     /// Of several legs that failed the one that says most about the person counts.

@@ -34,7 +34,7 @@ impl Call {
         }
         self.note_holds(board);
         if matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::CALL_DOES_NOT_EXIST) {
-            self.end(Why::session_expired(number), board); // RFC 3261 §12.2.1.2
+            self.lost(number, Why::session_expired(number), board); // RFC 3261 §12.2.1.2
         }
     }
 

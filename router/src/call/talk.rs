@@ -24,10 +24,12 @@ use crate::{
 };
 
 /// The caller and one dialled leg are connected.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Talk {
     leg: LegNumber,
-    /// The agent, and the place in the queue that brought them together.
-    assignment: Option<(AgentId, Place)>,
+    agent: Option<AgentId>,
+    /// The place in the queue that brought them together, or from which the caller has come by way of a transfer.
+    place: Option<Place>,
     since: Instant,
     heard_both: bool,
 }
@@ -44,18 +46,27 @@ const NO_SOUND: &str = "answered and sent no sound, so the caller waits on (queu
 const NO_SOUND_REASON: &[u8] = b"Q.850;cause=41;text=\"No sound came from this telephone\"";
 
 impl Talk {
-    pub(super) fn new(leg: LegNumber, assignment: Option<(AgentId, Place)>, since: Instant) -> Talk {
-        Talk { leg, assignment, since, heard_both: false }
+    pub(super) fn new(leg: LegNumber, agent: Option<AgentId>, place: Option<Place>, since: Instant) -> Talk {
+        Talk { leg, agent, place, since, heard_both: false }
     }
 
-    /// The agent who talks, if the call came through a queue.
+    /// The dialled leg.
+    pub(super) fn leg(&self) -> LegNumber {
+        self.leg
+    }
+
+    /// The agent who talks.
     pub(super) fn agent(&self) -> Option<AgentId> {
-        self.assignment.map(|(agent, _)| agent)
+        self.agent
+    }
+
+    pub(super) fn place(&self) -> Option<Place> {
+        self.place
     }
 
     /// The queue that brought them together.
     pub(super) fn queue(&self) -> Option<QueueId> {
-        self.assignment.map(|(_, place)| place.queue)
+        self.place.map(|place| place.queue)
     }
 }
 
@@ -82,7 +93,9 @@ impl Call {
 
     /// Nothing was: the caller would take the silence for a hang-up. He goes on waiting, the agent is told good-bye.
     pub(super) fn was_never_heard(&mut self, number: LegNumber, board: &mut Switchboard) {
-        let Stage::Talking(Talk { leg, assignment: Some((agent, place)), .. }) = self.stage else { return };
+        let Stage::Talking(Talk { leg, agent: Some(agent), place: Some(place), .. }) = self.stage else {
+            return;
+        };
         if leg != number {
             return;
         }
@@ -140,13 +153,6 @@ impl Call {
         board.sip.answer_request(board.now, sip, key, Reply::new(status));
     }
 
-    /// A REFER: nobody may send us anywhere.
-    pub(super) fn refuse_transfer(&self, number: LegNumber, key: RequestKey, board: &mut Switchboard) {
-        if let Some(sip) = self.sip_of(number) {
-            board.sip.answer_request(board.now, sip, key, Reply::new(StatusCode::FORBIDDEN));
-        }
-    }
-
     /// No RTP and no RTCP for `media.silence_timeout`: a muted telephone or a dead one. It is asked.
     pub(super) fn fell_silent(&mut self, number: LegNumber, board: &mut Switchboard) {
         self.probe(number, board);
@@ -171,7 +177,7 @@ impl Call {
     }
 
     fn probe(&self, number: LegNumber, board: &mut Switchboard) {
-        let confirmed = number != super::CALLER || self.is_answered();
+        let confirmed = number != self.seat || self.is_answered();
         if let Some(sip) = self.leg(number).and_then(|leg| leg.sip).filter(|_| confirmed) {
             board.sip.probe(board.now, sip);
         }
@@ -180,7 +186,15 @@ impl Call {
     /// The answer to an OPTIONS in the dialog, or its absence.
     pub(super) fn probed(&mut self, number: LegNumber, alive: bool, board: &mut Switchboard) {
         if !alive {
-            self.end(Why::media_lost(number), board);
+            self.lost(number, Why::media_lost(number), board);
+        }
+    }
+
+    /// A party is gone without a BYE: the call ends, unless it has been transferred away from him.
+    pub(super) fn lost(&mut self, number: LegNumber, why: Why, board: &mut Switchboard) {
+        match self.is_leaving(number) {
+            true => self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board),
+            false => self.end(why, board),
         }
     }
 
@@ -190,7 +204,10 @@ impl Call {
             leg.sip = None;
         }
         let reason = bye.value(Header::Reason).map(|value| Bytes::copy_from_slice(&value));
-        if number == super::CALLER {
+        if self.hung_up_unknowing(number, board) {
+            return;
+        }
+        if number == self.seat {
             return self.end(Why::caller_hung_up(reason), board);
         }
         if let Some(reserved) = self.reserved().filter(|reserved| reserved.leg == number) {
@@ -201,7 +218,7 @@ impl Call {
             return;
         }
         match &self.stage {
-            Stage::Talking(Talk { leg, assignment: Some((agent, place)), since, .. })
+            Stage::Talking(Talk { leg, agent: Some(agent), place: Some(place), since, .. })
                 if *leg == number && board.now < *since + NO_CONVERSATION =>
             {
                 let (agent, place) = (*agent, *place);

@@ -6,7 +6,7 @@ use sip_core::{StatusCode, Target, Terms};
 
 use super::{Call, failure::Failure};
 use crate::{
-    config::{Address, TrunkDialog, TrunkId, Whose},
+    config::{Address, Trunk, TrunkDialog, TrunkId, Whose},
     shard::Switchboard,
 };
 
@@ -49,6 +49,20 @@ impl Way {
             response_timeout: settings.response_timeout,
             terms: settings.dialog.terms(),
         })
+    }
+
+    /// To one address of a trunk and no other, with this Request-URI.
+    pub(super) fn back(id: TrunkId, trunk: &Trunk, uri: String, target: Target) -> Way {
+        Way {
+            trunk: Some(id),
+            name: trunk.name.clone(),
+            uri,
+            targets: vec![target],
+            retry_on: Vec::new(), // a final answer to a transfer is final
+            udp_only: trunk.udp_only,
+            response_timeout: trunk.response_timeout,
+            terms: trunk.dialog.terms(),
+        }
     }
 
     fn direct(uri: String, target: Target) -> Way {

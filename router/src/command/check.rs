@@ -111,6 +111,12 @@ pub fn report(file: &str, config: &Config, moment: Option<Moment>) -> String {
             text.push('\n');
             text.push_str(&Story::of(config, number, moment));
         }
+        for (pattern, destination) in config.transfer_rules() {
+            text.push_str(&format!(
+                "\na transfer to {pattern}: {}\n",
+                config.destination_in_words(destination)
+            ));
+        }
     }
     text
 }

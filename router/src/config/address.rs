@@ -136,6 +136,15 @@ impl Address {
         }
     }
 
+    /// The user part, if it is the same for every call.
+    pub fn fixed_user(&self) -> Option<&str> {
+        let text = self.template().fixed()?;
+        match self {
+            Address::Number { .. } => Some(text),
+            Address::Uri(_) => text.split_once(':')?.1.rsplit_once('@').map(|(user, _)| user),
+        }
+    }
+
     /// The same address with everything filled in, for a later call that brings nothing.
     pub fn filled(&self, fill: impl Fn(&Template) -> String) -> Address {
         let text = |template| Template(vec![Part::Text(fill(template))]);

@@ -20,6 +20,8 @@ section! {
         login,
         /// Another agent may have one of the same addresses (a shared desk). Every agent at that address says so. Default false.
         shared,
+        /// Whoever answers as this agent may transfer the call, to where `[[transfer]]` and what follows there say. Default true.
+        transfers,
     }
 }
 
@@ -63,6 +65,8 @@ pub struct Agent {
     pub login: Login,
     /// Another agent may have one of the same addresses. Default false.
     pub shared: bool,
+    /// He may transfer calls. Default true.
+    pub transfers: bool,
 }
 
 /// How several addresses of one agent ring.
@@ -125,6 +129,7 @@ impl Agent {
             rank: rank as u32,
             login: raw.login.choice(&[("auto", Login::Auto), ("manual", Login::Manual)], report),
             shared: raw.shared.boolean(false, report),
+            transfers: raw.transfers.boolean(true, report),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Steps in words, as `fernamt check` and the log tell them.
 
 use super::units::written;
-use super::{Config, Goto, HoursId, PromptId, QueueId, Step};
+use super::{Config, Destination, Goto, HoursId, PromptId, QueueId, Step};
 
 impl Config {
     /// A step in words: `play prompts/welcome.wav`, `menu prompts/menu.wav: 1 queue.support, otherwise hang up`.
@@ -51,6 +51,15 @@ impl Config {
             Goto::Queue(id) => format!("queue.{}", self.queue_name(id)),
             Goto::Next => "the next step".to_owned(),
             Goto::Hangup => "hang up".to_owned(),
+        }
+    }
+
+    /// Whom a transfer target means, in words: `queue.sales`, `agent.bo`, `{called}@carrier`.
+    pub fn destination_in_words(&self, destination: &Destination) -> String {
+        match destination {
+            Destination::Goto(goto) => self.goto_in_words(*goto),
+            Destination::Agent(id) => format!("agent.{}", self.agent(*id).map_or("?", |agent| &agent.name)),
+            Destination::Address(address) => self.written(address),
         }
     }
 

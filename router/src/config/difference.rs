@@ -86,7 +86,7 @@ fn needs_restart(key: &str) -> bool {
 /// `queue.support` of `queue.support.music`; `media` of `media.ports`; the whole of `number "+49" on "carrier"`.
 fn section_of(key: &str) -> &str {
     const NAMED: [&str; 6] = ["trunk.", "callers.", "flow.", "queue.", "agent.", "hours."];
-    if key.starts_with("number ") {
+    if key.starts_with("number ") || key.starts_with("transfer ") {
         return key.rsplit_once('.').map_or(key, |(section, _)| section);
     }
     let names = if NAMED.iter().any(|kind| key.starts_with(kind)) { 2 } else { 1 };

@@ -22,6 +22,7 @@ use super::prompt::{Files, Prompt, Prompts};
 use super::queue::Queue;
 use super::raw::{Field, section};
 use super::scope::{Kind, Scope, Section};
+use super::transfer::{Transfers, TransfersToml};
 use super::trunk::Trunk;
 use super::voicemail::{Voicemail, VoicemailToml};
 use super::whole::Resolved;
@@ -68,6 +69,10 @@ section! {
         agent,
         /// Opening hours.
         hours,
+        /// Whom a transfer target means.
+        transfer,
+        /// How transfers go.
+        transfers,
     }
 }
 
@@ -195,6 +200,7 @@ fn resolve(
         prompts: table(prompts, |id| id.index(), |prompt: &Prompt| &prompt.name),
         numbers,
         callers,
+        transfers: resolved.transfers,
         written: Written::of(root, report),
     }
 }
@@ -224,7 +230,10 @@ fn resolve_named<'i>(raw: &RootToml<'i>, scope: &mut Scope<'_, 'i>) -> (Resolved
     program::check(&flows, &of_queues, scope.report);
     whole::removed_in_circles(&queues, scope);
     let finished = flows.iter().filter_map(|(id, flow)| Some((*id, flow.finished()?))).collect();
-    let resolved = Resolved { trunks, flows: finished, queues, agents, hours };
+    let (empty, report) = (DeTable::new(), &mut *scope.report);
+    let settings = part!(TransfersToml, raw.transfers, empty, report);
+    let transfers = Transfers::resolve(&settings, &raw.transfer.list(), scope);
+    let resolved = Resolved { trunks, flows: finished, queues, agents, hours, transfers };
     let numbers = whole::numbers(&sections, &resolved, scope);
     whole::shared_addresses(&resolved.agents, scope);
     // With a mistake somewhere it is not known what the operator wanted to use.

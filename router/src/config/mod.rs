@@ -34,9 +34,11 @@ mod raw;
 mod read;
 mod reference;
 mod scope;
+mod transfer;
 mod trunk;
 mod trunk_dialog;
 mod trunk_numbers;
+mod trunk_transfer;
 mod units;
 mod voicemail;
 mod voicemail_step;
@@ -67,9 +69,11 @@ pub use queue_confirm::QueueConfirm;
 pub use queue_memory::{QueueMemory, Returning, Sticky};
 pub use queue_rules::{QueueRules, Unstaffed};
 pub use reference::reference;
+pub use transfer::{Destination, Transfers, WhenGone};
 pub use trunk::{Source, Trunk};
 pub use trunk_dialog::TrunkDialog;
 pub use trunk_numbers::{TrunkNumbers, Ways, Whose};
+pub use trunk_transfer::TrunkTransfer;
 pub use voicemail::Voicemail;
 
 use sip_core::{PeerId, Sources, Terms};
@@ -97,6 +101,8 @@ pub struct Config {
     pub log: Log,
     /// Where messages of callers lie.
     pub voicemail: Voicemail,
+    /// How transfers go, and where.
+    pub transfers: Transfers,
     /// What the operator probably meant otherwise.
     pub warnings: Problems,
     trunks: Table<Trunk>,
@@ -181,6 +187,19 @@ impl Config {
     /// `called` is the user part of the request URI as it came.
     pub fn route(&self, trunk: TrunkId, called: &str) -> Option<&Number> {
         self.numbers.find(trunk, called)
+    }
+
+    /// Where transfers lead, in the order of the file.
+    pub fn transfer_rules(&self) -> &[(Pattern, Destination)] {
+        &self.transfers.list
+    }
+
+    /// The agent whose name or number `user` is: the user part of one of his addresses.
+    pub fn agent_at(&self, user: &str) -> Option<AgentId> {
+        let is_his = |agent: &Agent| {
+            agent.name == user || agent.call.iter().any(|address| address.fixed_user() == Some(user))
+        };
+        self.agents().find(|(_, agent)| is_his(agent)).map(|(id, _)| id)
     }
 
     /// Groups of callers, in the order of the file.

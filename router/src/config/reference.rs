@@ -15,9 +15,11 @@ use super::queue::{QueueToml, WidenToml};
 use super::queue_confirm::ConfirmToml;
 use super::queue_memory::{ReturningToml, StickyToml};
 use super::raw::SectionDoc;
+use super::transfer::{TransferToml, TransfersToml};
 use super::trunk::TrunkToml;
 use super::trunk_dialog::TrunkDialogToml;
 use super::trunk_numbers::{RewriteToml, TrunkNumbersToml};
+use super::trunk_transfer::TrunkTransferToml;
 use super::voicemail::VoicemailToml;
 use super::voicemail_step::VoicemailStepToml;
 
@@ -34,6 +36,7 @@ const SECTIONS: &[SectionDoc] = &[
     VoicemailToml::DOC,
     TrunkToml::DOC,
     TrunkDialogToml::DOC,
+    TrunkTransferToml::DOC,
     TrunkNumbersToml::DOC,
     RewriteToml::DOC,
     NumberToml::DOC,
@@ -53,6 +56,8 @@ const SECTIONS: &[SectionDoc] = &[
     ConfirmToml::DOC,
     ReturningToml::DOC,
     StickyToml::DOC,
+    TransferToml::DOC,
+    TransfersToml::DOC,
 ];
 
 const HEAD: &str = "\

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::flow::Goto;
-use super::names::{FlowId, HoursId, Interned, Names, PromptId, QueueId, TrunkId};
+use super::names::{AgentId, FlowId, HoursId, Interned, Names, PromptId, QueueId, TrunkId};
 use super::problem::Report;
 use super::prompt::Prompts;
 use super::raw::{Item, Value, join, nearest};
@@ -151,6 +151,10 @@ impl<'s, 'i> Scope<'s, 'i> {
 
     pub(super) fn queue(&mut self, item: &Item<'_>, name: &str) -> Option<QueueId> {
         self.queues.find(item, name, self.report).map(QueueId::from)
+    }
+
+    pub(super) fn agent(&mut self, item: &Item<'_>, name: &str) -> Option<AgentId> {
+        self.agents.find(item, name, self.report).map(AgentId::from)
     }
 
     pub(super) fn hours(&mut self, item: &Item<'_>, name: &str) -> Option<HoursId> {

@@ -16,6 +16,7 @@ use super::read::bounds;
 use super::scope::{Scope, Section};
 use super::trunk_dialog::{TrunkDialog, TrunkDialogToml};
 use super::trunk_numbers::{TrunkNumbers, TrunkNumbersToml};
+use super::trunk_transfer::{TrunkTransfer, TrunkTransferToml};
 
 section! {
     /// A carrier, an SBC, Teams: whom calls come from and go to.
@@ -40,7 +41,7 @@ section! {
 }
 
 /// Keys of `[trunk.NAME]` that are read in files of their own; the reference page has them under the same heading.
-const GROUPS: &[SectionDoc] = &[TrunkDialogToml::DOC, TrunkNumbersToml::DOC];
+const GROUPS: &[SectionDoc] = &[TrunkDialogToml::DOC, TrunkNumbersToml::DOC, TrunkTransferToml::DOC];
 
 /// Whom calls come from and go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub struct Trunk {
     pub numbers: TrunkNumbers,
     /// How its dialogs are kept.
     pub dialog: TrunkDialog,
+    /// Whether its far end may transfer calls, and where to.
+    pub transfer: TrunkTransfer,
 }
 
 /// Addresses that speak for a trunk.
@@ -133,6 +136,7 @@ impl Trunk {
             answer_timeout: raw.answer_timeout.duration(bounds("5s", "10m", "3m"), report),
             numbers: TrunkNumbers::resolve(&numbers, report),
             dialog: TrunkDialog::resolve(&dialog, report),
+            transfer: TrunkTransfer::resolve(table, section, report),
         })
     }
 }

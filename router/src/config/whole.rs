@@ -11,6 +11,7 @@ use super::number::{Number, NumberSection, Numbers};
 use super::queue::Queue;
 use super::raw::Item;
 use super::scope::{Kind, Scope};
+use super::transfer::{Destination, Transfers, WhenGone};
 use super::trunk::Trunk;
 
 /// The sections that could be resolved.
@@ -20,6 +21,7 @@ pub(super) struct Resolved {
     pub(super) queues: BTreeMap<QueueId, Queue>,
     pub(super) agents: BTreeMap<AgentId, Agent>,
     pub(super) hours: BTreeMap<HoursId, Hours>,
+    pub(super) transfers: Transfers,
 }
 
 /// Spreads `[[number]]` sections over their trunks and patterns; reports what no call could reach.
@@ -226,6 +228,16 @@ impl Used {
         let mut used = Used::default();
         let agents = resolved.agents.values().flat_map(|agent| &agent.call);
         agents.for_each(|address| used.address(address));
+        for (_, destination) in &resolved.transfers.list {
+            match destination {
+                Destination::Goto(goto) => used.goto(*goto, resolved),
+                Destination::Address(address) => used.address(address),
+                Destination::Agent(_) => {}
+            }
+        }
+        if let WhenGone::Goto(goto) = resolved.transfers.when_gone {
+            used.goto(goto, resolved);
+        }
         for number in &numbers.list {
             used.trunks.insert(number.trunk);
             used.goto(Goto::Flow(number.flow), resolved);

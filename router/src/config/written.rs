@@ -11,8 +11,8 @@ use super::raw::{Value, join};
 #[derive(Debug, Clone)]
 pub(super) struct Written {
     file: String,
-    /// Keys in full with their values as written. A `[[number]]` is keyed by what it matches, so that one more of
-    /// them does not change all the others.
+    /// Keys in full with their values as written. A `[[number]]` or `[[transfer]]` is keyed by what it matches, so that one
+    /// more of them does not change all the others.
     pub(super) values: BTreeMap<String, String>,
     /// Where values stand, entries of lists included.
     places: BTreeMap<String, Place>,
@@ -28,6 +28,9 @@ impl Written {
             match (key.get_ref().as_ref(), value.get_ref()) {
                 ("number", DeValue::Array(sections)) => {
                     open.extend(sections.iter().map(|value| (number_key(value, report), value)));
+                }
+                ("transfer", DeValue::Array(rules)) => {
+                    open.extend(rules.iter().map(|value| (keyed("transfer", value, report), value)));
                 }
                 (name, _) => open.push((name.to_owned(), value)),
             }
@@ -71,6 +74,11 @@ fn number_key(value: &Value<'_>, report: &Report) -> String {
     let part = |key| value.get_ref().get(key).map(|value: &Value<'_>| report.source.whole(&value.span()));
     match (part("match"), part("trunk")) {
         (Some(pattern), Some(trunk)) => format!("number {pattern} on {trunk}"),
-        (pattern, _) => format!("number {}", pattern.unwrap_or_default()),
+        _ => keyed("number", value, report),
     }
+}
+
+fn keyed(what: &str, value: &Value<'_>, report: &Report) -> String {
+    let pattern = value.get_ref().get("match").map(|value: &Value<'_>| report.source.whole(&value.span()));
+    format!("{what} {}", pattern.unwrap_or_default())
 }

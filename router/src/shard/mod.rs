@@ -172,6 +172,7 @@ impl Shard {
             ended: BTreeMap::new(),
             unanswered: BTreeMap::new(),
             voicemails: BTreeMap::new(),
+            transfers: BTreeMap::new(),
             two_way_sound: Histogram::default(),
             chances: Chances::default(),
             last_arrival: 0,

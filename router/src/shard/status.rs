@@ -173,6 +173,7 @@ impl Shard {
             calls_ended: self.board.ended.clone(),
             unanswered: self.board.unanswered.clone(),
             voicemails: self.board.voicemails.clone(),
+            transfers: self.board.transfers.clone(),
             callers_known: self.board.callers.len() as u64,
             callers_forgotten: self.board.callers.forgotten(),
             two_way_sound: self.board.two_way_sound.clone(),

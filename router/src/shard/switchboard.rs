@@ -69,6 +69,8 @@ pub struct Switchboard {
     pub(super) unanswered: BTreeMap<Unanswered, u64>,
     /// Messages left since then, by what ended them.
     pub(super) voicemails: BTreeMap<MessageEnd, u64>,
+    /// Transfers since then, by how they went.
+    pub(super) transfers: BTreeMap<&'static str, u64>,
     pub(super) two_way_sound: Histogram,
     /// How far each queue that chooses by chance has come.
     pub(super) chances: Chances,
@@ -146,6 +148,9 @@ impl Switchboard {
             What::Ended { cause, fault, .. } => *self.ended.entry((*cause, *fault)).or_default() += 1,
             What::Unanswered { why, .. } => *self.unanswered.entry(*why).or_default() += 1,
             What::VoicemailLeft { end, .. } => *self.voicemails.entry(*end).or_default() += 1,
+            What::Transfer(step) => {
+                step.outcome().into_iter().for_each(|word| *self.transfers.entry(word).or_default() += 1);
+            }
             What::TwoWaySound { after_ms, .. } => self.two_way_sound.record(Duration::from_millis(*after_ms)),
             _ => {}
         }
@@ -317,8 +322,27 @@ impl Switchboard {
         agents.iter().map(|agent| self.agent_name(*agent)).collect::<Vec<_>>().join(", ")
     }
 
-    pub(crate) fn agent_rings(&mut self, agent: AgentId, queue: QueueId, call: CallKey) {
-        self.agents.takes_turn(agent, queue, &mut self.chances);
+    /// He is logged in, whatever he does.
+    pub(crate) fn is_at_work(&self, agent: AgentId) -> bool {
+        self.agents.get(agent).is_some_and(|desk| desk.wish != Wish::LoggedOut)
+    }
+
+    /// He is to be rung for a call that does not wait, and for nobody else meanwhile. False if he has a call already or
+    /// is not at work; a pause or his wrap-up does not keep him from being asked by a colleague.
+    pub(crate) fn engage_agent(&mut self, agent: AgentId, call: CallKey) -> bool {
+        let free = !matches!(self.state_of(agent), None | Some(AgentState::Ringing | AgentState::Talking));
+        let engaged = free
+            && self.is_at_work(agent)
+            && self.scheduler.engage(Caller(call.slot()), scheduler_agent(agent));
+        if engaged {
+            self.agent_rings(agent, None, call);
+        }
+        engaged
+    }
+
+    /// `queue`: whose turn of his this is.
+    pub(crate) fn agent_rings(&mut self, agent: AgentId, queue: Option<QueueId>, call: CallKey) {
+        queue.into_iter().for_each(|queue| self.agents.takes_turn(agent, queue, &mut self.chances));
         self.change(agent, "assigned", |agents, _, at| {
             agents.rings(agent, call, at);
             Tell::Nothing

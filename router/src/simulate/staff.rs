@@ -61,6 +61,7 @@ impl Worker {
             rank: u32::MAX,
             login: Login::Auto,
             shared: false,
+            transfers: false,
         };
         Worker::new(agent, accepting, from, to)
     }

@@ -1,0 +1,41 @@
+//! Keys of `[trunk.NAME]`: whether the far end may transfer calls, and where to.
+
+use super::problem::Report;
+use super::raw::section;
+use super::scope::Section;
+
+section! {
+    TrunkTransferToml "[trunk.NAME]" {
+        /// The far end may transfer its calls (REFER, RFC 3515; Replaces, RFC 3891), to where `[[transfer]]` and what follows there say. Agents may by themselves (`agent.NAME.transfers`), whatever their trunk; this is for everybody else on it, such as desk phones behind an SBC. A carrier's callers should not: a transfer makes us call at our cost. Default false.
+        transfers,
+        /// A transfer to one of this trunk's own addresses (`send_to`) is sent back there, as one new call by this trunk: the target byte for byte as it came, Referred-By too, and never tried anywhere else. So Teams wants it, whose targets mean something to Teams alone. Default false: the user part is looked up as in every other transfer.
+        transfers_return,
+    }
+}
+
+/// Whether a trunk's far end may transfer calls, and where to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TrunkTransfer {
+    /// Others than agents may. Default false.
+    pub allowed: bool,
+    /// A target at one of the trunk's own addresses goes back there as it came. Default false.
+    pub returns: bool,
+}
+
+impl TrunkTransfer {
+    pub(super) fn resolve(
+        table: &toml::de::DeTable<'_>,
+        section: &Section<'_>,
+        report: &mut Report,
+    ) -> TrunkTransfer {
+        let raw = TrunkTransferToml::read_known(table, &section.path, section.span());
+        let has_way = section.value.get_ref().get("send_to").is_some();
+        if let Some(item) = raw.transfers_return.item.as_ref().filter(|_| !has_way) {
+            item.warning(report, "has no effect without send_to; write that, or take it out");
+        }
+        TrunkTransfer {
+            allowed: raw.transfers.boolean(false, report),
+            returns: raw.transfers_return.boolean(false, report),
+        }
+    }
+}
