@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod auth;
+pub mod backlog;
 #[cfg(feature = "rsip")]
 pub mod compat;
 pub mod deadline;
@@ -24,7 +25,7 @@ pub use auth::UserId;
 pub use dialog::SessionPolicy;
 pub use endpoint::{
     Ask, ByStatus, Counters, EarlyId, Endpoint, Event, FailCause, HangUp, Input, Invite, OpenId, Output,
-    Reply, RequestKey, ResolveId, Service, Settings, Terms,
+    Refusal, Reply, RequestKey, ResolveId, Service, Settings, Terms,
 };
 pub use key::LegKey;
 pub use message::{Body, Message, StatusCode};

@@ -399,6 +399,7 @@ impl Phone {
                 udp_only: true,
                 max_forwards: 70,
                 retry_on: Vec::new(),
+                uris: Vec::new(),
                 first_response_timeout: Duration::from_secs(32),
                 terms: self.terms,
             },

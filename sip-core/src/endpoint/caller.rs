@@ -220,7 +220,8 @@ impl Endpoint {
 
     fn write_invite(&self, leg: &Leg, out: &Outgoing, flow: &Flow, branch: &Token) -> Bytes {
         let invite = &out.invite;
-        let mut request = Builder::request(&Method::Invite, &invite.uri);
+        let uri = invite.uris.get(out.target).unwrap_or(&invite.uri);
+        let mut request = Builder::request(&Method::Invite, uri);
         request.header(Header::Via, self.origins.via(flow, branch));
         let mut digits = [0; 10];
         let hops = crate::dialog::decimal(invite.max_forwards.into(), &mut digits);

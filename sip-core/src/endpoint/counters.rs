@@ -45,6 +45,8 @@ pub struct Counters {
     pub full: u64,
     /// Of the refused ones: 503 because the service is not open.
     pub not_open: u64,
+    /// Of the refused ones: because they came late ([`Input::Late`](super::Input::Late)).
+    pub shed: u64,
     /// INVITEs sent for new calls, each attempt counted.
     pub invites_sent: u64,
     /// Attempts that gave way to the next address.

@@ -31,6 +31,9 @@ pub struct Invite {
     pub retry_on: Vec<StatusCode>,
     /// The Request-URI, as it is to stand on the wire.
     pub uri: Bytes,
+    /// Another Request-URI for each of `targets`, where a far end wants to be called by its own name; empty: `uri` for
+    /// all.
+    pub uris: Vec<Bytes>,
     /// `From` without tag: `"Anna" <sip:anna@example.com>`.
     pub from: Bytes,
     /// `To` without tag.

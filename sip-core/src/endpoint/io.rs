@@ -24,6 +24,15 @@ pub enum Input {
         /// All of it.
         bytes: Bytes,
     },
+    /// The same, which had to wait too long before it could be handled (see [`Backlog`](crate::backlog::Backlog)): a new
+    /// call is refused without state and without Retry-After. Everything else is handled as ever: repeats of INVITEs
+    /// that were taken, answers, and what belongs to a dialog.
+    Late {
+        /// The way it came.
+        flow: Flow,
+        /// All of it.
+        bytes: Bytes,
+    },
     /// The end of [`Output::Resolve`].
     Resolved {
         /// Which look-up.

@@ -20,6 +20,7 @@ mod legs;
 mod origin;
 mod outside;
 mod refer;
+mod refusal;
 mod requests;
 mod roads;
 mod seeks;
@@ -35,6 +36,7 @@ pub use ask::Ask;
 pub use counters::{ByStatus, Counters};
 pub use event::{EarlyId, Event, FailCause, HangUp, Invite, Reply, RequestKey};
 pub use io::{Input, OpenId, Output, ResolveId};
+pub use refusal::Refusal;
 pub use settings::{Service, Settings};
 pub use terms::Terms;
 
@@ -65,6 +67,9 @@ pub struct Endpoint {
     sources: Sources,
     terms: BTreeMap<PeerId, Terms>,
     service: Service,
+    refusals: HashMap<PeerId, Refusal>,
+    /// The message at hand has waited too long for a new call to be taken.
+    late: bool,
     guard: Option<Box<Guard>>,
     legs: Slots<Leg>,
     clients: Slots<ClientTx>,
@@ -107,6 +112,8 @@ impl Endpoint {
             sources: Sources::new(),
             terms: BTreeMap::new(),
             service: Service::Open,
+            refusals: HashMap::new(),
+            late: false,
             guard: None,
             legs: Slots::new(owner, settings.max_legs),
             clients: Slots::new(owner, settings.max_transactions),
@@ -133,6 +140,11 @@ impl Endpoint {
     /// Whether new calls are welcome from now on. Calls in progress do not notice.
     pub fn set_service(&mut self, service: Service) {
         self.service = service;
+    }
+
+    /// What each peer hears when its calls are not taken, from now on; who is not named hears 503.
+    pub fn set_refusals(&mut self, refusals: HashMap<PeerId, Refusal>) {
+        self.refusals = refusals;
     }
 
     /// What has been counted so far.
@@ -175,6 +187,11 @@ impl Endpoint {
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         match input {
             Input::Received { flow, bytes } => self.received(now, flow, bytes),
+            Input::Late { flow, bytes } => {
+                self.late = true;
+                self.received(now, flow, bytes);
+                self.late = false;
+            }
             Input::Resolved { id, addresses } => self.resolved(now, id, addresses),
             Input::Opened { id, flow } => self.opened(now, id, flow),
             Input::OpenFailed { id } => self.open_failed(now, id),

@@ -56,7 +56,7 @@ impl Endpoint {
             _ if inside => Reply::new(StatusCode::OK),
             Service::Open if self.is_full() => Reply::new(StatusCode::SERVICE_UNAVAILABLE),
             Service::Open => Reply { headers: vec![self.accept()], ..Reply::new(StatusCode::OK) },
-            _ => self.not_open(),
+            _ => self.not_open(arrival, StatusCode::SERVICE_UNAVAILABLE),
         }
     }
 
@@ -81,13 +81,8 @@ impl Endpoint {
     /// Why this INVITE is not taken, cheapest questions first; all of them answered without state.
     fn fault_of_invite(&mut self, arrival: &Arrival<'_>, terms: Terms) -> Option<Reply> {
         let request = arrival.request;
-        if matches!(self.service, Service::Draining | Service::Overloaded) {
-            self.counters.not_open += 1;
-            return Some(self.not_open());
-        }
-        if self.is_full() {
-            self.counters.full += 1;
-            return Some(Reply::new(StatusCode::SERVICE_UNAVAILABLE));
+        if let Some(reply) = self.fault_of_load(arrival) {
+            return Some(reply);
         }
         if self.merged.contains_key(&self.merge_hash(request)) {
             return Some(Reply::new(StatusCode::LOOP_DETECTED)); // §8.2.2.2: the same call over another path
@@ -139,15 +134,6 @@ impl Endpoint {
 
     fn accept(&self) -> (Bytes, Bytes) {
         (Bytes::from_static(b"Accept"), Bytes::from(self.settings.accept.join(", ")))
-    }
-
-    fn not_open(&self) -> Reply {
-        let mut reply = Reply::new(StatusCode::SERVICE_UNAVAILABLE);
-        if self.service == Service::Draining {
-            let seconds = self.settings.retry_after.as_secs().max(1);
-            reply.headers.push((Bytes::from_static(b"Retry-After"), Bytes::from(seconds.to_string())));
-        }
-        reply
     }
 
     fn merge_hash(&self, request: &Message) -> u64 {

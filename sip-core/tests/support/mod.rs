@@ -48,6 +48,7 @@ pub fn invite(targets: &[&str]) -> Invite {
         targets: targets.iter().map(|t| t.parse::<Target>().unwrap()).collect(),
         retry_on: [408, 500, 502, 503, 504].into_iter().filter_map(StatusCode::new).collect(),
         uri: Bytes::from_static(b"sip:bo@far.test"),
+        uris: vec![],
         from: Bytes::from_static(b"\"Anna\" <sip:anna@near.test>"),
         to: Bytes::from_static(b"<sip:bo@far.test>"),
         headers: vec![(Bytes::from_static(b"X-Case"), Bytes::from_static(b"1"))],
