@@ -29,3 +29,4 @@ pub mod staff;
 pub mod standing;
 pub mod status;
 pub mod sums;
+pub mod trunks;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     estimate::Score,
-    journal::fact::{AgentState, Micros, Wish},
+    journal::fact::{AgentState, Micros, TargetState, Wish},
     service::Service,
     sums::QueueSums,
 };
@@ -38,6 +38,9 @@ pub struct Status {
     pub queues: Vec<QueueStatus>,
     /// Agents in order of name.
     pub agents: Vec<AgentStatus>,
+    /// Trunks in order of name.
+    #[serde(default)]
+    pub trunks: Vec<TrunkStatus>,
     /// Live calls, oldest first, at most as many as were asked for.
     pub live: Vec<LiveCall>,
 }
@@ -67,6 +70,34 @@ pub struct QueueStatus {
     pub estimates: Score,
     /// What went in and out since the journal began. `sums.waiting` includes callers whose agent rings.
     pub sums: QueueSums,
+}
+
+/// One trunk at one instant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrunkStatus {
+    /// Its name.
+    pub name: String,
+    /// Calls on it, in either direction.
+    pub calls: u64,
+    /// As many as there may be; absent: only the node's limit.
+    pub max_calls: Option<u32>,
+    /// Its targets in the order of the configuration.
+    pub targets: Vec<TargetStatus>,
+}
+
+/// One target of a trunk at one instant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TargetStatus {
+    /// As configured.
+    pub target: String,
+    /// What is believed of it.
+    pub state: TargetState,
+    /// Since when: UTC microseconds.
+    pub since: Micros,
+    /// Why, in words; empty if it was never otherwise.
+    pub why: String,
+    /// When it was checked last (UTC microseconds), and what came of it.
+    pub checked: Option<(Micros, String)>,
 }
 
 /// One agent at one instant.
@@ -213,6 +244,9 @@ impl Status {
         self.calls += other.calls;
         self.legs += other.legs;
         self.transactions += other.transactions;
+        for (trunk, more) in self.trunks.iter_mut().zip(other.trunks) {
+            trunk.calls += more.calls;
+        }
         self.live.extend(other.live);
         self.live.sort_by_key(|call| call.arrived_at);
         for (queue, more) in self.queues.iter_mut().zip(other.queues) {

@@ -179,6 +179,7 @@ fn status(live: usize) -> Status {
         ports: (300, 20),
         queues: vec![a_queue()],
         agents: vec![an_agent("anna")],
+        trunks: Vec::new(),
         live: (0..150).map(call).take(live).collect(),
     }
 }

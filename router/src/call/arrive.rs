@@ -107,13 +107,14 @@ impl Call {
         };
         board.fact(Some(id), arrived);
         let (cause, fault) = (Cause::Overload, Fault::Router);
-        board.fact(Some(id), What::Ended { cause, fault, status: Some(503), q850: None, reason: None });
+        let status = Some(board.overload_status(trunk).code());
+        board.fact(Some(id), What::Ended { cause, fault, status, q850: None, reason: None });
     }
 
     /// Finds the number and runs its flow, or refuses.
     pub fn begin(&mut self, board: &mut Switchboard) {
-        if board.is_trunk_full(self.trunk) {
-            return self.end(Why::overload(), board);
+        if let Err(limit) = board.admit_to_trunk(self.trunk) {
+            return self.end(Why::beyond(limit, board.overload_status(self.trunk)), board);
         }
         self.occupy_trunk(CALLER, Some(self.trunk), board);
         let Some(number) = self.config.route(self.trunk, &self.parties.called) else {

@@ -110,8 +110,8 @@ impl Call {
         agent: Option<AgentId>,
         board: &mut Switchboard,
     ) -> Result<(), Failure> {
-        if way.trunk.is_some_and(|trunk| board.is_trunk_full(trunk)) {
-            return Err(Failure::no_way("the trunk has as many calls as it may (trunk.max_calls)"));
+        if let Some(Err(limit)) = way.trunk.map(|trunk| board.admit_to_trunk(trunk)) {
+            return Err(Failure::no_way(limit.in_words()));
         }
         let number = self.next_leg_number();
         let mut leg = Leg::new(number, None);
@@ -122,6 +122,7 @@ impl Call {
             targets: way.targets,
             retry_on: way.retry_on,
             uri: way.uri.clone().into(),
+            uris: way.uris,
             from: self.caller_towards(number, way.trunk, board).into(),
             to: format!("<{}>", way.uri).into(),
             headers: self.headers_for_dialled(),
@@ -216,6 +217,7 @@ impl Call {
         let Some(leg) = self.leg_mut(number) else { return };
         let first = !std::mem::replace(&mut leg.rang, true);
         if first {
+            self.target_responded(number, board);
             self.fact(What::Ringing { leg: number, status: status.code() }, board);
         }
         self.transfer_progresses(status, board);
@@ -278,6 +280,7 @@ impl Call {
     /// 2xx of a leg we dialled: it is the winner, unless its description is unusable or it must hear something first.
     pub(super) fn picked_up(&mut self, number: LegNumber, response: &Message, board: &mut Switchboard) {
         let Some(sip) = self.leg(number).and_then(|leg| leg.sip) else { return };
+        self.target_responded(number, board);
         board.sip.ack(board.now, sip, None);
         self.fact(What::LegAnswered { leg: number }, board);
         if let Err(failure) = self.take_answer(number, &response.body(), board) {

@@ -18,6 +18,7 @@ use crate::{
     config::{AgentId, QueueId, TrunkId},
     journal::fact::{Cause, Fault, LegMedia, LegNumber, What},
     shard::Switchboard,
+    trunks::Limit,
 };
 
 /// How long the record waits for the engine's counts. They come within a turn; this is for an engine that died.
@@ -94,6 +95,12 @@ impl Why {
     /// We or the trunk are full. No Retry-After: it would stop the SBC altogether (RFC 3261 §21.5.4).
     pub fn overload() -> Why {
         Why::new(Cause::Overload, Fault::Router, StatusCode::SERVICE_UNAVAILABLE)
+    }
+
+    /// The trunk by which the call came has reached a limit of its own.
+    pub(super) fn beyond(limit: Limit, status: StatusCode) -> Why {
+        let reason = Some(Bytes::from_static(limit.in_words().as_bytes()));
+        Why::new(Cause::Overload, Fault::Router, status).because(reason)
     }
 
     /// The drain deadline came.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use sip_core::{FailCause, Message, StatusCode, message::Header};
 
 use super::arrive::text;
+use crate::trunks::in_words;
 
 /// What a leg that came to nothing said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl Failure {
     pub(super) fn of(status: StatusCode, response: Option<&Message>, cause: FailCause) -> Failure {
         let phrase = match response {
             Some(response) => text(response.reason_phrase()),
-            None => found(cause).to_owned(),
+            None => in_words(cause).to_owned(),
         };
         let reason =
             response.and_then(|response| response.value(Header::Reason)).map(|v| Bytes::copy_from_slice(&v));
@@ -98,18 +99,6 @@ impl Failure {
             503 => StatusCode::SERVER_INTERNAL_ERROR, // RFC 3261 §21.5.4: a 503 of the far side is not ours to repeat
             _ => self.status,
         }
-    }
-}
-
-/// Our own finding, in words for the record.
-fn found(cause: FailCause) -> &'static str {
-    match cause {
-        FailCause::Response => "",
-        FailCause::TimedOut => "nothing came in time",
-        FailCause::Unreachable => "unreachable",
-        FailCause::Unresolved => "the name was not found",
-        FailCause::Closed => "the connection was closed",
-        FailCause::Full => "no transaction free",
     }
 }
 

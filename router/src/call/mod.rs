@@ -7,6 +7,7 @@
 mod announce;
 mod arrive;
 mod assign;
+mod attempts;
 mod callback;
 mod confirm;
 mod dial;
@@ -326,6 +327,7 @@ impl Call {
             SipEvent::Bye { request, .. } => self.hung_up(leg, &request, board),
             SipEvent::Progress { response, .. } => self.progressed(leg, &response, board),
             SipEvent::Answered { response, .. } => self.picked_up(leg, &response, board),
+            SipEvent::AttemptFailed { .. } => self.attempt_failed(leg, &event, board),
             SipEvent::Failed { status, response, cause, .. } => {
                 self.leg_failed(leg, Failure::of(status, response.as_ref(), cause), board);
             }

@@ -140,7 +140,7 @@ impl Call {
             let port = target.port_for(target.transport.unwrap_or(sip_core::Transport::Udp));
             target.host.to_string().eq_ignore_ascii_case(&host) && to.uri.port().is_none_or(|own| own == port)
         };
-        let target = settings.send_to.iter().find(is_there)?.clone();
+        let target = settings.send_to.iter().map(|target| &target.to).find(is_there)?.clone();
         Some(Way::back(trunk, settings, text(&to.request_uri()), target))
     }
 }

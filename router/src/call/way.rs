@@ -1,7 +1,8 @@
 //! The way to an address: where an INVITE is sent, and what is written in it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use sip_core::{StatusCode, Target, Terms};
 
 use super::{Call, failure::Failure};
@@ -14,7 +15,10 @@ use crate::{
 pub(super) struct Way {
     pub(super) trunk: Option<TrunkId>,
     pub(super) name: String,
+    /// The Request-URI at the first of `targets`.
     pub(super) uri: String,
+    /// The Request-URI at each of them: a far end is called by its own name.
+    pub(super) uris: Vec<Bytes>,
     pub(super) targets: Vec<Target>,
     pub(super) retry_on: Vec<StatusCode>,
     pub(super) udp_only: bool,
@@ -26,25 +30,28 @@ pub(super) struct Way {
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(8);
 
 impl Way {
-    pub(super) fn to(address: &Address, call: &Call, board: &Switchboard) -> Result<Way, Failure> {
+    pub(super) fn to(address: &Address, call: &Call, board: &mut Switchboard) -> Result<Way, Failure> {
         match address {
             Address::Number { user, trunk } => Way::by_trunk(&call.parties.fill(user), *trunk, board),
             Address::Uri(address) => Ok(Way::direct(call.parties.fill(&address.uri), address.target.clone())),
         }
     }
 
-    fn by_trunk(user: &str, trunk: TrunkId, board: &Switchboard) -> Result<Way, Failure> {
+    fn by_trunk(user: &str, trunk: TrunkId, board: &mut Switchboard) -> Result<Way, Failure> {
         let gone = || Failure::no_way("the trunk is not configured any more");
-        let settings = board.config.trunk(trunk).ok_or_else(gone)?;
-        let first = settings.send_to.first().ok_or_else(gone)?;
+        let config = Arc::clone(&board.config);
+        let settings = config.trunk(trunk).ok_or_else(gone)?;
+        let targets = board.way_by(trunk, settings);
         let user = settings.numbers.given(Whose::Called, user);
         let mark = settings.numbers.mark(&user);
+        let uri = |target| format!("sip:{user}@{}{mark}", host_port(target));
         Ok(Way {
             trunk: Some(trunk),
             name: settings.name.clone(),
-            uri: format!("sip:{user}@{}{mark}", host_port(first)),
-            targets: settings.send_to.clone(),
-            retry_on: vec![StatusCode::SERVICE_UNAVAILABLE],
+            uri: targets.first().map(uri).ok_or_else(gone)?,
+            uris: targets.iter().map(|target| uri(target).into()).collect(),
+            targets,
+            retry_on: settings.failover.retry_on.clone(),
             udp_only: settings.udp_only,
             response_timeout: settings.response_timeout,
             terms: settings.dialog.terms(),
@@ -57,6 +64,7 @@ impl Way {
             trunk: Some(id),
             name: trunk.name.clone(),
             uri,
+            uris: Vec::new(),
             targets: vec![target],
             retry_on: Vec::new(), // a final answer to a transfer is final
             udp_only: trunk.udp_only,
@@ -71,6 +79,7 @@ impl Way {
             trunk: None,
             name,
             uri,
+            uris: Vec::new(),
             targets: vec![target],
             retry_on: Vec::new(),
             udp_only: false,

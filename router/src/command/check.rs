@@ -102,6 +102,7 @@ pub fn report(file: &str, config: &Config, moment: Option<Moment>) -> String {
         parts.join(", "),
         count(config.limits.max_calls as usize, "call")
     ));
+    text.push_str(&super::check_trunks::lines(config));
     if let Some(moment) = moment {
         for callers in config.caller_groups() {
             text.push('\n');

@@ -137,6 +137,9 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
         What::Left { queue, how, waited_ms, .. } => {
             vec![format!("leaves {queue} after {}: {}", span(*waited_ms), word(how))]
         }
+        What::AttemptFailed { target, status, phrase, next, .. } => {
+            vec![format!("{target} does not take the call ({status} {phrase}): {next} is tried")]
+        }
         What::VoicemailLeft { mailbox, file: Some(file), length_ms, end } => {
             let length = span(*length_ms);
             vec![format!("leaves a message of {length} for {mailbox} (ended by {}): {file}", end.word())]

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod calls;
 pub mod check;
 mod check_number;
+mod check_trunks;
 pub mod explain;
 mod http;
 pub mod journal;

@@ -6,7 +6,7 @@ use super::{
     CommandError, http,
     table::{clip, clock, span, word},
 };
-use crate::status::{AgentStatus, LiveCall, QueueStatus, Status};
+use crate::status::{AgentStatus, LiveCall, QueueStatus, Status, TrunkStatus};
 
 /// Asks the router at `admin` and writes what it says: for people, or as one JSON object.
 ///
@@ -58,6 +58,7 @@ fn write_status(status: &Status, out: &mut dyn Write) -> Result<(), CommandError
         )?;
     }
     status.agents.iter().try_for_each(|agent| write_agent(agent, status.now, out))?;
+    write_trunks(&status.trunks, status.now, out)?;
     if !status.live.is_empty() {
         writeln!(
             out,
@@ -110,6 +111,32 @@ fn write_agent(agent: &AgentStatus, now: i64, out: &mut dyn Write) -> Result<(),
         agent.answered,
         clip(&agent.queues.join(" "), 57)
     )?;
+    Ok(())
+}
+
+fn write_trunks(trunks: &[TrunkStatus], now: i64, out: &mut dyn Write) -> Result<(), CommandError> {
+    if !trunks.is_empty() {
+        writeln!(
+            out,
+            "\n{:<20} {:>11}  {:<34} {:<8} {:>8}  last check",
+            "trunk", "calls", "target", "state", "for"
+        )?;
+    }
+    for trunk in trunks {
+        let most = trunk.max_calls.map(|most| format!("/{most}")).unwrap_or_default();
+        let (mut name, mut calls) = (clip(&trunk.name, 20), format!("{}{most}", trunk.calls));
+        if trunk.targets.is_empty() {
+            writeln!(out, "{name:<20} {calls:>11}  -")?;
+        }
+        for target in &trunk.targets {
+            let (state, age) = (word(&target.state), span(millis(now - target.since)));
+            let checked = target.checked.as_ref().map(|(at, what)| format!("{} {what}", clock(*at)));
+            let why = checked.unwrap_or_else(|| target.why.clone());
+            let at = clip(&target.target, 34);
+            writeln!(out, "{name:<20} {calls:>11}  {at:<34} {state:<8} {age:>8}  {why}")?;
+            (name, calls) = (String::new(), String::new());
+        }
+    }
     Ok(())
 }
 

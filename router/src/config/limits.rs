@@ -12,8 +12,10 @@ use super::units::written;
 section! {
     /// How much at once.
     LimitsToml "[limits]" {
-        /// Calls at once; one more is answered 503. A call takes four ports of `media.ports` and four open files (an RTP and an RTCP socket for each of two legs). 1 to 1000000. Default: as many as ports and open files allow, in whole hundreds. Needs a restart.
+        /// Calls at once; one more is answered with its trunk's `overload_status`. A call takes four ports of `media.ports` and four open files (an RTP and an RTCP socket for each of two legs). 1 to 1000000. Default: as many as ports and open files allow, in whole hundreds. Needs a restart.
         max_calls,
+        /// How long a new call may wait to be looked at. Calls in progress go first; when more come than can be handled, a new one that has waited longer is refused with its trunk's `overload_status` at next to no cost, before its sender repeats it (T1 is 500 ms). `"20ms"` to `"2s"`, default `"100ms"`.
+        max_lag,
         /// How long a stop waits for calls in progress to end by themselves. `"0s"` to `"24h"`, default `"10m"`.
         drain_timeout,
     }
@@ -22,8 +24,10 @@ section! {
 /// How much at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Calls at once; one more is answered 503.
+    /// Calls at once; one more is answered with its trunk's `overload_status`.
     pub max_calls: u32,
+    /// How long a new call may wait to be looked at. 20 ms to 2 s, default 100 ms.
+    pub max_lag: Duration,
     /// How long a stop waits for calls in progress. 0 s to 24 h, default 10 min.
     pub drain_timeout: Duration,
 }
@@ -93,7 +97,9 @@ impl Limits {
         if let Some(by_files) = room.by_files.filter(|most| max_calls > *most) {
             report.error(&span, &key, room.too_few_files(max_calls, by_files, listen, machine));
         }
-        Limits { max_calls, drain_timeout: raw.drain_timeout.duration(bounds("0s", "24h", "10m"), report) }
+        let max_lag = raw.max_lag.duration(bounds("20ms", "2s", "100ms"), report);
+        let drain_timeout = raw.drain_timeout.duration(bounds("0s", "24h", "10m"), report);
+        Limits { max_calls, max_lag, drain_timeout }
     }
 }
 

@@ -18,7 +18,10 @@ use super::raw::SectionDoc;
 use super::transfer::{TransferToml, TransfersToml};
 use super::trunk::TrunkToml;
 use super::trunk_dialog::TrunkDialogToml;
+use super::trunk_health::TrunkHealthToml;
+use super::trunk_limits::TrunkLimitsToml;
 use super::trunk_numbers::{RewriteToml, TrunkNumbersToml};
+use super::trunk_targets::{TargetToml, TrunkTargetsToml};
 use super::trunk_transfer::TrunkTransferToml;
 use super::voicemail::VoicemailToml;
 use super::voicemail_step::VoicemailStepToml;
@@ -35,9 +38,13 @@ const SECTIONS: &[SectionDoc] = &[
     LogToml::DOC,
     VoicemailToml::DOC,
     TrunkToml::DOC,
+    TrunkTargetsToml::DOC,
+    TrunkHealthToml::DOC,
+    TrunkLimitsToml::DOC,
     TrunkDialogToml::DOC,
     TrunkTransferToml::DOC,
     TrunkNumbersToml::DOC,
+    TargetToml::DOC,
     RewriteToml::DOC,
     NumberToml::DOC,
     CallersToml::DOC,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use media::Codec;
-use sip_core::{PeerId, Sources, Target, Transport};
+use sip_core::{PeerId, Sources, Transport};
 
 use super::address::Template;
 use super::media::codecs;
@@ -15,7 +15,10 @@ use super::raw::{Item, SectionDoc, section};
 use super::read::bounds;
 use super::scope::{Scope, Section};
 use super::trunk_dialog::{TrunkDialog, TrunkDialogToml};
+use super::trunk_health::{TrunkHealth, TrunkHealthToml};
+use super::trunk_limits::{TrunkLimits, TrunkLimitsToml};
 use super::trunk_numbers::{TrunkNumbers, TrunkNumbersToml};
+use super::trunk_targets::{TrunkFailover, TrunkTarget, TrunkTargetsToml, targets};
 use super::trunk_transfer::{TrunkTransfer, TrunkTransferToml};
 
 section! {
@@ -23,12 +26,10 @@ section! {
     TrunkToml "[trunk.NAME]" {
         /// Source addresses that speak for this trunk: `"192.0.2.0/24"`, `"192.0.2.1"`, `"192.0.2.1:5060"`. Anything from elsewhere is dropped and counted. The most exact entry of all trunks wins. Default: only the addresses in `send_to` that are literal, with their port.
         accept_from,
-        /// Where calls by this trunk are sent, tried in order: `"udp:192.0.2.1:5060"`, `"tcp:sbc.example.com"`, `"sbc.example.com"`. Default: none, the trunk only brings calls.
+        /// Where calls by this trunk are sent, tried in order: `"udp:192.0.2.1:5060"`, `"tcp:sbc.example.com"`, `"sbc.example.com"`; an entry may be a table `{ to = "sbc.example.com", priority = 1, weight = 10 }`. Default: none, the trunk only brings calls.
         send_to,
         /// Send large requests over UDP too, instead of TCP (RFC 3261 §18.1.1). Default false.
         udp_only,
-        /// Calls in either direction at once; one more is answered 503, or is the failure of its `dial`. 1 to 1000000. Default: only `limits.max_calls`.
-        max_calls,
         /// Codecs towards this trunk, best first. Default: `media.codecs`.
         codecs,
         /// The number we present as caller on calls sent by this trunk; `{caller}` and `{called}` may stand in it. Default `"{caller}"`.
@@ -41,7 +42,14 @@ section! {
 }
 
 /// Keys of `[trunk.NAME]` that are read in files of their own; the reference page has them under the same heading.
-const GROUPS: &[SectionDoc] = &[TrunkDialogToml::DOC, TrunkNumbersToml::DOC, TrunkTransferToml::DOC];
+const GROUPS: &[SectionDoc] = &[
+    TrunkTargetsToml::DOC,
+    TrunkHealthToml::DOC,
+    TrunkLimitsToml::DOC,
+    TrunkDialogToml::DOC,
+    TrunkNumbersToml::DOC,
+    TrunkTransferToml::DOC,
+];
 
 /// Whom calls come from and go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,12 +58,16 @@ pub struct Trunk {
     pub name: String,
     /// Source addresses that speak for it, as written; [`Trunk::sources`] adds what follows from `send_to`.
     pub accept_from: Vec<Source>,
-    /// Where calls are sent, tried in order; empty if the trunk only brings calls.
-    pub send_to: Vec<Target>,
+    /// Where calls are sent; empty if the trunk only brings calls.
+    pub send_to: Vec<TrunkTarget>,
+    /// What leads from one of them to the next.
+    pub failover: TrunkFailover,
+    /// How it finds out whether they are there.
+    pub health: TrunkHealth,
+    /// How much it may do.
+    pub limits: TrunkLimits,
     /// Large requests go over UDP too. Default false.
     pub udp_only: bool,
-    /// Calls in either direction at once. 1 to 1,000,000; `None`: only the limit of the node.
-    pub max_calls: Option<u32>,
     /// Codecs towards this trunk, best first; `None`: those of `[media]`.
     pub codecs: Option<Vec<Codec>>,
     /// User part of the From of calls we send. Default `{caller}`.
@@ -87,7 +99,7 @@ impl Trunk {
     /// Only with their port: an SBC and a carrier may share a host, and a connection from another port is
     /// nobody's unless `accept_from` says whose.
     pub fn sources(&self) -> impl Iterator<Item = Source> {
-        let implied = |target: &Target| {
+        let implied = |TrunkTarget { to: target, .. }: &TrunkTarget| {
             let port = target.port_for(target.transport.unwrap_or(Transport::Udp));
             Some(Source { net: IpNet::from(target.literal()?), port: Some(port) })
         };
@@ -113,23 +125,27 @@ impl Trunk {
         let numbers = TrunkNumbersToml::read_known(table, &section.path, section.span());
         let dialog = TrunkDialogToml::read_known(table, &section.path, section.span());
         let id = TrunkId::from(section.id);
+        let path = &section.path;
+        let failover = TrunkTargetsToml::read_known(table, path, section.span());
+        let health = TrunkHealthToml::read_known(table, path, section.span());
+        let limits = TrunkLimitsToml::read_known(table, path, section.span());
         let accept_from = accept_from(id, &raw.accept_from.list(), scope);
         let report = &mut *scope.report;
-        let send_to: Vec<Target> =
-            raw.send_to.list().iter().filter_map(|item| target(item, report)).collect();
+        let send_to = targets(&raw.send_to.list(), report);
         if raw.accept_from.list().is_empty() && raw.send_to.list().is_empty() {
             report.error(&section.span(), &section.path, "calls can neither come nor go; write accept_from = [\"192.0.2.0/24\"] or send_to = [\"udp:192.0.2.1:5060\"]");
         }
         if raw.send_to.list().is_empty() {
             scope.mute_trunks.insert(id);
         }
-        let most = raw.max_calls.item.as_ref();
         Some(Trunk {
             name: section.name.to_owned(),
             accept_from,
             send_to,
+            failover: TrunkFailover::resolve(&failover, report),
+            health: TrunkHealth::resolve(&health, report),
+            limits: TrunkLimits::resolve(&limits, report),
             udp_only: raw.udp_only.boolean(false, report),
-            max_calls: most.and_then(|item| item.integer(1..=1_000_000, "", report)).map(|n| n as u32),
             codecs: codecs(&raw.codecs, report),
             from: raw.from.item.as_ref().and_then(|item| from(item, report)).unwrap_or_else(caller),
             response_timeout: raw.response_timeout.duration(bounds("500ms", "32s", "8s"), report),
@@ -211,24 +227,6 @@ fn parse_source(text: &str) -> Option<Source> {
     }
     let address = text.parse::<std::net::SocketAddr>().ok().filter(|address| address.port() > 0)?;
     Some(Source { net: IpNet::from(address.ip()), port: Some(address.port()) })
-}
-
-fn target(item: &Item<'_>, report: &mut Report) -> Option<Target> {
-    let text = item.text("\"udp:192.0.2.1:5060\"", report)?;
-    let why = match text.parse::<Target>() {
-        Ok(target) => match target.transport {
-            Some(other) if !matches!(other, Transport::Udp | Transport::Tcp) => {
-                format!("{other} is not spoken by this version; write udp: or tcp:")
-            }
-            _ if target.literal().is_some_and(|ip| ip.is_unspecified()) => {
-                "nobody is at that address; write the far end's".to_owned()
-            }
-            _ => return Some(target),
-        },
-        Err(error) => error.to_string(),
-    };
-    item.error(report, format!("\"{text}\": {why}"));
-    None
 }
 
 fn from(item: &Item<'_>, report: &mut Report) -> Option<Template> {

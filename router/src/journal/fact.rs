@@ -324,6 +324,19 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent: Option<String>,
     },
+    /// One target of a leg that we dialled came to nothing, and the next is tried.
+    AttemptFailed {
+        /// The leg.
+        leg: LegNumber,
+        /// The target, as configured.
+        target: String,
+        /// Its status; 408 for no answer on the network, 503 for no connection.
+        status: u16,
+        /// Text of the status line or of our own finding.
+        phrase: String,
+        /// The target tried next.
+        next: String,
+    },
     /// 180 or 183 of a leg we dialled.
     Ringing {
         /// The leg.
@@ -414,6 +427,24 @@ pub enum What {
         closed: bool,
         /// The operator's reason; empty if none was given.
         reason: String,
+    },
+    /// A target of a trunk is believed to be there, or not, or is left alone for a while.
+    TrunkTarget {
+        /// Name of the trunk.
+        trunk: String,
+        /// The target, as configured.
+        target: String,
+        /// What it is from now on.
+        state: TargetState,
+        /// Why, in words.
+        why: String,
+    },
+    /// A spell in which new calls were refused because we could not keep up is over. They have no record.
+    Overload {
+        /// How many were refused.
+        refused: u64,
+        /// From the first to the last of them.
+        lasted_ms: u64,
     },
     /// An agent's state changed.
     Agent {

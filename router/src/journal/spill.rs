@@ -40,6 +40,8 @@ impl What {
             What::LegAnswered { .. } | What::LegFailed { .. } | What::Bridged { .. } => Weight::Record,
             What::TwoWaySound { .. } | What::LegEnded { .. } => Weight::Record,
             What::VoicemailLeft { .. } | What::Transfer(_) => Weight::Record,
+            What::AttemptFailed { .. } | What::TrunkTarget { .. } => Weight::Record,
+            What::Overload { .. } => Weight::Record,
             What::ConfigLoaded { .. } | What::Acknowledged | What::PromptStarted { .. } => Weight::Detail,
             What::PromptEnded { .. } | What::Chose { .. } | What::HoursChecked { .. } => Weight::Detail,
             What::Ringing { .. } | What::Held { .. } | What::Agent { .. } => Weight::Detail,

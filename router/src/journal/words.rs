@@ -269,6 +269,18 @@ impl CallbackEnd {
     }
 }
 
+/// What is believed of a target of a trunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetState {
+    /// Calls try it in its turn.
+    Up,
+    /// It has not answered checks or calls: calls try it last.
+    Down,
+    /// It asked to be left alone for a while (Retry-After): calls try it last.
+    Resting,
+}
+
 /// States of an agent (design §11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

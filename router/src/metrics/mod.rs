@@ -5,11 +5,13 @@
 
 mod histogram;
 mod page;
+mod trunks;
 
 use std::{collections::BTreeMap, time::Duration};
 
 pub use histogram::Histogram;
 pub use page::{About, page};
+pub use trunks::{TargetGauges, TrunkGauges};
 
 use crate::{
     estimate::Score,
@@ -50,6 +52,8 @@ pub struct Snapshot {
     pub callers_forgotten: u64,
     /// Queues by name.
     pub queues: BTreeMap<String, QueueGauges>,
+    /// Trunks by name.
+    pub trunks: BTreeMap<String, TrunkGauges>,
     /// All agents of the node by state; one who serves several queues counts once.
     pub agents: AgentsByState,
     /// From "an agent became free for a caller" to the agent's INVITE on the wire.
@@ -128,10 +132,16 @@ pub struct SipCounters {
     pub responses_out: BTreeMap<u16, u64>,
     /// Messages that could not be read, by class.
     pub parse_errors: BTreeMap<&'static str, u64>,
+    /// Initial INVITEs refused because they had to wait too long.
+    pub shed: u64,
     /// Datagrams and connections from unknown sources: dropped.
     pub unknown_source: u64,
     /// Messages repeated by us because no answer came.
     pub retransmissions: u64,
+    /// Messages read and not yet handled.
+    pub backlog: u64,
+    /// Datagrams that would have begun something, dropped because too many waited.
+    pub backlog_drops: u64,
     /// Datagrams the kernel dropped because our socket's buffer was full.
     pub socket_drops: u64,
 }
@@ -254,6 +264,9 @@ impl Snapshot {
         for (name, queue) in &other.queues {
             self.queues.entry(name.clone()).or_default().add(queue);
         }
+        for (name, trunk) in &other.trunks {
+            self.trunks.entry(name.clone()).or_default().add(trunk);
+        }
         self.agents.add(&other.agents);
         self.dispatch.add(&other.dispatch);
         self.two_way_sound.add(&other.two_way_sound);
@@ -288,8 +301,11 @@ impl SipCounters {
         add_counts(&mut self.responses_in, &other.responses_in);
         add_counts(&mut self.responses_out, &other.responses_out);
         add_counts(&mut self.parse_errors, &other.parse_errors);
+        self.shed += other.shed;
         self.unknown_source += other.unknown_source;
         self.retransmissions += other.retransmissions;
+        self.backlog += other.backlog;
+        self.backlog_drops += other.backlog_drops;
         self.socket_drops += other.socket_drops;
     }
 }

@@ -55,6 +55,7 @@ impl Collector for Page {
         self.node(&mut sheet)?;
         self.calls(&mut sheet)?;
         self.queues(&mut sheet)?;
+        super::trunks::write(&self.numbers.trunks, &mut sheet)?;
         self.sip(&mut sheet)?;
         self.media(&mut sheet)?;
         self.journal(&mut sheet)
@@ -210,6 +211,8 @@ impl Page {
         ];
         sheet.counter("sip_invites_read", "Initial INVITEs read", invites.read)?;
         sheet.counters("sip_invites", "Initial INVITEs by what became of them", "outcome", outcomes)?;
+        let help = "Of the refused ones: new calls that had to wait too long to be looked at";
+        sheet.counter("sip_invites_shed", help, sip.shed)?;
         sheet.counter("sip_invites_sent", "INVITEs sent for legs", sip.invites_sent)?;
         let codes_in: Vec<_> =
             sip.responses_in.iter().map(|(code, count)| (code.to_string(), *count)).collect();
@@ -227,6 +230,9 @@ impl Page {
         sheet.counters("sip_parse_errors", "Messages that could not be read", "class", errors)?;
         sheet.counter("sip_unknown_source", "Dropped: from an unknown source", sip.unknown_source)?;
         sheet.counter("sip_retransmissions", "Messages we repeated", sip.retransmissions)?;
+        sheet.gauge("sip_backlog", "Messages read and not yet handled", sip.backlog)?;
+        let help = "New requests dropped because too many waited to be handled";
+        sheet.counter("sip_backlog_drops", help, sip.backlog_drops)?;
         sheet.counter("sip_socket_drops", "Datagrams the kernel dropped at our sockets", sip.socket_drops)
     }
 
@@ -258,12 +264,12 @@ impl Page {
 }
 
 /// The page while it is written.
-struct Sheet<'a> {
+pub(super) struct Sheet<'a> {
     encoder: DescriptorEncoder<'a>,
 }
 
 impl Sheet<'_> {
-    fn family<'s>(
+    pub(super) fn family<'s>(
         &'s mut self,
         name: &'s str,
         help: &str,
@@ -280,7 +286,7 @@ impl Sheet<'_> {
         counter(self.family(name, help, MetricType::Counter)?, value)
     }
 
-    fn gauges<'n>(
+    pub(super) fn gauges<'n>(
         &mut self,
         name: &str,
         help: &str,
@@ -326,7 +332,7 @@ impl Sheet<'_> {
     }
 }
 
-fn counter(mut metric: MetricEncoder<'_>, value: u64) -> Result<(), Error> {
+pub(super) fn counter(mut metric: MetricEncoder<'_>, value: u64) -> Result<(), Error> {
     metric.encode_counter::<NoLabelSet, _, f64>(&value, None)
 }
 

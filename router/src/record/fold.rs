@@ -1,6 +1,6 @@
 //! How each fact changes the record of its call.
 
-use super::{Leg, Progress, Record, Stage};
+use super::{Attempt, Leg, Progress, Record, Stage};
 use crate::journal::fact::{Fact, LeftQueue, LegNumber, Micros, Unanswered, What};
 
 impl Record {
@@ -82,6 +82,11 @@ impl Record {
                 invited_at: at,
                 ..Leg::default()
             }),
+            What::AttemptFailed { leg, target, status, phrase, next } => {
+                let (target, next) = (target.clone(), next.clone());
+                let attempt = Attempt { target, status: *status, phrase: phrase.clone(), ended_at: at, next };
+                self.with_leg(*leg, |leg| leg.attempts.push(attempt));
+            }
             What::Ringing { leg, .. } => self.with_leg(*leg, |leg| {
                 leg.ringing_at.get_or_insert(at);
             }),
@@ -121,7 +126,11 @@ impl Record {
             What::PromptEnded { .. } | What::HoursChecked { .. } => {}
             What::OpenToAll { .. } | What::Widened { .. } | What::Chosen { .. } => {}
             What::Started { .. } | What::Stopped | What::ConfigLoaded { .. } | What::Gap { .. } => {}
-            What::Wished { .. } | What::QueueSwitched { .. } | What::Agent { .. } => {}
+            What::Wished { .. }
+            | What::QueueSwitched { .. }
+            | What::Agent { .. }
+            | What::TrunkTarget { .. }
+            | What::Overload { .. } => {}
         }
         if self.progress.stage != Stage::Talking {
             self.close_segment(at);

@@ -84,6 +84,21 @@ pub struct Record {
     pub progress: Progress,
 }
 
+/// A target that was tried in vain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The target, as configured.
+    pub target: String,
+    /// Its status; 408 for no answer on the network, 503 for no connection.
+    pub status: u16,
+    /// Text of the status line or of our own finding.
+    pub phrase: String,
+    /// When it came to nothing.
+    pub ended_at: Micros,
+    /// The target tried after it.
+    pub next: String,
+}
+
 /// One dialog of a call with its media.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Leg {
@@ -109,6 +124,9 @@ pub struct Leg {
     /// Failed, cancelled or over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Micros>,
+    /// Targets of its trunk that were tried in vain before the one that has the last word.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
     /// Final status of the INVITE: 200 when answered. Absent if we took it back before there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,

@@ -6,10 +6,12 @@
 mod alone;
 mod callbacks;
 mod calls;
+mod overload;
 mod queues;
 mod reload;
 mod status;
 mod switchboard;
+mod trunks;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -20,9 +22,9 @@ use std::{
 use media::{Command, Event as MediaEvent};
 use rand::{SeedableRng, rngs::StdRng};
 use scheduler::{Match, Scheduler};
-use sip_core::{Endpoint, Event as SipEvent, Flow, LegKey, Message, PeerId, Reply, Service, StatusCode};
+use sip_core::{Endpoint, Event as SipEvent, Flow, LegKey, Message, PeerId, Reply, Service};
 
-use self::{alone::Alone, calls::Calls, switchboard::Names};
+use self::{alone::Alone, calls::Calls, overload::Overload, switchboard::Names};
 use crate::{
     agents::Agents,
     call::{Call, Input as CallInput, Why},
@@ -39,6 +41,7 @@ use crate::{
     staff::Staff,
     standing::Chances,
     sums::Sums,
+    trunks::Trunks,
 };
 
 pub use self::switchboard::Switchboard;
@@ -166,7 +169,8 @@ impl Shard {
             legs: HashMap::new(),
             matches: VecDeque::new(),
             look_again: false,
-            calls_per_trunk: HashMap::new(),
+            trunks: Trunks::default(),
+            overload: Overload::default(),
             random: StdRng::from_seed(parts.seed),
             arrived: 0,
             ended: BTreeMap::new(),
@@ -194,6 +198,7 @@ impl Shard {
         let mut shard = Shard { board, calls, sip_timeout: None };
         shard.board.sip.set_sources(shard.board.config.sources());
         shard.board.sip.set_terms(shard.board.config.terms());
+        shard.board.take_on_trunks();
         shard.take_on_agents(None, &parts.wishes);
         shard.give_up_callbacks_of_removed_queues();
         shard
@@ -203,7 +208,10 @@ impl Shard {
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         self.begin_turn(now);
         match input {
-            Input::Sip(input) => self.board.sip.handle_input(now, input),
+            Input::Sip(input) => {
+                self.board.sip.handle_input(now, input);
+                self.board.note_overload();
+            }
             Input::Media(event) => self.handle_media(event),
             Input::Port(port) => {
                 self.board.ports.push_back(port);
@@ -227,6 +235,8 @@ impl Shard {
         self.begin_turn(now);
         self.board.sip.handle_timeout(now);
         self.board.free_due_agents();
+        self.board.look_after_trunks();
+        self.board.end_overload();
         while let Some(key) = self.calls.due(now) {
             self.tell(key, CallInput::Deadline);
         }
@@ -247,7 +257,12 @@ impl Shard {
         let calls = self.calls.deadline().map(|at| (at, "call"));
         let agents = self.board.agents.deadline().map(|at| (at, "agent"));
         let callbacks = self.board.callback_deadline().map(|at| (at, "callback"));
-        [self.sip_timeout, calls, agents, callbacks].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let trunks = self.board.trunk_deadline().map(|at| (at, "trunk"));
+        let overload = self.board.overload_deadline().map(|at| (at, "overload"));
+        [self.sip_timeout, calls, agents, callbacks, trunks, overload]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(at, _)| *at)
     }
 
     fn begin_turn(&mut self, now: Instant) {
@@ -309,6 +324,7 @@ impl Shard {
     fn handle_sip(&mut self, event: SipEvent) {
         match event {
             SipEvent::Invite { leg, peer, flow, request, .. } => self.admit(leg, peer, flow, &request),
+            SipEvent::Asked { leg, answer } => self.board.target_checked(leg, &answer),
             event => {
                 let Some(leg) = event.leg() else { return };
                 let Some(&(key, number)) = self.board.legs.get(&leg) else { return };
@@ -320,7 +336,7 @@ impl Shard {
         }
     }
 
-    /// A new call, or 503 if there is no room for one.
+    /// A new call, or the trunk's `overload_status` if there is no room for one.
     fn admit(&mut self, leg: LegKey, peer: PeerId, flow: Flow, invite: &Message) {
         let Some(key) = self.calls.reserve() else { return self.refuse(leg, invite, peer, flow) };
         let trunk = TrunkId::from(usize::from(peer.0));
@@ -336,9 +352,9 @@ impl Shard {
 
     /// No slot: the call has its record all the same, because it was admitted (promise 1).
     fn refuse(&mut self, leg: LegKey, invite: &Message, peer: PeerId, flow: Flow) {
-        let reply = Reply::new(StatusCode::SERVICE_UNAVAILABLE);
-        self.board.sip.respond(self.board.now, leg, reply);
         let trunk = TrunkId::from(usize::from(peer.0));
+        let reply = Reply::new(self.board.overload_status(trunk));
+        self.board.sip.respond(self.board.now, leg, reply);
         Call::note_refused(leg, trunk, invite, &flow.remote.to_string(), &mut self.board);
     }
 

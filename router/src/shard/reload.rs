@@ -18,6 +18,7 @@ impl Shard {
         self.board.prompts = Arc::new(prompts.beside(&self.board.prompts));
         self.board.sip.set_sources(self.board.config.sources());
         self.board.sip.set_terms(self.board.config.terms());
+        self.board.take_on_trunks();
         self.board.fact(None, What::ConfigLoaded { difference });
         self.take_on_agents(Some(&before), &BTreeMap::new());
         let config = Arc::clone(&self.board.config);

@@ -191,6 +191,7 @@ impl Shard {
             let agents = agents.remove(&id).unwrap_or_default();
             numbers.queues.insert(queue.name.clone(), self.gauges(id, queue, agents));
         }
+        numbers.trunks = self.trunk_gauges();
         numbers
     }
 
@@ -237,8 +238,11 @@ impl Shard {
             responses_in: counters.responses_in.iter().collect(),
             responses_out: counters.responses_out.iter().collect(),
             parse_errors: counters.parse_errors.clone(),
+            shed: counters.shed,
             unknown_source: counters.unknown_source,
             retransmissions: counters.resent,
+            backlog: 0,
+            backlog_drops: 0,
             socket_drops: 0,
         }
     }
@@ -259,6 +263,7 @@ impl Shard {
             ports: (0, 0),
             queues: self.board.config.queues().map(|(id, queue)| self.queue_status(id, queue)).collect(),
             agents: self.board.config.agents().filter_map(|(id, _)| self.agent_status(id)).collect(),
+            trunks: self.trunk_status(),
             live: self.live_told(live),
         }
     }

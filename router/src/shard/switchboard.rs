@@ -12,7 +12,7 @@ use rand::{Rng, distr::StandardUniform, prelude::Distribution, rngs::StdRng};
 use scheduler::{Agent, Caller, Line, Match, Rested, Scheduler, Withdrawn};
 use sip_core::{Endpoint, LegKey, Listener, Service};
 
-use super::{Output, alone::Alone};
+use super::{Output, alone::Alone, overload::Overload};
 use crate::{
     agents::{Agents, Tell},
     callbacks::Callbacks,
@@ -31,6 +31,7 @@ use crate::{
     staff::Staff,
     standing::{Chances, STICKY},
     sums::Sums,
+    trunks::Trunks,
 };
 
 /// Everything a [`Call`](crate::call::Call) acts on. One per shard; calls are worked on one at a time.
@@ -59,8 +60,9 @@ pub struct Switchboard {
     pub(super) matches: VecDeque<Match>,
     /// Somebody became idle, or there are ports again: calls for whom too few agents ring are to be looked after.
     pub(super) look_again: bool,
-    /// Calls per trunk, those that it brought and those that it was sent.
-    pub(super) calls_per_trunk: HashMap<TrunkId, u32>,
+    /// What is known of the trunks.
+    pub(super) trunks: Trunks,
+    pub(super) overload: Overload,
     pub(super) random: StdRng,
     /// Calls admitted, and calls ended by cause and fault, since the process started.
     pub(super) arrived: u64,
@@ -194,22 +196,6 @@ impl Switchboard {
 
     pub(crate) fn forget(&mut self, sip: LegKey) {
         self.legs.remove(&sip);
-    }
-
-    pub(crate) fn is_trunk_full(&self, trunk: TrunkId) -> bool {
-        let limit = self.config.trunk(trunk).and_then(|trunk| trunk.max_calls);
-        let live = self.calls_per_trunk.get(&trunk).copied().unwrap_or(0);
-        limit.is_some_and(|limit| live >= limit)
-    }
-
-    pub(crate) fn one_call_more(&mut self, trunk: TrunkId) {
-        *self.calls_per_trunk.entry(trunk).or_default() += 1;
-    }
-
-    pub(crate) fn one_call_less(&mut self, trunk: TrunkId) {
-        if let Some(live) = self.calls_per_trunk.get_mut(&trunk) {
-            *live = live.saturating_sub(1);
-        }
     }
 
     pub(crate) fn trunk_name(&self, trunk: TrunkId) -> String {
