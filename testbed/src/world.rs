@@ -2,6 +2,7 @@
 
 mod recordings;
 mod restart;
+mod toil;
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -34,6 +35,8 @@ use crate::{
     phone::{Behaviour, Deed, Phone, PhoneId, PhoneState, sound_of},
     tone::Tone,
 };
+
+pub use toil::Cost;
 
 type Answers = Box<dyn FnMut(&Message) -> Vec<(Duration, Bytes)>>;
 
@@ -82,6 +85,10 @@ pub struct World {
     facts: Vec<Fact>,
     ladder: VecDeque<String>,
     turns: u64,
+    /// The router takes its time, if it does.
+    toil: Option<toil::Toil>,
+    /// Messages sent and legs opened by the router so far.
+    work: (u32, u32),
 }
 
 impl World {
@@ -121,9 +128,21 @@ impl World {
             facts: Vec::new(),
             ladder: VecDeque::new(),
             turns: 0,
+            toil: None,
+            work: (0, 0),
         };
         world.drain_shard();
         world
+    }
+
+    /// From now on the router's work costs time, and what comes meanwhile waits.
+    pub fn takes_time(&mut self, cost: Cost) {
+        self.toil = Some(toil::Toil::new(cost, self.config.limits.max_lag, self.now));
+    }
+
+    /// Messages that wait for the router.
+    pub fn backlog(&self) -> usize {
+        self.toil.as_ref().map_or(0, |toil| toil.backlog.len())
     }
 
     /// How datagrams travel from now on.
@@ -494,7 +513,11 @@ impl World {
 
     fn next_at(&self) -> Option<Instant> {
         let phones = self.phones.iter().filter_map(Phone::next_at).min();
-        [self.net.next_at(), phones, self.shard_timeout, self.engine_timeout].into_iter().flatten().min()
+        let desk = self.toil.as_ref().and_then(|toil| toil.next_at(self.now));
+        [self.net.next_at(), phones, self.shard_timeout, self.engine_timeout, desk]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// One instant: everything that is due at it.
@@ -505,9 +528,12 @@ impl World {
             self.deliver(datagram);
         }
         if self.shard_timeout.is_some_and(|at| at <= self.now) {
-            self.shard.handle_timeout(self.now);
-            self.drain_shard();
+            self.toils(0, |world| {
+                world.shard.handle_timeout(world.now);
+                world.drain_shard();
+            });
         }
+        self.work_off();
         if self.engine_timeout.is_some_and(|at| at <= self.now) {
             self.engine.handle_timeout(self.now);
             self.drain_engine();
@@ -527,7 +553,7 @@ impl World {
         if datagram.to == self.router {
             let flow =
                 Flow { transport: Transport::Udp, local: self.router, remote: datagram.from, connection: 0 };
-            return self.tell(Input::Sip(sip_core::Input::Received { flow, bytes: datagram.bytes }));
+            return self.hear(sip_core::Input::Received { flow, bytes: datagram.bytes });
         }
         if datagram.to.ip() == self.media {
             return self.deliver_media(datagram);
@@ -539,6 +565,33 @@ impl World {
                 self.post(index);
             }
             None => self.follow_script(&datagram),
+        }
+    }
+
+    /// At once, or when the router gets to it.
+    fn hear(&mut self, input: sip_core::Input) {
+        match &mut self.toil {
+            Some(toil) => toil.backlog.push(self.now, input),
+            None => self.tell(Input::Sip(input)),
+        }
+    }
+
+    /// One message that waits, if the router is free.
+    fn work_off(&mut self) {
+        let now = self.now;
+        let free = self.toil.as_mut().filter(|toil| toil.next_at(now) == Some(now));
+        if let Some(input) = free.and_then(|toil| toil.backlog.pop(now)) {
+            self.toils(1, |world| world.tell(Input::Sip(input)));
+        }
+    }
+
+    /// Work that costs what it makes the router do.
+    fn toils(&mut self, read: u32, work: impl FnOnce(&mut World)) {
+        let (sent, legs) = self.work;
+        work(self);
+        let (sent, legs) = (self.work.0 - sent, self.work.1 - legs);
+        if let Some(toil) = &mut self.toil {
+            toil.spend(self.now, read, sent, legs);
         }
     }
 
@@ -585,10 +638,14 @@ impl World {
         loop {
             match self.shard.poll_output() {
                 Output::Sip(sip_core::Output::Transmit { flow, bytes }) => {
+                    self.work.0 += 1;
                     self.net.send(self.now, Datagram { from: self.router, to: flow.remote, bytes });
                 }
                 Output::Sip(_) | Output::Dispatched { .. } => {}
-                Output::OpenMedia { port, open } => self.open_media(port, open),
+                Output::OpenMedia { port, open } => {
+                    self.work.1 += 1;
+                    self.open_media(port, open);
+                }
                 Output::Media(command) => self.command(command),
                 Output::ReleasePort(port) => self.release_port(port),
                 Output::Fact(fact) => self.facts.push(fact),

@@ -1,7 +1,7 @@
 //! The callers' side: INVITE, ACK, hold, BYE.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -17,6 +17,9 @@ use super::{
     wire::{Out, Side, description},
 };
 
+/// The first pause before an INVITE is repeated (RFC 3261 §17.1.1.1).
+const T1: Duration = Duration::from_millis(500);
+
 pub(super) struct Caller {
     mode: Mode,
     router: SocketAddr,
@@ -26,6 +29,9 @@ pub(super) struct Caller {
     hold: Duration,
     waiting: usize,
     all: u64,
+    repeats: bool,
+    /// INVITEs that are repeated if nothing has come by then, and how long the last pause was.
+    unheard: BTreeMap<(Instant, u64), Duration>,
     calls: HashMap<u64, Call>,
     /// When which call does something: hang up, or be given up.
     due: BTreeSet<(Instant, u64)>,
@@ -50,7 +56,9 @@ struct Call {
     /// Request target and To value of the dialog, once answered.
     dialog: Option<(Bytes, Bytes)>,
     due: Instant,
-    leaving: bool,
+    /// When he hung up.
+    left: Option<Instant>,
+    heard: bool,
 }
 
 impl Caller {
@@ -64,6 +72,8 @@ impl Caller {
             hold: Duration::from_millis(load.hold),
             waiting: load.waiting,
             all: load.calls,
+            repeats: load.repeat,
+            unheard: BTreeMap::new(),
             calls: HashMap::new(),
             due: BTreeSet::new(),
             speaks: HashMap::new(),
@@ -83,6 +93,29 @@ impl Caller {
     }
 
     pub(super) fn dial(&mut self, now: Instant, id: u64, out: &mut Out) {
+        self.invite(id, out);
+        let due = now + PATIENCE + self.longest_wait();
+        let call = Call { dialled: now, agent: None, dialog: None, due, left: None, heard: false };
+        self.calls.insert(id, call);
+        self.due.insert((due, id));
+        if self.repeats {
+            self.unheard.insert((now + T1, id), T1);
+        }
+    }
+
+    /// INVITEs that nobody has answered are sent again.
+    pub(super) fn repeat(&mut self, now: Instant, report: &mut Report, out: &mut Out) {
+        while let Some(entry) = self.unheard.first_entry().filter(|entry| entry.key().0 <= now) {
+            let ((_, id), gap) = entry.remove_entry();
+            if self.calls.get(&id).is_some_and(|call| !call.heard) {
+                self.unheard.insert((now + gap * 2, id), gap * 2);
+                self.invite(id, out);
+                report.note_invite_repeated();
+            }
+        }
+    }
+
+    fn invite(&self, id: u64, out: &mut Out) {
         let body = description(self.local.ip(), self.sound_port);
         let (number, router, local) = (&self.number, self.router, self.local);
         let invite = format!(
@@ -93,9 +126,6 @@ impl Caller {
             body.len()
         );
         out.push_back((Side::Caller, router, invite.into()));
-        let due = now + PATIENCE + self.longest_wait();
-        self.calls.insert(id, Call { dialled: now, agent: None, dialog: None, due, leaving: false });
-        self.due.insert((due, id));
     }
 
     /// Callers of a queue wait as long as it takes.
@@ -113,6 +143,9 @@ impl Caller {
     ) {
         let Ok(message) = Message::parse(bytes) else { return };
         let Some(id) = id_of(&message) else { return };
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.heard = true;
+        }
         match (message.status().map(|status| status.code()), message.method()) {
             (None, Method::Bye) => {
                 let mut ok =
@@ -122,7 +155,11 @@ impl Caller {
             }
             (None, _) | (Some(100..=199), _) => {}
             (Some(200..=299), Method::Invite) => self.answered(now, id, &message, report, out),
-            (Some(200..=299), Method::Bye) => self.over(id, None, report),
+            (Some(200..=299), Method::Bye) => {
+                let left = self.calls.get(&id).and_then(|call| call.left);
+                left.into_iter().for_each(|left| report.note_bye(now - left));
+                self.over(id, None, report);
+            }
             (Some(status), Method::Invite) => {
                 self.acknowledge_refusal(id, &message, out);
                 self.over(id, Some(status), report);
@@ -198,11 +235,11 @@ impl Caller {
         while let Some(&(at, id)) = self.due.first().filter(|(at, _)| *at <= now) {
             self.due.remove(&(at, id));
             let Some(call) = self.calls.get_mut(&id) else { continue };
-            if call.leaving || call.dialog.is_none() {
+            if call.left.is_some() || call.dialog.is_none() {
                 self.over(id, Some(408), report);
                 continue;
             }
-            call.leaving = true;
+            call.left = Some(now);
             if let Some(agent) = call.agent.take() {
                 self.free_since.insert(agent, now);
                 self.talking -= 1;

@@ -1,7 +1,7 @@
 //! A load generator for call routers: callers and called parties on two UDP sockets and one thread.
 //!
-//! It knows just enough SIP: templates out, our own parser in. It repeats nothing: on loopback a lost datagram is a
-//! finding, so it counts as a failed call.
+//! It knows just enough SIP: templates out, our own parser in. It repeats nothing, unless told to: on loopback a lost
+//! datagram is a finding, so it counts as a failed call.
 #![allow(clippy::disallowed_methods, reason = "a load generator lives by the clock")]
 
 mod called;
@@ -69,6 +69,9 @@ pub struct Load {
     /// Callers waiting at once in queue mode: no new one comes while there are as many.
     #[arg(long, default_value_t = 300)]
     pub waiting: usize,
+    /// Repeat INVITEs that nobody answers, after 0.5, 1, 2, … s (RFC 3261 §17.1.1.2): for a router that is to be overrun.
+    #[arg(long)]
+    pub repeat: bool,
     /// One JSON object instead of lines.
     #[arg(long)]
     pub json: bool,
@@ -100,7 +103,11 @@ pub fn run(load: &Load) -> std::io::Result<Report> {
             begun += 1;
             next = (next + gap).max(now.checked_sub(gap * 50).unwrap_or(start));
         }
+        if begun == load.calls {
+            report.note_all_begun(start.elapsed());
+        }
         caller.due(now, &mut report, &mut out);
+        caller.repeat(now, &mut report, &mut out);
         wire.send_all(&mut out);
         let done = begun == load.calls && caller.is_done(now, &mut report, &mut out);
         wire.send_all(&mut out);

@@ -20,7 +20,11 @@ pub struct Report {
     ended: u64,
     failed: BTreeMap<u16, u64>,
     repeats: u64,
+    invites_repeated: u64,
+    /// When the last call was begun, and how many had gone well by then.
+    all_begun: Option<(Duration, u64)>,
     setup: Vec<Duration>,
+    byes: Vec<Duration>,
     first_sound: Vec<Duration>,
     gaps: Vec<Duration>,
     held: Option<Held>,
@@ -52,7 +56,10 @@ impl Report {
             ended: 0,
             failed: BTreeMap::new(),
             repeats: 0,
+            invites_repeated: 0,
+            all_begun: None,
             setup: Vec::new(),
+            byes: Vec::new(),
             first_sound: Vec::new(),
             gaps: Vec::new(),
             held: None,
@@ -65,6 +72,20 @@ impl Report {
 
     pub(super) fn note_setup(&mut self, took: Duration) {
         self.setup.push(took);
+    }
+
+    /// The last call was begun; said again, it changes nothing.
+    pub(super) fn note_all_begun(&mut self, after: Duration) {
+        let went_well = self.ended - self.failed();
+        self.all_begun.get_or_insert((after, went_well));
+    }
+
+    pub(super) fn note_invite_repeated(&mut self) {
+        self.invites_repeated += 1;
+    }
+
+    pub(super) fn note_bye(&mut self, took: Duration) {
+        self.byes.push(took);
     }
 
     pub(super) fn note_repeat(&mut self) {
@@ -123,9 +144,13 @@ impl Report {
             "failed": self.failed(),
             "failed_by_status": self.failed,
             "repeated_answers": self.repeats,
+            "repeated_invites": self.invites_repeated,
+            "begun_per_second": self.all_begun.map(|(after, _)| self.ended as f64 / after.as_secs_f64()),
+            "completed_per_second": self.all_begun.map(|(after, well)| well as f64 / after.as_secs_f64()),
             "cpu_seconds": self.cpu,
             "calls_per_cpu_second": self.calls_per_cpu_second(),
             "setup_ms": quantiles(&self.setup),
+            "bye_ms": quantiles(&self.byes),
             "ack_to_first_sound_ms": quantiles(&self.first_sound),
             "agent_free_to_invite_ms": quantiles(&self.gaps),
             "resident_kb_before": self.resident_before,

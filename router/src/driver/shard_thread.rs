@@ -1,6 +1,7 @@
 //! The thread of a shard: I/O and decisions of the whole node while one shard is enough (design §5).
 //!
-//! One turn: read what there is, tell the shard, carry out what it says, sleep until the next input or deadline.
+//! One turn: read what there is, handle a slice of it, calls in progress first, carry out what the shard says; sleep
+//! until the next input or deadline when nothing waits any more.
 
 use std::{
     collections::HashMap,
@@ -13,7 +14,7 @@ use media::{
     Command, PortPool,
     driver::{MediaSocket, Worker},
 };
-use sip_core::driver::Sockets;
+use sip_core::{backlog::Backlog, driver::Sockets};
 use tokio::sync::{Notify, mpsc};
 use tracing::{error, info, warn};
 
@@ -33,6 +34,8 @@ use crate::{
 
 /// Ports bound in advance: as many INVITEs can be answered in one turn.
 const STOCK: usize = 64;
+/// Messages handled before the sockets are read again: what waits is to wait where it is seen.
+const SLICE: usize = 32;
 /// How often clock and service are looked after.
 const CARE_INTERVAL: Duration = Duration::from_millis(200);
 /// A larger step of the system clock than this is taken over; facts stay in the order of `seq`.
@@ -80,6 +83,7 @@ pub struct ShardThread {
 struct Running {
     parts: ShardThread,
     ports: BoundPorts,
+    backlog: Backlog,
     facts: Vec<Fact>,
     dispatch: Histogram,
     lag: Histogram,
@@ -109,9 +113,11 @@ impl ShardThread {
         let media = &self.config.media;
         let pool = PortPool::new(media.ports.clone(), media.quarantine);
         let ports = BoundPorts { address: media.address, pool, bound: HashMap::new() };
+        let backlog = Backlog::new(self.config.limits.max_lag);
         let mut running = Running {
             parts: self,
             ports,
+            backlog,
             facts: Vec::new(),
             dispatch: Histogram::default(),
             lag: Histogram::default(),
@@ -131,13 +137,16 @@ impl Running {
         let mut read = Vec::new();
         while !self.is_done(Instant::now()) {
             let wake_at = self.deadline.map_or(self.next_care, |at| at.min(self.next_care));
+            let (full, idle) = (self.backlog.is_full(), self.backlog.is_empty());
             tokio::select! {
                 biased;
                 Some(order) = self.parts.orders.recv() => self.obey(order),
                 Some(question) = self.parts.questions.recv() => self.reply(question),
                 () = self.parts.wake.notified() => {}
-                () = self.parts.sockets.next(&mut read) => {}
-                () = tokio::time::sleep_until(wake_at.into()) => {}
+                () = self.parts.sockets.next(&mut read), if !full => {}
+                // The runtime looks at the sockets meanwhile.
+                () = tokio::task::yield_now(), if !idle => {}
+                () = tokio::time::sleep_until(wake_at.into()), if idle => {}
             }
             let now = Instant::now();
             if wake_at <= now {
@@ -148,7 +157,9 @@ impl Running {
     }
 
     fn turn(&mut self, now: Instant, read: &mut Vec<sip_core::Input>) {
-        for input in read.drain(..) {
+        read.drain(..).for_each(|input| self.backlog.push(now, input));
+        for _ in 0..SLICE {
+            let Some(input) = self.backlog.pop(now) else { break };
             self.parts.shard.handle_input(now, Input::Sip(input));
             self.carry_out(now);
         }
@@ -244,6 +255,7 @@ impl Running {
             Order::End => self.end(now),
             Order::Reload(config, prompts) => {
                 self.parts.config = Arc::clone(&config);
+                self.backlog.set_patience(config.limits.max_lag);
                 self.parts.shard.handle_input(now, Input::Reload(config, prompts));
             }
         }
@@ -274,6 +286,8 @@ impl Running {
         let mut numbers = self.parts.shard.numbers();
         numbers.dispatch = self.dispatch.clone();
         numbers.loop_lag = self.lag.clone();
+        numbers.sip.backlog = self.backlog.len() as u64;
+        numbers.sip.backlog_drops = self.backlog.dropped();
         numbers.sip.socket_drops = self.parts.sockets.udp_drops().unwrap_or(0);
         numbers.ports = Ports {
             in_use: self.ports_in_use(),
