@@ -21,6 +21,7 @@ pub mod lost_places;
 mod media_command;
 pub mod metrics;
 pub mod prompts;
+pub mod reason;
 pub mod record;
 pub mod service;
 pub mod shard;

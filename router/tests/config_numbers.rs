@@ -82,3 +82,42 @@ fn callers_and_called_numbers_have_plans_of_their_own() {
     );
     assert_eq!(numbers.given(Whose::Called, "0301234"), "+49301234");
 }
+
+#[test]
+fn mistakes_of_identity_and_headers_are_told_with_their_cure() {
+    expect(
+        "trust_identity = false\nidentity_out = \"asserted\"",
+        &[
+            "identity_out: identities are asserted to trusted trunks only (RFC 3325); write \"preferred\", or trust_identity = true",
+        ],
+    );
+    expect(
+        "identity_number = \"+4930\"",
+        &[
+            "warning: identity_number: goes nowhere; write identity_out = \"asserted\" or \"preferred\" beside it",
+        ],
+    );
+    expect(
+        "identity_out = \"preferred\"\nidentity_number = \"a b\"",
+        &["identity_number: \"a b\" is no number; write one such as \"+493012345\" (default \"{caller}\")"],
+    );
+    expect(
+        "headers = { set = { Via = \"x\", f = \"x\", Privacy = \"id\", X-A = \"a\\r\\nVia: x\", \"X A\" = \"1\", X-B = \"{callee}\" } }",
+        &[
+            "headers.set.Via: is written by Fernamt itself; take it out",
+            "headers.set.f: is written by Fernamt itself; take it out",
+            "headers.set.Privacy: is written by Fernamt itself; write identity_out",
+            "headers.set.X-A: a line end in the text would begin another header; write one line",
+            "headers.set.\"X A\": is no name of a header; write letters, digits and -",
+            "headers.set.X-B: {callee} is not known; write {called} or {caller}",
+        ],
+    );
+    expect(
+        "headers = { pass = [\"Call-ID\", \"X *\"], remove = [\"X-*\", \"\"] }",
+        &[
+            "headers.pass[1]: Call-ID is written by Fernamt itself and never goes on; take it out",
+            "headers.pass[2]: \"X *\" is no name of a header; write one such as \"X-Tenant\", or \"X-*\"",
+            "headers.remove[2]: \"\" is no name of a header; write one such as \"X-Tenant\", or \"X-*\"",
+        ],
+    );
+}

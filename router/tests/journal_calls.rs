@@ -39,7 +39,15 @@ fn no_line_is_wider_than_120_columns_whatever_the_names_are() {
     let mut facts = queue_call(call(1), MORNING);
     facts[0] = fact(call(1), MORNING, arrived(&long));
     let phrase = "x".repeat(200);
-    let failed = What::LegFailed { leg: 1, status: 503, phrase, q850: None, remote: true };
+    let failed = What::LegFailed {
+        leg: 1,
+        status: 503,
+        phrase,
+        q850: None,
+        reason: None,
+        correlation: None,
+        remote: true,
+    };
     facts.insert(11, fact(call(1), MORNING + 20 * SECOND, failed));
     let mut record = record_of(&facts);
     record.cause = Some(Cause::RouterRestarted);

@@ -66,8 +66,15 @@ fn while_one_of_several_agents_rings_the_caller_is_not_waiting() {
 
 #[test]
 fn a_dialled_call_that_was_refused_keeps_status_phrase_and_q850_of_the_far_end() {
-    let failed =
-        What::LegFailed { leg: 1, status: 486, phrase: "Busy Here".into(), q850: Some(17), remote: true };
+    let failed = What::LegFailed {
+        leg: 1,
+        status: 486,
+        phrase: "Busy Here".into(),
+        q850: Some(17),
+        reason: None,
+        correlation: None,
+        remote: true,
+    };
     let mut facts = direct_call(call(1), MORNING);
     facts.truncate(4);
     let busy =

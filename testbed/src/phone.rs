@@ -17,8 +17,8 @@ use media::{
     sdp::{Negotiation, Policy, Stream},
 };
 use sip_core::{
-    Body, Endpoint, Event, HangUp, Input, Invite, LegKey, Listener, Output, PeerId, Reply, Settings, Sources,
-    StatusCode, Target, Terms, Transport,
+    Body, Endpoint, Event, HangUp, Input, Invite, LegKey, Listener, Message, Output, PeerId, Reply, Settings,
+    Sources, StatusCode, Target, Terms, Transport,
 };
 
 pub use transfer::Transfers;
@@ -101,6 +101,8 @@ pub struct Phone {
     pub line: Line,
     /// SIP messages it got, by method or status: `"BYE"`, `"487"`.
     pub got: BTreeMap<String, u32>,
+    /// The last SIP message of each kind that it got.
+    pub last: BTreeMap<String, Message>,
     /// Calls it answered.
     pub answered: u64,
     /// What it was told of transfers that it asked for.
@@ -116,6 +118,7 @@ pub struct Phone {
     codecs: Vec<Codec>,
     sound_at: SocketAddr,
     headers: Vec<(Bytes, Bytes)>,
+    reason: Vec<(Bytes, Bytes)>,
     dead: bool,
     muted: bool,
     terms: Terms,
@@ -205,6 +208,7 @@ impl Phone {
             digits: String::new(),
             line: Line::default(),
             got: BTreeMap::new(),
+            last: BTreeMap::new(),
             answered: 0,
             transfers: Transfers::default(),
             most_at_once: 0,
@@ -217,6 +221,7 @@ impl Phone {
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             sound_at: SocketAddr::new(address.ip(), 40_000),
             headers: Vec::new(),
+            reason: Vec::new(),
             dead: false,
             muted: false,
             terms: Terms::default(),
@@ -279,6 +284,11 @@ impl Phone {
         self.headers.push((bytes(name), bytes(value)));
     }
 
+    /// Writes this Reason into what ends its calls: BYE, CANCEL, a refusal.
+    pub(crate) fn set_reason(&mut self, value: &str) {
+        self.reason = vec![(Bytes::from_static(b"Reason"), Bytes::copy_from_slice(value.as_bytes()))];
+    }
+
     /// Where it takes sound, if that is somewhere else.
     pub(crate) fn set_sound_address(&mut self, address: SocketAddr) {
         self.sound_at = address;
@@ -334,7 +344,9 @@ impl Phone {
             return;
         }
         if datagram.to == self.address {
-            *self.got.entry(kind_of(&datagram.start_line())).or_default() += 1;
+            let kind = kind_of(&datagram.start_line());
+            *self.got.entry(kind.clone()).or_default() += 1;
+            self.last.extend(Message::parse(datagram.bytes.clone()).ok().map(|message| (kind, message)));
             let flow = sip_core::Flow {
                 transport: Transport::Udp,
                 local: self.address,
@@ -485,7 +497,7 @@ impl Phone {
     fn refuse(&mut self, now: Instant, leg: LegKey, status: u16) {
         if self.legs.contains(&leg) {
             let status = StatusCode::new(status).expect("a status of the story");
-            self.sip.respond(now, leg, Reply::new(status));
+            self.sip.respond(now, leg, Reply { headers: self.reason.clone(), ..Reply::new(status) });
             self.over(leg, PhoneState::Failed(status.code()));
         }
     }
@@ -551,7 +563,8 @@ impl Phone {
 
     fn hang_up(&mut self, now: Instant) {
         for leg in std::mem::take(&mut self.legs) {
-            self.sip.hang_up(now, leg, HangUp::new(StatusCode::REQUEST_TERMINATED));
+            let headers = self.reason.clone();
+            self.sip.hang_up(now, leg, HangUp { headers, ..HangUp::new(StatusCode::REQUEST_TERMINATED) });
         }
         self.sound = None;
         if !matches!(self.state, PhoneState::Failed(_)) {

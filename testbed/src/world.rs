@@ -223,6 +223,11 @@ impl World {
         self.phones[phone.0].add_header(name, value);
     }
 
+    /// From now on what ends its calls, BYE, CANCEL or a refusal, has this Reason.
+    pub fn explains(&mut self, phone: PhoneId, reason: &str) {
+        self.phones[phone.0].set_reason(reason);
+    }
+
     /// From now on its sound comes and goes at this address, whatever its SIP address is.
     pub fn sounds_at(&mut self, phone: PhoneId, address: &str) {
         self.phones[phone.0].set_sound_address(address.parse().expect("an address"));

@@ -2,41 +2,10 @@
 
 mod house;
 
-use std::{cell::RefCell, rc::Rc};
-
-use house::{HOUSE, callee, the_end};
+use house::{busy_teams, house_with, the_end, value};
 use router::journal::fact::{Cause, What};
-use sip_core::{
-    Message, StatusCode,
-    message::{Header, Method, respond_to},
-};
+use sip_core::message::Header;
 use testbed::{World, world::SECOND};
-
-/// The house whose trunks have these keys too.
-fn house_with(carrier: &str, teams: &str, sections: &str) -> String {
-    let house = HOUSE.replace("[trunk.teams]", &format!("{carrier}\n[trunk.teams]\n{teams}"));
-    format!("{house}{sections}")
-}
-
-/// INVITEs that came to Teams' address, where everybody is busy.
-fn busy_teams(world: &mut World) -> Rc<RefCell<Vec<Message>>> {
-    let seen = Rc::new(RefCell::new(Vec::new()));
-    let invites = Rc::clone(&seen);
-    world.script_at(callee::ADDRESS, move |message| {
-        if message.method() != Method::Invite || !message.is_request() {
-            return vec![];
-        }
-        invites.borrow_mut().push(message.clone());
-        let source = "10.0.0.1:5060".parse().unwrap();
-        let busy = respond_to(message, source, StatusCode::BUSY_HERE, None, Some(b"b")).finish();
-        vec![(SECOND, busy)]
-    });
-    seen
-}
-
-fn value(message: &Message, header: Header) -> String {
-    String::from_utf8(message.value(header).expect("the header").into_owned()).unwrap()
-}
 
 const GERMAN: &str = "country = \"49\"\nnumbers_in = \"national\"\n";
 const TO_TEAMS: &str = "numbers_out = \"+e164\"\nuser_phone = true\n";

@@ -36,6 +36,9 @@ const CARRIED: &[&str] = &[
     "geolocation",
 ];
 
+/// Headers that we do not know and that go nowhere: they say who calls, also if he does not want it.
+const NOT_CARRIED: &[&str] = &["remote-party-id", "rpid-privacy"];
+
 impl Call {
     /// Admits an INVITE. The call must be told [`begin`](Self::begin) next.
     pub fn arrive(
@@ -82,6 +85,8 @@ impl Call {
             to: call.parties.called.clone(),
             sip_call_id,
             source: source.to_owned(),
+            diverted_from: Some(call.parties.diverted_from.clone()).filter(|by| !by.is_empty()),
+            hairpin_of: invite.call_id().ok().and_then(|call_id| board.call_of(&call_id)),
         };
         call.fact(arrived, board);
         call
@@ -104,6 +109,8 @@ impl Call {
             to: parties.called,
             sip_call_id: text(invite.call_id().ok().as_deref().unwrap_or_default()),
             source: source.to_owned(),
+            diverted_from: None,
+            hairpin_of: None,
         };
         board.fact(Some(id), arrived);
         let (cause, fault) = (Cause::Overload, Fault::Router);
@@ -226,10 +233,12 @@ pub(super) fn sdp(description: Bytes) -> Body {
 }
 
 fn carried(invite: &Message) -> Vec<(Bytes, Bytes)> {
-    let carries = |name: &[u8]| CARRIED.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+    let among =
+        |names: &[&str], name: &[u8]| names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
     invite
         .fields()
-        .filter(|field| field.header == Header::Other || carries(field.name))
+        .filter(|field| field.header == Header::Other || among(CARRIED, field.name))
+        .filter(|field| !among(NOT_CARRIED, field.name))
         .map(|field| (Bytes::copy_from_slice(field.name), Bytes::copy_from_slice(field.value)))
         .collect()
 }

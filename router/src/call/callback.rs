@@ -132,7 +132,7 @@ impl Call {
             failed_transfer: None,
             probe_at: None,
             span: info_span!("call", key = %format_args!("{:x}", key.0), callback = %callback.id),
-            parties: Parties { caller, display: String::new(), called },
+            parties: Parties { caller, called, ..Parties::default() },
             calling_back: None,
         };
         let (from, to, trunk) = (callback.from.clone(), callback.to.clone(), callback.trunk.clone());
@@ -190,7 +190,7 @@ impl Call {
     /// From, as the customer is to see it: what he had called, or what the trunk always shows.
     pub(super) fn shown_to_customer(&self) -> Parties {
         let own = self.parties.called.clone();
-        Parties { caller: own.clone(), display: String::new(), called: own }
+        Parties { caller: own.clone(), called: own, ..Parties::default() }
     }
 
     /// Customer and agent are connected: the callback is done.

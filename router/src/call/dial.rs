@@ -20,6 +20,7 @@ use crate::{
     config::{Address, AgentId, Goto, Step, TrunkId},
     journal::fact::{LeftQueue, LegNumber, Unanswered, What},
     media_command::play,
+    reason::Reason,
     shard::Switchboard,
 };
 
@@ -117,15 +118,16 @@ impl Call {
         let mut leg = Leg::new(number, None);
         (leg.agent, leg.address, leg.uri) = (agent, address, way.uri.clone());
         let offer = self.offer_for(&mut leg, way.trunk, board)?;
+        let told = self.told_at(number, agent, &way, board);
         let invite = Invite {
             flow: None,
             targets: way.targets,
             retry_on: way.retry_on,
             uri: way.uri.clone().into(),
             uris: way.uris,
-            from: self.caller_towards(number, way.trunk, board).into(),
+            from: told.from.into(),
             to: format!("<{}>", way.uri).into(),
-            headers: self.headers_for_dialled(),
+            headers: told.headers,
             body: Some(sdp(offer)),
             udp_only: way.udp_only,
             max_forwards: self.max_forwards.saturating_sub(1),
@@ -151,16 +153,15 @@ impl Call {
         Ok(())
     }
 
-    /// What the caller's INVITE brought for everybody, and who transferred him (RFC 3892 §2.2).
-    fn headers_for_dialled(&self) -> Vec<(Bytes, Bytes)> {
+    /// Who transferred the caller (RFC 3892 §2.2).
+    pub(super) fn referred_by(&self) -> Option<(Bytes, Bytes)> {
         let referred_by = match &self.stage {
             Stage::Ringing(Ring { purpose: Purpose::Transfer(transfer), .. }) => {
                 transfer.referred_by().cloned()
             }
             _ => None,
         };
-        let referred_by = referred_by.map(|value| (Bytes::from_static(b"Referred-By"), value));
-        self.carried.iter().cloned().chain(referred_by).collect()
+        referred_by.map(|value| (Bytes::from_static(b"Referred-By"), value))
     }
 
     /// A customer who is called back is the caller of his call.
@@ -200,14 +201,6 @@ impl Call {
         match leg.open_sound(key, policy, board) {
             Ok(sound) => Ok(sound.negotiation.offer()),
             Err(NoSound::NoPort | NoSound::Refused(_)) => Err(Failure::no_way("no media port free")),
-        }
-    }
-
-    fn caller_towards(&self, leg: LegNumber, trunk: Option<TrunkId>, board: &Switchboard) -> String {
-        let trunk = trunk.and_then(|trunk| board.config.trunk(trunk));
-        match leg {
-            CALLER => self.shown_to_customer().from_value(trunk, &board.own_host()),
-            _ => self.parties.from_value(trunk, &board.own_host()),
         }
     }
 
@@ -402,8 +395,9 @@ impl Call {
 
     fn note_failed(&self, leg: LegNumber, failure: &Failure, board: &mut Switchboard) {
         let (status, phrase) = (failure.status.code(), failure.phrase.clone());
-        let (q850, remote) = (failure.q850, failure.origin == Origin::Remote);
-        self.fact(What::LegFailed { leg, status, phrase, q850, remote }, board);
+        let Reason { cause: q850, text: reason, correlation } = failure.told.clone();
+        let remote = failure.origin == Origin::Remote;
+        self.fact(What::LegFailed { leg, status, phrase, q850, reason, correlation, remote }, board);
     }
 
     /// Who has rung long enough is tried at his next addresses, or has not answered.

@@ -10,13 +10,14 @@ use tracing::info;
 use super::{
     Answered, CALLER, Call, Stage, Waits,
     arrive::text,
-    failure::{Failure, Origin, q850_cause},
+    failure::{Failure, Origin},
     leg::NoSound,
     talk::refusal,
 };
 use crate::{
     config::{AgentId, QueueId, TrunkId},
-    journal::fact::{Cause, Fault, LegMedia, LegNumber, What},
+    journal::fact::{CallId, Cause, Fault, LegMedia, LegNumber, What},
+    reason::Reason,
     shard::Switchboard,
     trunks::Limit,
 };
@@ -92,6 +93,18 @@ impl Why {
         Why::new(Cause::Rejected, Fault::Configuration, StatusCode::NOT_FOUND)
     }
 
+    /// It came to us before and goes round (RFC 3261 §16.3).
+    pub(crate) fn looped() -> Why {
+        Why::new(Cause::Rejected, Fault::CallerSide, StatusCode::LOOP_DETECTED)
+    }
+
+    /// An agent who rings for this very caller has sent it back to us: for his telephone he is not there.
+    pub(crate) fn returned(agent: &str, rung: CallId) -> Why {
+        let reason = format!("sent on by {agent}, who rings for this caller in call {rung}");
+        Why::new(Cause::Rejected, Fault::None, StatusCode::TEMPORARILY_UNAVAILABLE)
+            .because(Some(reason.into()))
+    }
+
     /// We or the trunk are full. No Retry-After: it would stop the SBC altogether (RFC 3261 §21.5.4).
     pub fn overload() -> Why {
         Why::new(Cause::Overload, Fault::Router, StatusCode::SERVICE_UNAVAILABLE)
@@ -164,10 +177,14 @@ impl Why {
         if failure.origin == Origin::Remote && why.reply.status == failure.status {
             why.reply.reason = Some(failure.phrase.into()).filter(|phrase: &Bytes| !phrase.is_empty());
         }
-        if let Some(reason) = &failure.reason {
-            why.reply.headers.push((Bytes::from_static(b"Reason"), reason.clone()));
-        }
+        why.reply.headers.extend(failure.reason.clone().map(reason_header));
         why.because(failure.reason)
+    }
+
+    /// BYE or CANCEL of the other legs: with the reason that came, if one did (RFC 3326 §2).
+    fn hang_up(&self) -> HangUp {
+        let headers = self.reason.clone().map(reason_header).into_iter().collect();
+        HangUp { headers, ..HangUp::new(StatusCode::REQUEST_TERMINATED) }
     }
 
     /// True if the call would go on if we did not end.
@@ -179,6 +196,10 @@ impl Why {
     pub(super) fn is_caller_gone(&self) -> bool {
         self.cause == Cause::CallerHungUp
     }
+}
+
+fn reason_header(value: Bytes) -> (Bytes, Bytes) {
+    (Bytes::from_static(b"Reason"), value)
 }
 
 fn side(leg: LegNumber) -> Fault {
@@ -211,7 +232,7 @@ impl Call {
         for number in
             (0..self.legs.len() as LegNumber).filter(|number| *number != self.seat).collect::<Vec<_>>()
         {
-            self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
+            self.hang_up_with(number, why.hang_up(), board);
         }
         self.close_leg(self.seat, board);
         self.probe_at = None;
@@ -248,7 +269,7 @@ impl Call {
             if unanswered {
                 board.sip.respond(board.now, sip, why.reply.clone());
             } else {
-                board.sip.hang_up(board.now, sip, HangUp::new(StatusCode::REQUEST_TERMINATED));
+                board.sip.hang_up(board.now, sip, why.hang_up());
             }
         }
         unanswered.then_some(status)
@@ -327,7 +348,8 @@ impl Call {
         let (why, status, queue) = (&ending.why, ending.status, ending.queue);
         let agents = board.agent_names(&ending.agents);
         let (cause, fault) = (why.cause, why.fault);
-        let (q850, reason) = (why.reason.as_deref().and_then(q850_cause), why.reason.as_deref().map(text));
+        let reason = why.reason.as_deref().map(text);
+        let q850 = reason.as_deref().and_then(|reason| Reason::q850(reason).cause);
         let ended = What::Ended { cause, fault, status, q850, reason };
         info!(
             parent: &self.span,

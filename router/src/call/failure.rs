@@ -1,17 +1,25 @@
 //! What a leg that we dialled came to, when it came to nothing.
 
 use bytes::Bytes;
-use sip_core::{FailCause, Message, StatusCode, message::Header};
+use sip_core::{FailCause, Message, StatusCode};
 
 use super::arrive::text;
+use crate::reason::{self, Reason};
 use crate::trunks::in_words;
+
+/// Q.850: user busy.
+const BUSY: u16 = 17;
+/// Q.850: no circuit. Teams says so beside 486 when a person is busy.
+const NO_CIRCUIT: u16 = 34;
 
 /// What a leg that came to nothing said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
     pub(super) status: StatusCode,
     pub(super) phrase: String,
-    pub(super) q850: Option<u16>,
+    /// What the Reason header says (RFC 3326).
+    pub(super) told: Reason,
+    /// The header, to be passed on.
     pub(super) reason: Option<Bytes>,
     pub(super) origin: Origin,
     /// It had rung before.
@@ -35,19 +43,22 @@ impl Failure {
             Some(response) => text(response.reason_phrase()),
             None => in_words(cause).to_owned(),
         };
-        let reason =
-            response.and_then(|response| response.value(Header::Reason)).map(|v| Bytes::copy_from_slice(&v));
-        let q850 = reason.as_deref().and_then(q850_cause);
+        let mut reason = response.and_then(reason::of_message);
+        let mut told = reason.as_deref().map(|reason| Reason::q850(&text(reason))).unwrap_or_default();
+        if status == StatusCode::BUSY_HERE && told.cause == Some(NO_CIRCUIT) {
+            (told.cause, reason) = (Some(BUSY), Some(Bytes::from(format!("Q.850;cause={BUSY}"))));
+        }
         let origin = match cause {
             FailCause::Response => Origin::Remote,
             FailCause::Full => Origin::Ourselves,
             _ => Origin::Network,
         };
-        Failure { status, phrase, q850, reason, origin, rang: false }
+        Failure { status, phrase, told, reason, origin, rang: false }
     }
 
     pub(super) fn found(status: StatusCode, phrase: &str, origin: Origin) -> Failure {
-        Failure { status, phrase: phrase.to_owned(), q850: None, reason: None, origin, rang: false }
+        let (told, reason) = (Reason::default(), None);
+        Failure { status, phrase: phrase.to_owned(), told, reason, origin, rang: false }
     }
 
     /// Nobody picked up in time.
@@ -102,20 +113,24 @@ impl Failure {
     }
 }
 
-/// `cause` of a Q.850 value in a Reason header (RFC 3326 §2).
-pub(super) fn q850_cause(reason: &[u8]) -> Option<u16> {
-    let reason = String::from_utf8_lossy(reason).to_ascii_lowercase();
-    let value = reason.split(',').find(|value| value.trim_start().starts_with("q.850"))?;
-    value.split(';').find_map(|part| part.trim().strip_prefix("cause=")?.trim().parse().ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_q850_cause_is_found_beside_a_sip_reason() {
-        assert_eq!(q850_cause(b"SIP;cause=486;text=\"x\", Q.850 ;cause=17;text=\"User busy\""), Some(17));
-        assert_eq!(q850_cause(b"SIP;cause=200"), None);
+    fn no_circuit_beside_486_is_busy_and_is_passed_on_so() {
+        let refusal = |status: &str, cause: u16| {
+            let text = format!(
+                "SIP/2.0 {status} x\r\nVia: SIP/2.0/UDP h\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>;tag=2\r\n\
+                 Call-ID: a\r\nCSeq: 1 INVITE\r\nReason: Q.850;cause={cause};text=\"a;b\"\r\n\r\n"
+            );
+            let response = Message::parse(text.into()).unwrap();
+            Failure::of(response.status().unwrap(), Some(&response), FailCause::Response)
+        };
+        let busy = refusal("486", 34);
+        assert_eq!((busy.told.cause, busy.reason.as_deref()), (Some(17), Some(&b"Q.850;cause=17"[..])));
+        let full = refusal("503", 34);
+        assert_eq!(full.told.cause, Some(34));
+        assert_eq!(full.reason.as_deref(), Some(&b"Q.850;cause=34;text=\"a;b\""[..]));
     }
 }

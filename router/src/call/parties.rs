@@ -9,7 +9,11 @@ use sip_core::{
     message::{Header, NameAddr, Scheme, Uri},
 };
 
-use crate::config::{Template, Trunk, TrunkNumbers, Whose};
+use super::diversion::{diverted_from, times_diverted_by};
+use crate::config::{Template, Trunk, TrunkNumbers, Whose, is_telephone_number};
+
+/// A number may stand so often among those that sent a call on before it is called again: forwarding to and fro happens.
+const TIMES_ROUND: usize = 1;
 
 /// The caller and the called, as the trunk asserted them and in the house's writing: E.164 where it tells numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,25 +24,50 @@ pub struct Parties {
     pub display: String,
     /// The called number or user part: the user of the Request-URI.
     pub called: String,
+    /// The number that he withholds, if a trunk that is trusted told it. It goes to other trusted trunks and nowhere
+    /// else: not on record, not in the log, and nothing is remembered by it.
+    pub(super) hidden: String,
+    /// Whoever was called before and sent the call to us; empty if nobody did, or does not want to be named.
+    pub diverted_from: String,
+    /// The called number has sent this call on before, and more than once: it goes round.
+    pub(crate) is_loop: bool,
+    /// The Request-URI as it came; empty for a call of ours.
+    pub(super) request_uri: Bytes,
+    /// The values of History-Info as they came.
+    pub(super) history: Vec<Bytes>,
 }
 
 impl Parties {
-    /// Reads them: P-Asserted-Identity before From (RFC 3325 §9.1), nothing if the caller asked for privacy
-    /// (RFC 3323 §4.2) or From is anonymous (RFC 3261 §8.1.1.3). `trunk` is the one it came by.
+    /// Reads them. `trunk` is the one it came by: if it is trusted, P-Asserted-Identity and P-Preferred-Identity come
+    /// before From (RFC 3325 §9). Nothing of the caller is told if he asked for privacy (RFC 3323 §4.2) or From is
+    /// anonymous (RFC 3261 §8.1.1.3).
     pub fn of(invite: &Message, trunk: Option<&Trunk>) -> Parties {
         let raw = TrunkNumbers::default();
         let numbers = trunk.map_or(&raw, |trunk| &trunk.numbers);
         let number = |whose, uri: &Uri| numbers.taken(whose, &user(uri, numbers.reads(whose))).into_owned();
-        let called = invite.request_uri().ok().map(|uri| number(Whose::Called, &uri)).unwrap_or_default();
-        let identity = asserted(invite).or_else(|| invite.from().ok());
-        match identity.filter(|identity| !is_withheld(invite, identity, numbers)) {
-            Some(identity) => Parties {
-                caller: number(Whose::Caller, &identity.uri),
-                display: identity.display_name().map(|name| lossy(&name)).unwrap_or_default(),
-                called,
-            },
-            None => Parties { called, ..Parties::default() },
+        let trusted = trunk.is_none_or(|trunk| trunk.identity.trusted);
+        let (asserted, from) = (asserted(invite).filter(|_| trusted), invite.from().ok());
+        let request_uri = invite.request_uri().ok();
+        let called = request_uri.as_ref().map(|uri| number(Whose::Called, uri)).unwrap_or_default();
+        let is_called = |by: &NameAddr| number(Whose::Called, &by.uri) == called;
+        let parties = Parties {
+            is_loop: times_diverted_by(invite, is_called) > TIMES_ROUND,
+            diverted_from: diverted_from(invite).map(|by| number(Whose::Called, &by.uri)).unwrap_or_default(),
+            request_uri: request_uri.map(|uri| uri.as_bytes().clone()).unwrap_or_default(),
+            called,
+            history: invite.values(Header::HistoryInfo).map(|value| Bytes::copy_from_slice(&value)).collect(),
+            ..Parties::default()
+        };
+        let Some(identity) = asserted.as_ref().or(from.as_ref()) else { return parties };
+        let caller = number(Whose::Caller, &identity.uri);
+        if wants_privacy(invite) || numbers.means_withheld(&user(&identity.uri, false)) {
+            let hidden = if asserted.is_some() { caller } else { String::new() };
+            return Parties { hidden, ..parties };
         }
+        let same = |from: &&NameAddr| number(Whose::Caller, &from.uri) == caller;
+        let named = [Some(identity), from.as_ref().filter(same)];
+        let display = named.iter().flatten().find_map(|address| display(address)).unwrap_or_default();
+        Parties { caller, display, ..parties }
     }
 
     /// True if the caller's number is not to be shown.
@@ -50,31 +79,10 @@ impl Parties {
     pub fn fill(&self, template: &Template) -> String {
         template.fill(&escape_user(&self.called), &escape_user(&self.caller))
     }
-
-    /// A From value for a leg that we dial: name, number and `host`, without a tag. The trunk by which it goes may show
-    /// something else than the caller's number, and writes numbers in its own way; a withheld number stays withheld.
-    pub fn from_value(&self, trunk: Option<&Trunk>, host: &str) -> String {
-        let shown = trunk.map(|trunk| &trunk.from).filter(|from| !self.withheld() || from.fixed().is_some());
-        let user = match (shown, self.withheld()) {
-            (Some(from), _) => self.fill(from),
-            (None, false) => escape_user(&self.caller).into_owned(),
-            (None, true) => String::new(),
-        };
-        if user.is_empty() {
-            return "\"Anonymous\" <sip:anonymous@anonymous.invalid>".to_owned();
-        }
-        let user = trunk.map_or(user.clone(), |trunk| trunk.numbers.given(Whose::Caller, &user).into_owned());
-        let mark = trunk.map_or("", |trunk| trunk.numbers.mark(&user));
-        let uri = format!("<sip:{user}@{host}{mark}>");
-        match self.display.as_str() {
-            "" => uri,
-            name => format!("\"{}\" {uri}", name.replace('\\', "\\\\").replace('"', "\\\"")),
-        }
-    }
 }
 
 /// Percent-encodes what a user part may not carry (RFC 3261 §25.1 `user`).
-fn escape_user(user: &str) -> Cow<'_, str> {
+pub(super) fn escape_user(user: &str) -> Cow<'_, str> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte);
     if user.bytes().all(plain) {
         return Cow::Borrowed(user);
@@ -90,18 +98,31 @@ fn escape_user(user: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// Whom the network says it is; of several values the one with a telephone number (RFC 3325 §9.1: a `sip:` and a `tel:`
+/// one at most), for by that callers are known.
 fn asserted(invite: &Message) -> Option<NameAddr> {
-    invite
-        .values(Header::PAssertedIdentity)
-        .find_map(|value| NameAddr::parse(Bytes::copy_from_slice(&value)).ok())
+    let of = |header| {
+        let parsed =
+            invite.values(header).filter_map(|value| NameAddr::parse(Bytes::copy_from_slice(&value)).ok());
+        let all: Vec<NameAddr> = parsed.collect();
+        let number = all.iter().position(|address| is_telephone_number(&user(&address.uri, false)));
+        all.into_iter().nth(number.unwrap_or(0))
+    };
+    of(Header::PAssertedIdentity).or_else(|| of(Header::PPreferredIdentity))
 }
 
-fn is_withheld(invite: &Message, identity: &NameAddr, numbers: &TrunkNumbers) -> bool {
-    let asked = invite.value(Header::Privacy).is_some_and(|value| {
-        let value = lossy(&value).to_ascii_lowercase();
-        value.split([';', ',']).any(|word| matches!(word.trim(), "id" | "user" | "header"))
-    });
-    asked || numbers.means_withheld(&user(&identity.uri, false))
+/// `none` takes back whatever else is said (RFC 3323 §4.2).
+fn wants_privacy(invite: &Message) -> bool {
+    let Some(value) = invite.value(Header::Privacy) else { return false };
+    let value = lossy(&value).to_ascii_lowercase();
+    let says = |wanted: &[&str]| value.split([';', ',']).any(|word| wanted.contains(&word.trim()));
+    says(&["id", "user", "header"]) && !says(&["none"])
+}
+
+/// The display name in one line.
+fn display(address: &NameAddr) -> Option<String> {
+    let name = lossy(&address.display_name()?).replace(char::is_control, " ");
+    Some(name).filter(|name| !name.is_empty())
 }
 
 /// The user part, decoded. A local number of a `tel:` URI has its context with it, if it `is_read`.
@@ -121,40 +142,49 @@ fn lossy(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn of(invite: &Message) -> Parties {
-        Parties::of(invite, None)
-    }
-
-    fn invite(extra: &str, from: &str) -> Message {
+    fn of(extra: &str, from: &str) -> Parties {
         let text = format!(
             "INVITE sip:%2B4930123@router.test SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
              From: {from};tag=1\r\nTo: <sip:x@router.test>\r\nCall-ID: a\r\nCSeq: 1 INVITE\r\n{extra}\r\n"
         );
-        Message::parse(text.into()).unwrap()
+        Parties::of(&Message::parse(text.into()).unwrap(), None)
     }
 
     #[test]
     fn the_asserted_number_beats_the_one_in_from() {
-        let parties = of(&invite("P-Asserted-Identity: <sip:+491@c>\r\n", "\"Eve\" <sip:+499@c>"));
+        let parties = of("P-Asserted-Identity: <sip:+491@c>\r\n", "\"Eve\" <sip:+499@c>");
         assert_eq!((parties.caller.as_str(), parties.called.as_str()), ("+491", "+4930123"));
+        assert_eq!(parties.display, "", "the name of another");
+        let parties = of("P-Preferred-Identity: <sip:+491@c>\r\n", "\"Eve\" <sip:+491@c>");
+        assert_eq!((parties.caller.as_str(), parties.display.as_str()), ("+491", "Eve"));
+    }
+
+    #[test]
+    fn of_several_asserted_identities_the_telephone_number_counts() {
+        for value in ["\"Max\" <sip:max@c.example>, <tel:+491>", "<tel:+491>, <sip:max@c.example>"] {
+            assert_eq!(
+                of(&format!("P-Asserted-Identity: {value}\r\n"), "<sip:+499@c>").caller,
+                "+491",
+                "{value}"
+            );
+        }
+        assert_eq!(of("P-Asserted-Identity: <sip:max@c.example>\r\n", "<sip:+499@c>").caller, "max");
     }
 
     #[test]
     fn a_withheld_number_is_neither_kept_nor_shown() {
         let asserted = "P-Asserted-Identity: <sip:+491@c>\r\nPrivacy: id\r\n";
-        for parties in [
-            of(&invite(asserted, "<sip:anonymous@anonymous.invalid>")),
-            of(&invite("", "\"Anonymous\" <sip:anonymous@anonymous.invalid>")),
+        let anonymous = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
+        for (extra, from, hidden) in [
+            (asserted, "<sip:+492@c>", "+491"),
+            (asserted, anonymous, "+491"),
+            ("", anonymous, ""),
+            ("Privacy: user;id\r\n", "\"Max\" <sip:+492@c>", ""),
         ] {
-            assert!(parties.withheld());
-            assert_eq!(parties.from_value(None, "h"), "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
+            let parties = of(extra, from);
+            assert!(parties.withheld() && parties.display.is_empty());
+            assert_eq!(parties.hidden, hidden, "{extra}{from}");
         }
-    }
-
-    #[test]
-    fn a_display_name_cannot_break_out_of_its_quotes() {
-        let parties =
-            Parties { caller: "a b".into(), display: "x\" <sip:evil>".into(), called: String::new() };
-        assert_eq!(parties.from_value(None, "h"), "\"x\\\" <sip:evil>\" <sip:a%20b@h>");
+        assert_eq!(of("Privacy: none\r\n", "<sip:+492@c>").caller, "+492");
     }
 }

@@ -4,10 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use media::{Command, Direction};
-use sip_core::{
-    HangUp, LegKey, Message, Reply, RequestKey, StatusCode,
-    message::{Header, Method},
-};
+use sip_core::{HangUp, LegKey, Message, Reply, RequestKey, StatusCode, message::Method};
 use smallvec::SmallVec;
 use tracing::warn;
 
@@ -20,6 +17,7 @@ use super::{
 use crate::{
     config::{AgentId, QueueId},
     journal::fact::{LegNumber, Unanswered, What},
+    reason,
     shard::Switchboard,
 };
 
@@ -203,7 +201,7 @@ impl Call {
         if let Some(leg) = self.leg_mut(number) {
             leg.sip = None;
         }
-        let reason = bye.value(Header::Reason).map(|value| Bytes::copy_from_slice(&value));
+        let reason = reason::of_message(bye);
         if self.hung_up_unknowing(number, board) {
             return;
         }
@@ -233,9 +231,7 @@ impl Call {
     /// CANCEL: the caller gave up before we answered.
     pub(super) fn caller_cancelled(&mut self, cancel: Option<&Message>, board: &mut Switchboard) {
         self.caller().sip = None;
-        let reason = cancel
-            .and_then(|cancel| cancel.value(Header::Reason))
-            .map(|value| Bytes::copy_from_slice(&value));
+        let reason = cancel.and_then(reason::of_message);
         self.end(Why::caller_hung_up(reason), board);
     }
 

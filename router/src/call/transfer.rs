@@ -217,7 +217,7 @@ impl Call {
         self.answered = Answered::Acknowledged;
         let trunk = self.leg(leg).and_then(|leg| leg.trunk);
         let caller = self.number_of(leg, board);
-        self.parties = Parties { caller, display: String::new(), called: self.parties.called.clone() };
+        self.parties = Parties { caller, called: self.parties.called.clone(), ..Parties::default() };
         self.trunk = trunk.unwrap_or(self.trunk);
     }
 

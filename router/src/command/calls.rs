@@ -17,6 +17,7 @@ use crate::{
         journal_writer::{self, JournalError},
     },
     journal::fact::{LegMedia, Micros},
+    reason::Reason,
     record::{Leg, Record},
 };
 
@@ -97,7 +98,13 @@ fn write_rung(record: &Record, leg: &Leg, branch: &str, out: &mut dyn Write) -> 
         clip(outcome.trim_end(), 22)
     );
     writeln!(out, "{}", rung.trim_end())?;
-    Ok(())
+    let Leg { q850: cause, reason: text, correlation, .. } = leg.clone();
+    match (Reason { cause, text, correlation }).in_words() {
+        Some(words) => {
+            Ok(writeln!(out, "  {}           {}", if branch == "└" { " " } else { "│" }, clip(&words, 105))?)
+        }
+        None => Ok(()),
+    }
 }
 
 fn media(media: &LegMedia) -> String {
@@ -126,6 +133,8 @@ struct Line<'a> {
     source: &'a str,
     from: &'a str,
     to: &'a str,
+    diverted_from: Option<&'a str>,
+    hairpin_of: Option<String>,
     number: &'a str,
     flow: &'a str,
     keys: &'a str,
@@ -144,6 +153,7 @@ struct Line<'a> {
     status: Option<u16>,
     q850: Option<u16>,
     reason: Option<&'a str>,
+    correlation: Option<String>,
     legs: Vec<LegLine<'a>>,
 }
 
@@ -161,6 +171,8 @@ struct LegLine<'a> {
     status: Option<u16>,
     phrase: Option<&'a str>,
     q850: Option<u16>,
+    reason: Option<&'a str>,
+    correlation: Option<&'a str>,
     remote: Option<bool>,
     media: Option<&'a LegMedia>,
 }
@@ -178,6 +190,8 @@ impl<'a> Line<'a> {
             source: &record.source,
             from: &record.from,
             to: &record.to,
+            diverted_from: record.diverted_from(),
+            hairpin_of: record.legs.first().and_then(|leg| leg.hairpin_of).map(|call| call.to_string()),
             number: &record.number,
             flow: &record.flow,
             keys: &record.keys,
@@ -196,6 +210,7 @@ impl<'a> Line<'a> {
             status: record.status,
             q850: record.q850,
             reason: record.reason.as_deref(),
+            correlation: record.correlation(),
             legs: record.legs.iter().map(LegLine::of).collect(),
         }
     }
@@ -216,6 +231,8 @@ impl<'a> LegLine<'a> {
             status: leg.status,
             phrase: leg.phrase.as_deref(),
             q850: leg.q850,
+            reason: leg.reason.as_deref(),
+            correlation: leg.correlation.as_deref(),
             remote: leg.remote,
             media: leg.media.as_ref(),
         }

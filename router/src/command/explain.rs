@@ -15,6 +15,7 @@ use crate::{
         journal_writer::{self, JournalError},
     },
     journal::fact::{CallId, CallbackEnd, Fact, Micros, TransferStep, Unanswered, What},
+    reason::Reason,
     standing,
 };
 
@@ -90,9 +91,11 @@ pub fn write(facts: &[Fact], out: &mut dyn Write) -> Result<(), CommandError> {
 /// What one fact tells about waiting; nothing for most. `beside`: how many rang already when the last agent was assigned.
 fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
     match &fact.what {
-        What::Arrived { from, to, trunk, .. } => {
+        What::Arrived { from, to, trunk, diverted_from, hairpin_of, .. } => {
             let from = if from.is_empty() { "(withheld)" } else { from };
-            vec![format!("{}: {from} calls {to} by {trunk}", date(fact.at))]
+            let by = diverted_from.as_ref().map(|by| format!(", diverted from {by}")).unwrap_or_default();
+            let back = hairpin_of.map(|call| format!("it is call {call} of ours, come back to us"));
+            [format!("{}: {from} calls {to} by {trunk}{by}", date(fact.at))].into_iter().chain(back).collect()
         }
         What::CallbackAsked { queue, dial, tries, expires, .. } => {
             let until = date(*expires);
@@ -152,7 +155,18 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
             )]
         }
         What::Transfer(step) => transfer(step).into_iter().collect(),
-        What::Ended { cause, .. } => vec![format!("the call ends: {}", cause.word())],
+        What::LegFailed { status, phrase, q850, reason, correlation, .. } => {
+            let told = Reason { cause: *q850, text: reason.clone(), correlation: correlation.clone() };
+            told.in_words()
+                .map(|words| format!("a leg fails with {status} {phrase}: {words}"))
+                .into_iter()
+                .collect()
+        }
+        What::Ended { cause, reason, .. } => {
+            let words = reason.as_deref().and_then(|reason| Reason::q850(reason).in_words());
+            let words = words.map(|words| format!(" ({words})")).unwrap_or_default();
+            vec![format!("the call ends: {}{words}", cause.word())]
+        }
         _ => vec![],
     }
 }

@@ -178,7 +178,7 @@ pub(super) fn rewritten<'n>(rules: &[Rewrite], number: Cow<'n, str>) -> Cow<'n, 
 }
 
 /// True for digits with or without a plus: what `user=phone` may be said of (RFC 3261 §19.1.6).
-pub(super) fn is_telephone_number(user: &str) -> bool {
+pub fn is_telephone_number(user: &str) -> bool {
     digits(user.split(';').next().unwrap_or_default()).is_some()
 }
 

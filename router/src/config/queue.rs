@@ -57,6 +57,8 @@ section! {
         rest_no_answer,
         /// How long an agent who was busy, declined, could not be reached, hung up within two seconds or sends no sound (`dead_air`) is left in peace; in the last two cases the caller waits on with his old place. `"0s"` to `"1h"`, default `"10s"`.
         rest_rejected,
+        /// What an agent's telephone shows in place of the caller's name: `{queue}` and `{name}` stand in it, as in `"{queue}: {name}"`. The name is the caller's number if he has none, and Anonymous if he withholds it. Default: his name alone.
+        shown_as,
         /// An agent's telephone of which not one packet of sound comes within so long after the answer sends none: its leg is hung up, the agent rests for `rest_rejected`, and the caller waits on with his old place. Who holds the caller, or agreed to send nothing, is let be. `"0s"`: never. `"0s"` to `"30s"`, default `"3s"`.
         dead_air,
         /// An agent who leaves so many assignments in a row unanswered, or answers without sound (`dead_air`), is paused until he says that he is ready. 0 to 100, 0 for never, default 0.
@@ -145,6 +147,8 @@ pub struct Queue {
     pub rest_no_answer: Duration,
     /// Rest of an agent who was busy, declined, could not be reached, hung up at once or sent no sound. 0 s to 1 h, default 10 s.
     pub rest_rejected: Duration,
+    /// What an agent sees in place of the caller's name, with `{queue}` and `{name}`; `None`: his name.
+    pub shown_as: Option<String>,
     /// Within which time after the answer something must be heard of an agent; 0: no matter. 0 s to 30 s, default 3 s.
     pub dead_air: Duration,
     /// Assignments in a row, unanswered or without sound, after which an agent is paused; 0: never. 0 to 100, default 0.
@@ -230,6 +234,7 @@ impl Queue {
             max_wait,
             rest_no_answer: raw.rest_no_answer.duration(bounds("0s", "1h", "30s"), report),
             rest_rejected: raw.rest_rejected.duration(bounds("0s", "1h", "10s"), report),
+            shown_as: raw.shown_as.item.as_ref().and_then(|item| shown_as(item, report)),
             dead_air: raw.dead_air.duration(bounds("0s", "30s", "3s"), report),
             pause_after: raw.pause_after.integer(0..=100, 0, report) as u8,
             hours,
@@ -237,6 +242,19 @@ impl Queue {
             memory,
         })
     }
+}
+
+fn shown_as(item: &Item<'_>, report: &mut Report) -> Option<String> {
+    let text = item.text("\"{queue}: {name}\"", report)?;
+    let rest = text.replace("{queue}", "").replace("{name}", "");
+    if text.is_empty() || rest.contains(['{', '}']) || rest.chars().any(char::is_control) {
+        item.error(
+            report,
+            format!("{text:?} cannot be shown; write one line with {{queue}} and {{name}} in it"),
+        );
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 fn ring_at_once(raw: &QueueToml<'_>, strategy: Strategy, report: &mut Report) -> u8 {

@@ -18,7 +18,9 @@ use super::raw::SectionDoc;
 use super::transfer::{TransferToml, TransfersToml};
 use super::trunk::TrunkToml;
 use super::trunk_dialog::TrunkDialogToml;
+use super::trunk_headers::{HeaderRulesToml, TrunkHeadersToml};
 use super::trunk_health::TrunkHealthToml;
+use super::trunk_identity::TrunkIdentityToml;
 use super::trunk_limits::TrunkLimitsToml;
 use super::trunk_numbers::{RewriteToml, TrunkNumbersToml};
 use super::trunk_targets::{TargetToml, TrunkTargetsToml};
@@ -44,7 +46,10 @@ const SECTIONS: &[SectionDoc] = &[
     TrunkDialogToml::DOC,
     TrunkTransferToml::DOC,
     TrunkNumbersToml::DOC,
+    TrunkIdentityToml::DOC,
+    TrunkHeadersToml::DOC,
     TargetToml::DOC,
+    HeaderRulesToml::DOC,
     RewriteToml::DOC,
     NumberToml::DOC,
     CallersToml::DOC,

@@ -15,7 +15,9 @@ use super::raw::{Item, SectionDoc, section};
 use super::read::bounds;
 use super::scope::{Scope, Section};
 use super::trunk_dialog::{TrunkDialog, TrunkDialogToml};
+use super::trunk_headers::{HeaderRules, TrunkHeadersToml};
 use super::trunk_health::{TrunkHealth, TrunkHealthToml};
+use super::trunk_identity::{TrunkIdentity, TrunkIdentityToml, caller, number};
 use super::trunk_limits::{TrunkLimits, TrunkLimitsToml};
 use super::trunk_numbers::{TrunkNumbers, TrunkNumbersToml};
 use super::trunk_targets::{TrunkFailover, TrunkTarget, TrunkTargetsToml, targets};
@@ -49,6 +51,8 @@ const GROUPS: &[SectionDoc] = &[
     TrunkDialogToml::DOC,
     TrunkNumbersToml::DOC,
     TrunkTransferToml::DOC,
+    TrunkIdentityToml::DOC,
+    TrunkHeadersToml::DOC,
 ];
 
 /// Whom calls come from and go to.
@@ -82,6 +86,10 @@ pub struct Trunk {
     pub dialog: TrunkDialog,
     /// Whether its far end may transfer calls, and where to.
     pub transfer: TrunkTransfer,
+    /// Who is believed about callers, and what the far end is told of them.
+    pub identity: TrunkIdentity,
+    /// Headers of the INVITEs that it is sent.
+    pub headers: HeaderRules,
 }
 
 /// Addresses that speak for a trunk.
@@ -124,6 +132,8 @@ impl Trunk {
         let raw = TrunkToml::read_beside(GROUPS, table, &section.path, section.span(), scope.report);
         let numbers = TrunkNumbersToml::read_known(table, &section.path, section.span());
         let dialog = TrunkDialogToml::read_known(table, &section.path, section.span());
+        let identity = TrunkIdentityToml::read_known(table, &section.path, section.span());
+        let headers = TrunkHeadersToml::read_known(table, &section.path, section.span());
         let id = TrunkId::from(section.id);
         let path = &section.path;
         let failover = TrunkTargetsToml::read_known(table, path, section.span());
@@ -147,12 +157,14 @@ impl Trunk {
             limits: TrunkLimits::resolve(&limits, report),
             udp_only: raw.udp_only.boolean(false, report),
             codecs: codecs(&raw.codecs, report),
-            from: raw.from.item.as_ref().and_then(|item| from(item, report)).unwrap_or_else(caller),
+            from: raw.from.item.as_ref().and_then(|item| number(item, report)).unwrap_or_else(caller),
             response_timeout: raw.response_timeout.duration(bounds("500ms", "32s", "8s"), report),
             answer_timeout: raw.answer_timeout.duration(bounds("5s", "10m", "3m"), report),
             numbers: TrunkNumbers::resolve(&numbers, report),
             dialog: TrunkDialog::resolve(&dialog, report),
             transfer: TrunkTransfer::resolve(table, section, report),
+            identity: TrunkIdentity::resolve(&identity, report),
+            headers: HeaderRules::resolve(&headers, report),
         })
     }
 }
@@ -169,10 +181,6 @@ impl From<PeerId> for TrunkId {
     fn from(peer: PeerId) -> TrunkId {
         TrunkId(u32::from(peer.0))
     }
-}
-
-fn caller() -> Template {
-    Template::parse("{caller}").expect("is a template")
 }
 
 fn accept_from(id: TrunkId, items: &[Item<'_>], scope: &mut Scope<'_, '_>) -> Vec<Source> {
@@ -227,22 +235,4 @@ fn parse_source(text: &str) -> Option<Source> {
     }
     let address = text.parse::<std::net::SocketAddr>().ok().filter(|address| address.port() > 0)?;
     Some(Source { net: IpNet::from(address.ip()), port: Some(address.port()) })
-}
-
-fn from(item: &Item<'_>, report: &mut Report) -> Option<Template> {
-    let text = item.text("\"+493012345\"", report)?;
-    match Template::parse(text) {
-        Ok(template) if !text.is_empty() && !text.contains(['@', ' ', '<', '>', '"']) => Some(template),
-        Ok(_) => {
-            item.error(
-                report,
-                format!("\"{text}\" is no number; write one such as \"+493012345\" (default \"{{caller}}\")"),
-            );
-            None
-        }
-        Err(why) => {
-            item.error(report, format!("\"{text}\": {why}"));
-            None
-        }
-    }
 }

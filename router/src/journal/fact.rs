@@ -99,6 +99,12 @@ pub enum What {
         sip_call_id: String,
         /// Where the datagram or connection came from.
         source: String,
+        /// Whoever was called before and sent the call on (RFC 5806, 7044); absent if nobody did, or is to be named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        diverted_from: Option<String>,
+        /// The call of ours that has come back to us by this INVITE, under the Call-ID that we gave it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hairpin_of: Option<CallId>,
     },
     /// The number's flow was chosen.
     Routed {
@@ -360,6 +366,12 @@ pub enum What {
         /// `cause` of a Q.850 Reason header (RFC 3326), if one came.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         q850: Option<u16>,
+        /// Its text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// What the far end calls the call, if the text says so: a GUID.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        correlation: Option<String>,
         /// Seen on the wire, or found by ourselves (time-out, unreachable).
         remote: bool,
     },

@@ -7,11 +7,13 @@ impl Record {
     /// The record of a call that has just arrived. `None` if `fact` is another one, or belongs to no call.
     pub fn begin(fact: &Fact) -> Option<Record> {
         let (trunk, from, to, source, legs) = match &fact.what {
-            What::Arrived { trunk, from, to, sip_call_id, source } => {
+            What::Arrived { trunk, from, to, sip_call_id, source, diverted_from, hairpin_of } => {
                 let caller = Leg {
                     sip_call_id: sip_call_id.clone(),
                     trunk: trunk.clone(),
                     party: from.clone(),
+                    diverted_from: diverted_from.clone(),
+                    hairpin_of: *hairpin_of,
                     invited_at: fact.at,
                     ..Leg::default()
                 };
@@ -96,10 +98,11 @@ impl Record {
                 }
                 self.with_leg(*leg, |leg| (leg.answered_at, leg.status) = (Some(at), Some(200)));
             }
-            What::LegFailed { leg, status, phrase, q850, remote } => {
+            What::LegFailed { leg, status, phrase, q850, reason, correlation, remote } => {
                 self.with_leg(*leg, |leg| {
                     (leg.ended_at, leg.status, leg.phrase) = (Some(at), Some(*status), Some(phrase.clone()));
                     (leg.q850, leg.remote) = (*q850, Some(*remote));
+                    (leg.reason, leg.correlation) = (reason.clone(), correlation.clone());
                 });
                 self.ringing_may_be_over();
             }

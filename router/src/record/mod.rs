@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 pub use live::Records;
 pub use transfers::{Segment, Transfer};
 
-use crate::journal::fact::{CallId, Cause, Fault, LegMedia, LegNumber, Micros};
+use crate::{
+    journal::fact::{CallId, Cause, Fault, LegMedia, LegNumber, Micros},
+    reason::Reason,
+};
 
 /// One caller's whole stay. Times are UTC microseconds, lengths are milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -110,6 +113,12 @@ pub struct Leg {
     pub trunk: String,
     /// The far end's number or address.
     pub party: String,
+    /// Of the caller's leg: whoever was called before and sent the call on (RFC 5806, 7044).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diverted_from: Option<String>,
+    /// Of the caller's leg: the call of ours that has come back to us by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hairpin_of: Option<CallId>,
     /// The agent rung by this leg.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
@@ -136,6 +145,12 @@ pub struct Leg {
     /// Q.850 cause that came with it (RFC 3326).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub q850: Option<u16>,
+    /// Text of the Reason header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What its far end calls the call: a GUID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<String>,
     /// The failure was seen on the wire (true) or found by ourselves (false).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<bool>,
@@ -182,6 +197,17 @@ impl Record {
     /// Somebody answered the caller: an agent or a dialled party, not only the flow.
     pub fn is_connected(&self) -> bool {
         self.connected_at.is_some()
+    }
+
+    /// Whoever was called before and sent the call to us.
+    pub fn diverted_from(&self) -> Option<&str> {
+        self.legs.first()?.diverted_from.as_deref()
+    }
+
+    /// What the far end that ended the call, or else of the last leg that says so, calls it: a GUID.
+    pub fn correlation(&self) -> Option<String> {
+        let of_leg = || self.legs.iter().rev().find_map(|leg| leg.correlation.clone());
+        self.reason.as_deref().and_then(|reason| Reason::q850(reason).correlation).or_else(of_leg)
     }
 
     /// Arrival to end in milliseconds; the four lengths add up to it. While the call lives: to its last fact.

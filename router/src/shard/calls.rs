@@ -70,6 +70,12 @@ impl Calls {
         self.slots.get(slot as usize)?.call.as_ref().map(|call| call.key())
     }
 
+    /// Looks at a call.
+    pub(super) fn get(&self, key: CallKey) -> Option<&Call> {
+        let slot = self.slots.get(key.slot() as usize).filter(|slot| slot.generation == key.generation())?;
+        slot.call.as_deref()
+    }
+
     /// Puts a call back and files its deadline, its queue, and what it wants.
     pub(super) fn put(&mut self, call: Box<Call>) {
         let (key, deadline, queue) = (call.key(), call.deadline(), call.waits_in());

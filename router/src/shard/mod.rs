@@ -6,6 +6,7 @@
 mod alone;
 mod callbacks;
 mod calls;
+mod hairpin;
 mod overload;
 mod queues;
 mod reload;
@@ -345,7 +346,10 @@ impl Shard {
         let source = flow.remote.to_string();
         let mut call = Call::arrive(key, leg, trunk, invite, &source, &mut self.board);
         let span = call.span().entered();
-        call.begin(&mut self.board);
+        match self.comes_back(&call) {
+            Some(why) => call.handle(CallInput::End(why), &mut self.board),
+            None => call.begin(&mut self.board),
+        }
         drop(span);
         self.put_back(Box::new(call));
     }

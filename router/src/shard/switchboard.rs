@@ -198,6 +198,12 @@ impl Switchboard {
         self.legs.remove(&sip);
     }
 
+    /// The call of ours that has come back to us under the Call-ID that we gave it.
+    pub(crate) fn call_of(&self, call_id: &[u8]) -> Option<CallId> {
+        let (call, _) = self.legs.get(&self.sip.leg_of_call_id(call_id)?)?;
+        Some(CallId { run: self.run, key: call.0 })
+    }
+
     pub(crate) fn trunk_name(&self, trunk: TrunkId) -> String {
         self.config.trunk(trunk).map(|trunk| trunk.name.clone()).unwrap_or_default()
     }

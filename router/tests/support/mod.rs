@@ -24,6 +24,8 @@ pub fn arrived(from: &str) -> What {
         to: "+493012345".into(),
         sip_call_id: "a84b4c76e66710@pc33.example.com".into(),
         source: "udp:192.0.2.10:5060".into(),
+        diverted_from: None,
+        hairpin_of: None,
     }
 }
 

@@ -171,6 +171,11 @@ impl Endpoint {
             || self.legs.iter().any(|leg| leg.unacked.is_some())
     }
 
+    /// The leg whose INVITE of ours has this Call-ID, also if it is over: a new call that has it is ours come back.
+    pub fn leg_of_call_id(&self, call_id: &[u8]) -> Option<LegKey> {
+        self.mint.seal.read(crate::token::Kind::CallId, call_id).map(LegKey)
+    }
+
     /// The Call-ID of an INVITE of ours, until it is answered or has failed.
     pub fn call_id(&self, leg: LegKey) -> Option<&Bytes> {
         self.legs.get(leg.0)?.outgoing.as_ref().map(|outgoing| &outgoing.call_id)

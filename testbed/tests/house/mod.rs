@@ -1,7 +1,13 @@
 //! What the stories share: configurations, and the questions asked of a world.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each story uses a part; the names say it")]
 
+use std::{cell::RefCell, rc::Rc};
+
 use router::journal::fact::{Cause, Fault, LeftQueue, What};
+use sip_core::{
+    Message, StatusCode,
+    message::{Header, Method, respond_to},
+};
 use testbed::{Behaviour, PhoneId, World, world::SECOND};
 
 /// Node, listeners and trunks of every story: callers at 10.1.x.x, Teams at 10.2.0.1.
@@ -139,6 +145,33 @@ pub fn assigned(world: &World) -> Vec<String> {
 
 pub fn count(world: &World, is: impl Fn(&What) -> bool) -> usize {
     world.happened().filter(|what| is(what)).count()
+}
+
+/// The house whose trunks have these keys too.
+pub fn house_with(carrier: &str, teams: &str, sections: &str) -> String {
+    let house = HOUSE.replace("[trunk.teams]", &format!("{carrier}\n[trunk.teams]\n{teams}"));
+    format!("{house}{sections}")
+}
+
+/// INVITEs that came to Teams' address, where everybody is busy.
+pub fn busy_teams(world: &mut World) -> Rc<RefCell<Vec<Message>>> {
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let invites = Rc::clone(&seen);
+    world.script_at(callee::ADDRESS, move |message| {
+        if message.method() != Method::Invite || !message.is_request() {
+            return vec![];
+        }
+        invites.borrow_mut().push(message.clone());
+        let source = "10.0.0.1:5060".parse().unwrap();
+        let busy = respond_to(message, source, StatusCode::BUSY_HERE, None, Some(b"b")).finish();
+        vec![(SECOND, busy)]
+    });
+    seen
+}
+
+/// A header of a message, which has it.
+pub fn value(message: &Message, header: Header) -> String {
+    String::from_utf8(message.value(header).expect("the header").into_owned()).unwrap()
 }
 
 /// A far end at Teams' address that is written by hand.
