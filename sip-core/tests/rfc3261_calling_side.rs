@@ -333,7 +333,7 @@ fn a_request_beyond_1300_bytes_goes_by_tcp_and_says_so() {
     assert!(sent.is_empty());
     let Some(Output::Open { id, transport, remote, .. }) = desk.others.pop() else { panic!("no connection") };
     assert_eq!((transport, remote), (Transport::Tcp, addr("10.0.0.2:5060")));
-    let sent = desk.input(Input::Opened { id, flow: tcp(1) });
+    let sent = desk.input(Input::Opened { id, flow: tcp(1), peer_names: vec![] });
     assert!(header(&sent[0], "Via").starts_with("SIP/2.0/TCP 10.0.0.1:5060;branch="));
     assert_eq!(header(&sent[0], "Contact"), "<sip:10.0.0.1:5060;transport=tcp>");
     desk.endpoint.invite(desk.now, large());
@@ -366,7 +366,10 @@ fn a_connection_that_cannot_be_opened_or_closes_unanswered_fails_the_attempt() {
         desk.act(|e, now| e.invite(now, invite(&["tcp:10.0.0.2:5060"])));
         let Some(Output::Open { id, .. }) = desk.others.pop() else { panic!("no connection") };
         if opened {
-            assert_eq!(lines(&desk.input(Input::Opened { id, flow: tcp(1) })), ["INVITE"]);
+            assert_eq!(
+                lines(&desk.input(Input::Opened { id, flow: tcp(1), peer_names: vec![] })),
+                ["INVITE"]
+            );
             desk.input(Input::Closed { flow: tcp(1) });
             assert_eq!(desk.names(), ["failed 503 Closed"]);
         } else {
@@ -385,7 +388,10 @@ fn several_calls_wait_for_one_connection() {
     }
     let Some(Output::Open { id, .. }) = desk.others.pop() else { panic!("no connection") };
     assert!(desk.others.is_empty());
-    assert_eq!(lines(&desk.input(Input::Opened { id, flow: tcp(1) })), ["INVITE", "INVITE", "INVITE"]);
+    assert_eq!(
+        lines(&desk.input(Input::Opened { id, flow: tcp(1), peer_names: vec![] })),
+        ["INVITE", "INVITE", "INVITE"]
+    );
 }
 
 #[test]
@@ -572,7 +578,7 @@ fn on_a_stream_a_cancelled_call_is_gone_with_its_487() {
     let mut desk = Desk::new();
     let (leg, _) = desk.act(|e, now| e.invite(now, invite(&["tcp:10.0.0.2:5060"])));
     let Some(Output::Open { id, .. }) = desk.others.pop() else { panic!("no connection") };
-    let sent = desk.input(Input::Opened { id, flow: tcp(1) });
+    let sent = desk.input(Input::Opened { id, flow: tcp(1), peer_names: vec![] });
     desk.flow = tcp(1);
     desk.hear(&raw_response(&sent[0], 180, "bo", ""));
     assert_eq!(lines(&hang_up(&mut desk, leg.unwrap())), ["CANCEL"]);

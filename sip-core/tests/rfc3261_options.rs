@@ -9,6 +9,7 @@ use support::*;
 
 fn ask(target: &str) -> Ask {
     Ask {
+        peer: None,
         method: Method::Options,
         target: target.parse().unwrap(),
         uri: Bytes::from_static(b"sip:far.test"),

@@ -94,7 +94,7 @@ fn a_connection_closed_by_us_is_opened_anew_for_the_next_call() {
         desk.act(|e, now| e.invite(now, invite(&["tcp:10.0.0.2:5060"])));
         if let Some(Output::Open { id, .. }) = desk.others.pop() {
             opens += 1;
-            let sent = desk.input(Input::Opened { id, flow });
+            let sent = desk.input(Input::Opened { id, flow, peer_names: vec![] });
             desk.hear(&raw_response(&sent[0], 503, "x", "Retry-After: 1\n"));
         }
         desk.act(|e, now| e.close(now, flow));

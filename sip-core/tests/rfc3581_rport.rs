@@ -44,7 +44,7 @@ fn a_response_whose_connection_is_gone_opens_one_to_the_address_in_the_via() {
     let Some(Output::Open { id, transport, remote, .. }) = desk.others.pop() else { panic!("no connection") };
     assert_eq!((transport, remote), (Transport::Tcp, addr("10.0.0.2:5060")));
     let flow = Flow { local: addr("10.0.0.1:40000"), remote, connection: 5, ..came };
-    assert_eq!(statuses(&desk.input(Input::Opened { id, flow })), [486]);
+    assert_eq!(statuses(&desk.input(Input::Opened { id, flow, peer_names: vec![] })), [486]);
     desk.assert_nothing_left();
 }
 
@@ -86,7 +86,7 @@ fn a_bye_that_goes_down_with_its_connection_is_sent_once_more_over_a_new_one() {
         assert_eq!(open.is_some(), again);
         let Some(Output::Open { id, remote, .. }) = open else { continue };
         let flow = Flow { remote, connection, ..came };
-        assert_eq!(lines(&desk.input(Input::Opened { id, flow })), ["BYE"]);
+        assert_eq!(lines(&desk.input(Input::Opened { id, flow, peer_names: vec![] })), ["BYE"]);
     }
     desk.assert_nothing_left();
 }
@@ -104,6 +104,6 @@ fn a_2xx_whose_connection_is_gone_is_repeated_over_a_new_one() {
     let Some(Output::Open { id, remote, .. }) = desk.others.pop() else { panic!("no connection") };
     assert_eq!(remote, addr("10.0.0.2:5060"));
     let flow = Flow { remote, connection: 5, ..came };
-    assert_eq!(statuses(&desk.input(Input::Opened { id, flow })), [200]);
+    assert_eq!(statuses(&desk.input(Input::Opened { id, flow, peer_names: vec![] })), [200]);
     assert_eq!(desk.pass(SECOND).len(), 1, "and goes on there");
 }

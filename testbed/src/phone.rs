@@ -402,6 +402,7 @@ impl Phone {
             now,
             Invite {
                 flow: None,
+                peer: None,
                 targets: vec![Target::at(Transport::Udp, self.router)],
                 uri: format!("sip:{called}@{}", self.router).into(),
                 from: format!("<sip:{}@{}>", self.name, self.address).into(),

@@ -3,9 +3,10 @@
 use super::DriverSettings;
 use super::counters::Tally;
 use super::sockets::Arrival;
-use super::stream::{self, Limits};
+use super::stream::{self, Door, Limits};
+use super::tls::{Handshakes, Secured, Session};
 use crate::endpoint::{Input, OpenId};
-use crate::transport::{Flow, Transport};
+use crate::transport::{Flow, PeerId, Transport};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::io;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc::{Sender, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Sender, UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -28,8 +29,30 @@ pub(super) struct Connections {
     last_number: u32,
     connect_timeout: Duration,
     limits: Arc<Limits>,
+    handshakes: Arc<Handshakes>,
     to_inbox: Sender<Arrival>,
     tally: Arc<Tally>,
+}
+
+/// A connection to be opened.
+pub(super) struct Dial {
+    pub(super) id: OpenId,
+    pub(super) transport: Transport,
+    /// Our address, if it matters.
+    pub(super) local: Option<IpAddr>,
+    pub(super) remote: SocketAddr,
+    pub(super) server_name: Option<String>,
+    pub(super) peer: Option<PeerId>,
+}
+
+/// A connection that was opened.
+pub(super) struct Opened {
+    pub(super) id: OpenId,
+    transport: Transport,
+    stream: TcpStream,
+    session: Option<Session>,
+    pub(super) peer_names: Vec<String>,
+    place: OwnedSemaphorePermit,
 }
 
 struct Connection {
@@ -62,6 +85,7 @@ impl Writes {
 impl Connections {
     pub(super) fn new(
         settings: &DriverSettings,
+        handshakes: Arc<Handshakes>,
         to_inbox: Sender<Arrival>,
         tally: Arc<Tally>,
     ) -> Connections {
@@ -73,6 +97,7 @@ impl Connections {
             last_number: 0,
             connect_timeout: settings.connect_timeout,
             limits: Arc::new(Limits::new(settings)),
+            handshakes,
             to_inbox,
             tally,
         }
@@ -83,28 +108,25 @@ impl Connections {
     }
 
     /// The task that accepts on `socket`.
-    pub(super) fn accept(&self, socket: TcpListener, local: SocketAddr) -> impl Future<Output = ()> + use<> {
-        stream::accept(socket, local, self.places.clone(), self.to_inbox.clone(), self.tally.clone())
+    pub(super) fn accept(&self, socket: TcpListener, door: Door) -> impl Future<Output = ()> + use<> {
+        stream::accept(socket, door, self.places.clone(), self.to_inbox.clone(), self.tally.clone())
     }
 
     /// The task that connects; `None` if it cannot be done.
-    pub(super) fn open(
-        &self,
-        id: OpenId,
-        transport: Transport,
-        local: Option<IpAddr>,
-        remote: SocketAddr,
-    ) -> Option<impl Future<Output = ()> + use<>> {
-        let place = self.places.clone().try_acquire_owned().ok().filter(|_| transport == Transport::Tcp);
+    pub(super) fn open(&self, dial: Dial) -> Option<impl Future<Output = ()> + use<>> {
+        let spoken = matches!(dial.transport, Transport::Tcp | Transport::Tls);
+        let place = self.places.clone().try_acquire_owned().ok().filter(|_| spoken);
         let Some(place) = place else {
             self.tally.open_failed.add_one();
             return None;
         };
         let (to_inbox, tally, limit) = (self.to_inbox.clone(), self.tally.clone(), self.connect_timeout);
+        let handshakes = self.handshakes.clone();
         Some(async move {
-            let arrival = match stream::connect(local, remote, limit).await {
-                Ok(stream) => Arrival::Opened { id, stream, place },
-                Err(_) => {
+            let id = dial.id;
+            let arrival = match connect(dial, place, limit, &handshakes).await {
+                Some(opened) => Arrival::Opened(Box::new(opened)),
+                None => {
                     tally.open_failed.add_one();
                     Arrival::Input(Input::OpenFailed { id })
                 }
@@ -117,7 +139,7 @@ impl Connections {
     pub(super) fn start_accepted(
         &mut self,
         stream: TcpStream,
-        local: SocketAddr,
+        door: Door,
         remote: SocketAddr,
         place: OwnedSemaphorePermit,
         tasks: &mut JoinSet<()>,
@@ -129,31 +151,28 @@ impl Connections {
         }
         *from += 1;
         self.tally.accepted.add_one();
-        self.start(stream, local, remote, true, place, tasks);
+        let flow = Flow::stream(door.transport, door.local, remote, self.number());
+        self.start(flow, true, tasks, |machine, queue| machine.run_accepted((stream, door), queue, place));
     }
 
     /// Starts to read and write a connection of ours.
-    pub(super) fn start_opened(
-        &mut self,
-        stream: TcpStream,
-        place: OwnedSemaphorePermit,
-        tasks: &mut JoinSet<()>,
-    ) -> io::Result<Flow> {
+    pub(super) fn start_opened(&mut self, opened: Opened, tasks: &mut JoinSet<()>) -> io::Result<Flow> {
+        let Opened { transport, stream, session, place, .. } = opened;
         let (local, remote) = (stream.local_addr()?, stream.peer_addr()?);
         self.tally.opened.add_one();
-        Ok(self.start(stream, local, remote, false, place, tasks))
+        self.tally.handshakes.add(u64::from(session.is_some()));
+        let flow = Flow::stream(transport, local, remote, self.number());
+        self.start(flow, false, tasks, |machine, queue| machine.run(stream, session, queue, place));
+        Ok(flow)
     }
 
-    fn start(
+    fn start<F: Future<Output = ()> + Send + 'static>(
         &mut self,
-        stream: TcpStream,
-        local: SocketAddr,
-        remote: SocketAddr,
+        flow: Flow,
         accepted: bool,
-        place: OwnedSemaphorePermit,
         tasks: &mut JoinSet<()>,
-    ) -> Flow {
-        let flow = Flow::stream(Transport::Tcp, local, remote, self.number());
+        run: impl FnOnce(stream::Stream, UnboundedReceiver<Bytes>) -> F,
+    ) {
         let (channel, queue) = unbounded_channel();
         let max_waiting = self.limits.max_write_queue;
         let writes = Writes { channel, waiting: Arc::default(), max_waiting };
@@ -162,12 +181,12 @@ impl Connections {
             accepted,
             writes: writes.clone(),
             limits: self.limits.clone(),
+            handshakes: self.handshakes.clone(),
             to_inbox: self.to_inbox.clone(),
             tally: self.tally.clone(),
         };
-        let task = tasks.spawn(machine.run(stream, queue, place));
+        let task = tasks.spawn(run(machine, queue));
         self.open.insert(flow.connection, Connection { flow, accepted, writes, task });
-        flow
     }
 
     /// A number that no open connection has; never 0.
@@ -210,4 +229,23 @@ impl Connections {
             }
         }
     }
+}
+
+/// Connects and, if it has to be, shakes hands.
+async fn connect(
+    dial: Dial,
+    place: OwnedSemaphorePermit,
+    limit: Duration,
+    handshakes: &Handshakes,
+) -> Option<Opened> {
+    let Dial { id, transport, local, remote, server_name, peer } = dial;
+    let mut stream = stream::connect(local, remote, limit).await.ok()?;
+    let (session, peer_names) = if transport.is_secure() {
+        let expected = (peer, server_name.as_deref());
+        let Secured { session, peer_names } = handshakes.connect(&mut stream, expected, remote).await?;
+        (Some(session), peer_names)
+    } else {
+        (None, Vec::new())
+    };
+    Some(Opened { id, transport, stream, session, peer_names, place })
 }

@@ -50,6 +50,8 @@ counters! {
     accept_errors,
     /// Connections we opened.
     opened,
+    /// TLS handshakes that came to a good end; the others are counted by [`Sockets::mishaps`](super::Sockets::mishaps).
+    handshakes,
     /// Connections we could not open.
     open_failed,
     /// Connections closed because their peer had been silent for too long.
@@ -71,6 +73,10 @@ pub(super) struct Count(AtomicU64);
 
 impl Count {
     pub(super) fn add_one(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add(1);
+    }
+
+    pub(super) fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
     }
 }

@@ -9,10 +9,12 @@
 mod connections;
 mod counters;
 mod icmp;
+mod mishap;
 mod resolve;
 mod settings;
 mod sockets;
 mod stream;
+pub mod tls;
 mod udp;
 
 pub use counters::Counters;

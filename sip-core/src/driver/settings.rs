@@ -1,5 +1,6 @@
 //! The bounds of the driver.
 
+use super::tls::TlsSettings;
 use std::time::Duration;
 
 /// How much the driver holds and how long it waits. [`DriverSettings::default`] gives every default.
@@ -28,6 +29,12 @@ pub struct DriverSettings {
     pub inbox: usize,
     /// How long a TCP connection may take to open. Default 5 s.
     pub connect_timeout: Duration,
+    /// TLS handshakes at one time; one more is turned away. Default 256.
+    pub max_handshakes: usize,
+    /// How long a TLS handshake may take. Default 10 s.
+    pub handshake_timeout: Duration,
+    /// Certificates and trust. Default: nothing to show, and nobody is believed.
+    pub tls: TlsSettings,
     /// How long a connection may carry nothing from the peer, not even a keep-alive. It must be longer than a
     /// transaction lives (RFC 3261 §18). Default 15 min.
     pub idle_timeout: Duration,
@@ -58,6 +65,9 @@ impl Default for DriverSettings {
             max_message: 65_535,
             inbox: 1_024,
             connect_timeout: Duration::from_secs(5),
+            max_handshakes: 256,
+            handshake_timeout: Duration::from_secs(10),
+            tls: TlsSettings::default(),
             idle_timeout: Duration::from_secs(15 * 60),
             message_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),

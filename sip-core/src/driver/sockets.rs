@@ -1,13 +1,17 @@
 //! All sockets of one shard behind one `next`.
 
-use super::connections::Connections;
+use super::connections::{Connections, Dial, Opened};
 use super::counters::{Counters, Tally};
+use super::mishap::Mishaps;
 use super::resolve::Resolver;
+use super::stream::Door;
+use super::tls::{Handshakes, TlsSettings};
 use super::udp::{BURST, Buffers, Udp};
 use super::{DriverSettings, icmp, stream};
 use crate::endpoint::{Input, OpenId, ResolveId};
-use crate::transport::{Flow, Listener, Transport};
+use crate::transport::{Flow, Listener, PeerId, Transport};
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -26,12 +30,12 @@ const TURNS: u32 = 4;
 /// What the tasks of connections, listeners and the resolver have for us.
 pub(super) enum Arrival {
     Input(Input),
-    Accepted { stream: TcpStream, local: SocketAddr, remote: SocketAddr, place: OwnedSemaphorePermit },
-    Opened { id: OpenId, stream: TcpStream, place: OwnedSemaphorePermit },
+    Accepted { stream: TcpStream, door: Door, remote: SocketAddr, place: OwnedSemaphorePermit },
+    Opened(Box<Opened>),
     LookedUp { host: String, found: Vec<IpAddr> },
 }
 
-/// The sockets of one shard: UDP and TCP listeners, connections, and the resolver.
+/// The sockets of one shard: UDP, TCP and TLS listeners, connections, and the resolver.
 ///
 /// It must live inside a current-thread tokio runtime with I/O and time. Whoever is dropped with it is closed.
 ///
@@ -50,6 +54,8 @@ pub struct Sockets {
     scratch: Box<[u8]>,
     turns: u32,
     tally: Arc<Tally>,
+    handshakes: Arc<Handshakes>,
+    mishaps: Arc<Mishaps>,
 }
 
 /// A listener that could not be bound.
@@ -57,7 +63,7 @@ pub struct Sockets {
 pub struct Unbound {
     /// Which one: an index into those asked for.
     pub listener: usize,
-    /// Mostly `AddrInUse` or `AddrNotAvailable`; `Unsupported` for what is neither UDP nor TCP.
+    /// Mostly `AddrInUse` or `AddrNotAvailable`; `Unsupported` for a transport that cannot be listened on.
     pub error: io::Error,
 }
 
@@ -68,11 +74,13 @@ impl Sockets {
     /// Every listener that could not be bound, in their order.
     pub fn bind(listeners: &[Listener], settings: DriverSettings) -> Result<Sockets, Vec<Unbound>> {
         let tally = Arc::new(Tally::default());
+        let mishaps = Arc::new(Mishaps::default());
+        let handshakes = Arc::new(Handshakes::new(&settings, settings.tls.clone(), mishaps.clone()));
         let (to_inbox, inbox) = channel(settings.inbox.max(1));
         let mut sockets = Sockets {
             udp: Vec::new(),
             streams: Vec::new(),
-            connections: Connections::new(&settings, to_inbox.clone(), tally.clone()),
+            connections: Connections::new(&settings, handshakes.clone(), to_inbox.clone(), tally.clone()),
             resolver: Resolver::new(&settings, to_inbox.clone(), tally.clone()),
             ready: Vec::new(),
             inbox,
@@ -81,33 +89,35 @@ impl Sockets {
             scratch: vec![0; SCRATCH].into(),
             turns: 0,
             tally,
+            handshakes,
+            mishaps,
         };
         let mut unbound = Vec::new();
         for (listener, asked) in listeners.iter().enumerate() {
-            if let Err(error) = sockets.listen(asked, &settings) {
+            if let Err(error) = sockets.listen(listener, asked, &settings) {
                 unbound.push(Unbound { listener, error });
             }
         }
         if unbound.is_empty() { Ok(sockets) } else { Err(unbound) }
     }
 
-    fn listen(&mut self, listener: &Listener, settings: &DriverSettings) -> io::Result<()> {
+    fn listen(&mut self, position: usize, listener: &Listener, settings: &DriverSettings) -> io::Result<()> {
         match listener.transport {
             Transport::Udp => {
                 let udp = Udp::bind(listener, settings, self.tally.clone())?;
                 self.tasks.spawn(icmp::watch(udp.socket.clone(), self.to_inbox.clone(), self.tally.clone()));
                 self.udp.push(udp);
             }
-            Transport::Tcp => {
+            transport @ (Transport::Tcp | Transport::Tls) => {
                 let socket = stream::listen(listener.local)?;
                 let local = socket.local_addr()?;
                 self.streams.push(Listener { local, ..listener.clone() });
-                self.tasks.spawn(self.connections.accept(socket, local));
+                self.tasks.spawn(self.connections.accept(socket, Door { transport, local, position }));
             }
-            Transport::Tls | Transport::Ws | Transport::Wss => {
+            Transport::Ws | Transport::Wss => {
                 return Err(io::Error::new(
                     io::ErrorKind::Unsupported,
-                    "only udp and tcp can be listened on",
+                    "only udp, tcp and tls can be listened on",
                 ));
             }
         }
@@ -167,12 +177,13 @@ impl Sockets {
                 }
                 into.push(input);
             }
-            Arrival::Accepted { stream, local, remote, place } => {
-                self.connections.start_accepted(stream, local, remote, place, &mut self.tasks);
+            Arrival::Accepted { stream, door, remote, place } => {
+                self.connections.start_accepted(stream, door, remote, place, &mut self.tasks);
             }
-            Arrival::Opened { id, stream, place } => {
-                into.push(match self.connections.start_opened(stream, place, &mut self.tasks) {
-                    Ok(flow) => Input::Opened { id, flow },
+            Arrival::Opened(mut opened) => {
+                let (id, peer_names) = (opened.id, std::mem::take(&mut opened.peer_names));
+                into.push(match self.connections.start_opened(*opened, &mut self.tasks) {
+                    Ok(flow) => Input::Opened { id, flow, peer_names },
                     Err(_) => Input::OpenFailed { id },
                 });
             }
@@ -194,11 +205,19 @@ impl Sockets {
         }
     }
 
-    /// Opens a connection; `next` gives [`Input::Opened`] or [`Input::OpenFailed`] for it.
-    pub fn open(&mut self, id: OpenId, transport: Transport, remote: SocketAddr) {
+    /// Opens a connection; `next` gives [`Input::Opened`] or [`Input::OpenFailed`] for it. With TLS the far end's
+    /// certificate must be what the settings of `peer` want, and carry `server_name` if they name no other.
+    pub fn open(
+        &mut self,
+        id: OpenId,
+        transport: Transport,
+        remote: SocketAddr,
+        server_name: Option<String>,
+        peer: Option<PeerId>,
+    ) {
         let local = self.streams.iter().map(|listener| listener.local.ip());
         let local = local.into_iter().find(|ip| ip.is_ipv4() == remote.is_ipv4() && !ip.is_unspecified());
-        match self.connections.open(id, transport, local, remote) {
+        match self.connections.open(Dial { id, transport, local, remote, server_name, peer }) {
             Some(task) => drop(self.tasks.spawn(task)),
             None => self.ready.push(Input::OpenFailed { id }),
         }
@@ -215,6 +234,16 @@ impl Sockets {
         if let Some(task) = self.resolver.resolve(id, host, port, &mut self.ready) {
             self.tasks.spawn(task);
         }
+    }
+
+    /// Handshakes that begin from now on go by these certificates and this trust. Connections that are open stay so.
+    pub fn renew_tls(&mut self, tls: TlsSettings) {
+        self.handshakes.renew(tls);
+    }
+
+    /// What came to nothing before a message was read, by kind: bad certificates, other protocols, and so on.
+    pub fn mishaps(&self) -> BTreeMap<&'static str, u64> {
+        self.mishaps.counts()
     }
 
     /// Connections now open.

@@ -1,12 +1,15 @@
-//! One TCP connection: messages out of its bytes, messages into it, and how long it may take over them.
+//! One connection over TCP, with TLS or without: messages out of its bytes, messages into it, and how long it may take
+//! over them.
 
 use super::DriverSettings;
 use super::connections::Writes;
 use super::counters::Tally;
+use super::mishap::Mishap;
 use super::sockets::Arrival;
+use super::tls::{Handshakes, Reading, Secured, Session};
 use crate::endpoint::Input;
 use crate::message;
-use crate::transport::{Flow, Framed, FramingError, StreamFramer};
+use crate::transport::{Flow, Framed, FramingError, StreamFramer, Transport};
 use bytes::Bytes;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::cell::RefCell;
@@ -72,11 +75,20 @@ pub(super) fn listen(local: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+/// A listener, as those see it who come in by it.
+#[derive(Clone, Copy)]
+pub(super) struct Door {
+    pub(super) transport: Transport,
+    pub(super) local: SocketAddr,
+    /// Its position among the listeners asked for.
+    pub(super) position: usize,
+}
+
 /// Accepts until nobody wants any more. Without a free place a connection is closed at once: a peer that is told
 /// tries elsewhere, one that hangs in the backlog waits.
 pub(super) async fn accept(
     socket: TcpListener,
-    local: SocketAddr,
+    door: Door,
     places: Arc<Semaphore>,
     to_inbox: Sender<Arrival>,
     tally: Arc<Tally>,
@@ -91,8 +103,9 @@ pub(super) async fn accept(
             tally.refused.add_one();
             continue;
         };
-        let local = stream.local_addr().unwrap_or(local);
-        if to_inbox.send(Arrival::Accepted { stream, local, remote, place }).await.is_err() {
+        let local = stream.local_addr().unwrap_or(door.local);
+        let door = Door { local, ..door };
+        if to_inbox.send(Arrival::Accepted { stream, door, remote, place }).await.is_err() {
             return;
         }
     }
@@ -126,24 +139,55 @@ pub(super) struct Stream {
     pub(super) accepted: bool,
     pub(super) writes: Writes,
     pub(super) limits: Arc<Limits>,
+    pub(super) handshakes: Arc<Handshakes>,
     pub(super) to_inbox: Sender<Arrival>,
     pub(super) tally: Arc<Tally>,
 }
 
 impl Stream {
+    /// As [`run`](Self::run), for somebody who has come in by a listener: first the handshake, if it wants one.
+    pub(super) async fn run_accepted(
+        self,
+        (mut stream, door): (TcpStream, Door),
+        queue: UnboundedReceiver<Bytes>,
+        place: OwnedSemaphorePermit,
+    ) {
+        if !door.transport.is_secure() {
+            return self.run(stream, None, queue, place).await;
+        }
+        let Some(secured) = self.handshakes.accept(door.position, &mut stream, self.flow.remote).await else {
+            return self.report_end(place).await;
+        };
+        let Secured { session, peer_names } = secured;
+        self.tally.handshakes.add_one();
+        if !peer_names.is_empty() {
+            let accepted = Input::Accepted { flow: self.flow, peer_names };
+            let _ = self.to_inbox.send(Arrival::Input(accepted)).await;
+        }
+        self.run(stream, Some(session), queue, place).await;
+    }
+
     /// Reads and writes until one of them ends, then reports the end.
     pub(super) async fn run(
         self,
         stream: TcpStream,
+        session: Option<Session>,
         queue: UnboundedReceiver<Bytes>,
         place: OwnedSemaphorePermit,
     ) {
         set_options(&stream);
-        let (read, write) = stream.into_split();
+        let (read, mut write) = stream.into_split();
         tokio::select! {
-            end = self.read(read) => self.count(end),
-            () = self.write(write, queue) => {}
+            end = self.read(read, session.as_ref()) => self.count(end),
+            () = self.write(&mut write, session.as_ref(), queue) => {}
         }
+        if let Some(session) = session {
+            let _ = write.try_write(&session.close()); // if there is no room for it, the end of TCP must do
+        }
+        self.report_end(place).await;
+    }
+
+    async fn report_end(&self, place: OwnedSemaphorePermit) {
         drop(place);
         let _ = self.to_inbox.send(Arrival::Input(Input::Closed { flow: self.flow })).await;
     }
@@ -158,11 +202,26 @@ impl Stream {
         }
     }
 
-    async fn read(&self, half: OwnedReadHalf) -> End {
+    async fn read(&self, half: OwnedReadHalf, session: Option<&Session>) -> End {
         let mut framer = StreamFramer::new(self.limits.message.clone());
         // The first message is waited for like the rest of a half-read one.
         let mut unfinished_since = self.accepted.then(Instant::now);
+        let mut is_new = self.accepted && session.is_none();
+        // The end of a handshake may have brought the first message along.
+        let mut reading = self.open(session, &[], &mut framer);
         loop {
+            match self.take_frames(&mut framer).await {
+                Err(end) => return end,
+                Ok(any) if framer.is_empty() => unfinished_since = unfinished_since.filter(|_| !any),
+                // Our own waiting for room in the inbox must not count against the peer.
+                Ok(true) => unfinished_since = Some(Instant::now()),
+                Ok(false) => unfinished_since = unfinished_since.or_else(|| Some(Instant::now())),
+            }
+            match reading {
+                Ok(Reading::Open) => {}
+                Ok(Reading::Ended) => return End::Closed,
+                Err(end) => return end,
+            }
             let (deadline, late) = match unfinished_since {
                 Some(since) => (since + self.limits.message_timeout, End::Slow),
                 None => (Instant::now() + self.limits.idle_timeout, End::Idle),
@@ -172,22 +231,41 @@ impl Stream {
                 Ok(Err(_)) => return End::Closed,
                 Ok(Ok(())) => {}
             }
-            let read = SCRATCH.with_borrow_mut(|scratch| {
-                half.try_read(scratch).inspect(|len| framer.push(&scratch[..*len]))
+            reading = SCRATCH.with_borrow_mut(|scratch| match half.try_read(scratch) {
+                Ok(0) => Ok(Reading::Ended),
+                Ok(len) if std::mem::take(&mut is_new) => self.take_first(&scratch[..len], &mut framer),
+                Ok(len) => self.open(session, &scratch[..len], &mut framer),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(Reading::Open),
+                Err(_) => Ok(Reading::Ended),
             });
-            match read {
-                Ok(0) => return End::Closed,
-                Ok(_) => {}
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => continue,
-                Err(_) => return End::Closed,
+        }
+    }
+
+    /// Gives what was read to the framer, out of its seal if it has one.
+    fn open(
+        &self,
+        session: Option<&Session>,
+        read: &[u8],
+        framer: &mut StreamFramer,
+    ) -> Result<Reading, End> {
+        let Some(session) = session else {
+            framer.push(read);
+            return Ok(Reading::Open);
+        };
+        session.open(read, framer).map_err(|error| {
+            self.handshakes.note(self.flow.remote, &Mishap::of_tls(&error));
+            End::Closed
+        })
+    }
+
+    /// The first bytes of a connection tell whether it came to the right port.
+    fn take_first(&self, read: &[u8], framer: &mut StreamFramer) -> Result<Reading, End> {
+        match Mishap::of_first_bytes(read, false) {
+            Some(mishap) => {
+                self.handshakes.note(self.flow.remote, &mishap);
+                Err(End::Unframed)
             }
-            match self.take_frames(&mut framer).await {
-                Err(end) => return end,
-                Ok(_) if framer.is_empty() => unfinished_since = None,
-                // Our own waiting for room in the inbox must not count against the peer.
-                Ok(true) => unfinished_since = Some(Instant::now()),
-                Ok(false) => unfinished_since = unfinished_since.or_else(|| Some(Instant::now())),
-            }
+            None => self.open(None, read, framer),
         }
     }
 
@@ -229,16 +307,42 @@ impl Stream {
         End::Unframed
     }
 
-    async fn write(&self, mut half: OwnedWriteHalf, mut queue: UnboundedReceiver<Bytes>) {
-        while let Some(bytes) = queue.recv().await {
-            match timeout(self.limits.write_timeout, half.write_all(&bytes)).await {
+    async fn write(
+        &self,
+        half: &mut OwnedWriteHalf,
+        session: Option<&Session>,
+        mut queue: UnboundedReceiver<Bytes>,
+    ) {
+        loop {
+            let message = tokio::select! {
+                message = queue.recv() => match message {
+                    Some(message) => message,
+                    None => return,
+                },
+                () = has_more(session) => Bytes::new(), // TLS itself has something to say
+            };
+            let len = message.len();
+            let written = match session {
+                Some(session) => Bytes::from(session.seal(&message)),
+                None => message,
+            };
+            match timeout(self.limits.write_timeout, half.write_all(&written)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return,
                 Err(_) => return self.tally.closed_full.add_one(),
             }
-            self.writes.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
-            self.tally.stream_messages_out.add_one();
+            self.writes.waiting.fetch_sub(len, Ordering::Relaxed);
+            if len > 0 {
+                self.tally.stream_messages_out.add_one();
+            }
         }
+    }
+}
+
+async fn has_more(session: Option<&Session>) {
+    match session {
+        Some(session) => session.has_more.notified().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::dialog::{decimal, write_cseq};
 use crate::key::LegKey;
 use crate::message::{Builder, Header, Message, Method};
 use crate::token::{Kind, Token};
-use crate::transport::{Flow, Host, Target, Transport};
+use crate::transport::{Flow, Host, PeerId, Target, Transport};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 /// A question to one far end.
 #[derive(Clone, Debug)]
 pub struct Ask {
+    /// On whose behalf, as [`Invite::peer`](super::Invite::peer).
+    pub peer: Option<PeerId>,
     /// What is asked: not INVITE, ACK or CANCEL.
     pub method: Method,
     /// Whom. If a name has several addresses they are asked in order until one answers.
@@ -61,6 +63,8 @@ impl Endpoint {
         let call_id =
             ask.series.as_ref().map_or_else(|| Bytes::copy_from_slice(own.as_bytes()), |s| s.0.clone());
         let until = now + ask.timeout.min(self.settings.timers.give_up());
+        let peer = ask.peer;
+        state.peer = peer;
         let (host, transport) = (ask.target.host.clone(), ask.target.transport.unwrap_or(Transport::Udp));
         let port = ask.target.port_for(transport);
         state.asking = Some(Box::new(Asking {
@@ -75,7 +79,7 @@ impl Endpoint {
         let leg = self.legs.insert(state)?;
         match host {
             Host::Ip(ip) => {
-                self.ask_resolved(now, leg, [Hop { transport, remote: (ip, port).into() }].into())
+                self.ask_resolved(now, leg, [Hop::new(transport, (ip, port).into(), peer)].into())
             }
             Host::Name(name) => {
                 self.asking(leg)?.server_name = Some(name.clone());

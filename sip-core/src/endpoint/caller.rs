@@ -32,6 +32,7 @@ impl Endpoint {
         let mut state = Leg::new(Stage::Inviting, tag);
         state.udp_only = invite.udp_only;
         state.terms = invite.terms;
+        state.peer = invite.peer;
         state.outgoing = Some(Box::new(Outgoing {
             call_id: Bytes::copy_from_slice(call_id.as_bytes()),
             flow: invite.flow,
@@ -126,13 +127,14 @@ impl Endpoint {
         let transport = target.transport.unwrap_or(Transport::Udp);
         let port = target.port_for(transport);
         let patience = self.settings.timers.give_up();
+        let peer = self.legs.get(leg).and_then(|state| state.peer);
         let out = self.outgoing(leg).ok_or(FailCause::Unreachable)?;
         let until = now + out.invite.first_response_timeout.min(patience);
         out.until = Some(until);
         match target.host {
             Host::Ip(ip) => {
                 out.server_name = None;
-                out.addresses.push_back(Hop { transport, remote: (ip, port).into() });
+                out.addresses.push_back(Hop::new(transport, (ip, port).into(), peer));
                 Ok(false)
             }
             Host::Name(name) => {
@@ -401,6 +403,7 @@ impl Endpoint {
     fn end_fork(&mut self, now: Instant, (client, cseq): (u64, u32), dialog: Dialog, flow: Flow) {
         let fork = self.legs.next_key();
         let mut state = Leg::new(Stage::Answered, self.mint.token(Kind::Tag, fork));
+        state.peer = self.clients.get(client).and_then(|tx| self.legs.get(tx.leg)?.peer);
         let to_tag = dialog.remote_tag().clone();
         state.told = false;
         state.flow = Some(flow);

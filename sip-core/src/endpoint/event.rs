@@ -20,6 +20,8 @@ pub struct RequestKey(pub(super) u64);
 /// A call to make.
 #[derive(Clone, Debug)]
 pub struct Invite {
+    /// On whose behalf: decides which certificate a connection shows and wants to see. `None`: nobody's that we know.
+    pub peer: Option<PeerId>,
     /// The way a telephone registered by: the INVITE and all of its dialog go by it, and by no other; `targets` are not
     /// looked at. A connection that is closed by now fails with [`FailCause::Closed`].
     pub flow: Option<Flow>,

@@ -1,5 +1,6 @@
 //! What comes in: screened by its source, parsed, and given to what it belongs to (RFC 3261 §8.2, §17.2.3, §18.2.1).
 
+use super::legs::Hop;
 use super::servers::{Arrival, Known};
 use super::{Endpoint, Reply, write};
 use crate::message::{Limits, Message, Method, StatusCode, Via};
@@ -9,10 +10,16 @@ use bytes::Bytes;
 use std::time::Instant;
 
 impl Endpoint {
+    /// Somebody has connected and proved who he is.
+    pub(super) fn accepted(&mut self, flow: Flow, names: Vec<String>) {
+        let peer = self.sources.identify(flow.remote, &names);
+        self.roads.opened(flow, peer, names);
+    }
+
     pub(super) fn received(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
         self.counters.received += 1;
-        self.roads.opened(flow);
-        let peer = self.sources.find(flow.remote);
+        self.roads.opened(flow, None, Vec::new());
+        let peer = self.sources.identify(flow.remote, self.roads.names(&flow));
         if peer.is_none() && !self.roads.is_chosen(flow.remote.ip()) {
             return self.drop_unknown(&bytes);
         }
@@ -92,10 +99,24 @@ impl Endpoint {
             return;
         }
         let Ok(via) = request.via() else { return };
+        self.take_alias(flow, peer, &via);
         match request.method() {
             Method::Ack => self.ack_received(now, &via, request),
             Method::Cancel => self.cancel_received(now, flow, peer, &via, request),
             _ => self.new_or_repeated(now, flow, peer, &via, request),
+        }
+    }
+
+    /// Whoever has proved his name by a certificate may ask that what we have for the address in his Via comes over
+    /// this connection too (RFC 5923 §5).
+    fn take_alias(&mut self, flow: Flow, peer: Option<PeerId>, via: &Via) {
+        if flow.transport.is_secure()
+            && peer.is_some()
+            && via.params.has("alias")
+            && !self.roads.names(&flow).is_empty()
+        {
+            let port = via.port.unwrap_or(flow.transport.default_port());
+            self.roads.lead(Hop::new(flow.transport, (flow.remote.ip(), port).into(), peer), flow);
         }
     }
 

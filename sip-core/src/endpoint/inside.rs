@@ -194,7 +194,7 @@ impl Endpoint {
         }
         match state.dialog.as_ref().and_then(|dialog| dialog.next_hop()).map(|uri| next_hop(&uri)) {
             Some((transport, Host::Ip(ip), port)) => {
-                let hop = Hop { transport, remote: (ip, port).into() };
+                let hop = Hop::new(transport, (ip, port).into(), state.peer);
                 self.hop_found(now, leg, Some(hop), vec![draft]);
             }
             Some((transport, Host::Name(name), port)) if !self.seeks.is_full() => {

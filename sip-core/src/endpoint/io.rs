@@ -1,7 +1,7 @@
 //! What goes into an endpoint and what comes out.
 
 use super::Event;
-use crate::transport::{Flow, Transport};
+use crate::transport::{Flow, PeerId, Transport};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -46,6 +46,16 @@ pub enum Input {
         id: OpenId,
         /// The new connection.
         flow: Flow,
+        /// DNS names of the far end's certificate, which was verified; none without TLS.
+        peer_names: Vec<String>,
+    },
+    /// Somebody has connected and shown a certificate that was verified. A connection without one announces itself by
+    /// what it sends.
+    Accepted {
+        /// The new connection.
+        flow: Flow,
+        /// DNS names of the certificate.
+        peer_names: Vec<String>,
     },
     /// The bad end of [`Output::Open`].
     OpenFailed {
@@ -93,8 +103,10 @@ pub enum Output {
         transport: Transport,
         /// Where to.
         remote: SocketAddr,
-        /// The name the certificate must have.
+        /// The name the certificate must have; `None` if the far end is known by its address only.
         server_name: Option<String>,
+        /// On whose behalf: whose certificate to show, and whose to want.
+        peer: Option<PeerId>,
     },
     /// Close a connection; no [`Input::Closed`] is awaited.
     Close {

@@ -7,7 +7,7 @@ use super::{FailCause, HangUp, Invite, Terms};
 use crate::dialog::{Abilities, Dialog, SessionTimer, Unacked};
 use crate::message::Body;
 use crate::token::Token;
-use crate::transport::{Flow, Target, Transport};
+use crate::transport::{Flow, PeerId, Target, Transport};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -35,6 +35,8 @@ pub(super) struct Leg {
     pub(super) stage: Stage,
     /// Whether its events are still wanted.
     pub(super) told: bool,
+    /// With whom.
+    pub(super) peer: Option<PeerId>,
     /// Our tag, in From or To.
     pub(super) tag: Token,
     /// From the INVITE we got, or the 2xx we got.
@@ -102,6 +104,14 @@ pub(super) struct Leg {
 pub(super) struct Hop {
     pub(super) transport: Transport,
     pub(super) remote: SocketAddr,
+    /// Where certificates are shown it matters with whom: two peers at one address may want to see different ones.
+    pub(super) peer: Option<PeerId>,
+}
+
+impl Hop {
+    pub(super) fn new(transport: Transport, remote: SocketAddr, peer: Option<PeerId>) -> Hop {
+        Hop { transport, remote, peer: peer.filter(|_| transport.is_secure()) }
+    }
 }
 
 /// An INVITE of ours on its way to an answer.
@@ -181,6 +191,7 @@ impl Leg {
         Leg {
             stage,
             told: true,
+            peer: None,
             tag,
             dialog: None,
             outgoing: None,

@@ -198,7 +198,8 @@ impl Endpoint {
                 self.late = false;
             }
             Input::Resolved { id, addresses } => self.resolved(now, id, addresses),
-            Input::Opened { id, flow } => self.opened(now, id, flow),
+            Input::Opened { id, flow, peer_names } => self.opened(now, id, flow, peer_names),
+            Input::Accepted { flow, peer_names } => self.accepted(flow, peer_names),
             Input::OpenFailed { id } => self.open_failed(now, id),
             Input::Closed { flow } => self.closed(now, flow),
             Input::Unreachable { remote } => self.unreachable(now, remote),
@@ -287,7 +288,7 @@ impl Endpoint {
             return self.send(flow, bytes);
         }
         let Some(remote) = named else { return };
-        let hop = Hop { transport: flow.transport, remote };
+        let hop = Hop::new(flow.transport, remote, self.sources.find(remote));
         match self.roads.connection(hop) {
             Some(flow) => self.send(flow, bytes),
             None => {

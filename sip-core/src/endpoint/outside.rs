@@ -165,6 +165,7 @@ impl Endpoint {
         state.came_from = Some(source);
         state.terms = self.terms_of(Some(peer));
         state.abilities = Abilities::of(arrival.request).unwrap_or_default();
+        state.peer = Some(peer);
         let leg = self.legs.insert(state)?;
         self.roads.hold(source);
         let Some(server) = self.open_invite(arrival, leg) else {

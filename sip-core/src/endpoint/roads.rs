@@ -1,8 +1,8 @@
 //! Ways to the far ends: open connections, who waits for a first answer on which, whose address we have chosen.
 
 use super::legs::Hop;
-use crate::transport::{Flow, Transport};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use crate::transport::{Flow, PeerId, Transport};
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 
 /// What is known of the ways messages take.
@@ -13,9 +13,17 @@ pub(super) struct Roads {
     chosen: HashMap<IpAddr, u32>,
     /// Client transactions that have heard nothing yet, by where they wait.
     waiting: BTreeSet<(SocketAddr, Transport, u32, u64)>,
-    connections: HashSet<u32>,
-    /// The connection to use again for an address.
-    by_remote: HashMap<(Transport, SocketAddr), Flow>,
+    connections: HashMap<u32, Connection>,
+    /// The connection to use again for a hop.
+    by_hop: HashMap<Hop, Flow>,
+}
+
+/// One open connection.
+struct Connection {
+    /// The hops it is used again for: the far end's address, and the one it gave itself (RFC 5923).
+    hops: Vec<Hop>,
+    /// Of the far end's certificate.
+    names: Vec<String>,
 }
 
 impl Roads {
@@ -56,29 +64,45 @@ impl Roads {
         self.waiting.range(from..=to).map(|(_, _, _, client)| *client).collect()
     }
 
-    /// A connection exists. The first one to an address is the one used again.
-    pub(super) fn opened(&mut self, flow: Flow) {
-        if flow.is_reliable() && self.connections.insert(flow.connection) {
-            self.by_remote.entry((flow.transport, flow.remote)).or_insert(flow);
+    /// A connection exists. The first one to a hop is the one used again.
+    pub(super) fn opened(&mut self, flow: Flow, peer: Option<PeerId>, names: Vec<String>) {
+        if self.is_open(&flow) {
+            return;
+        }
+        self.connections.insert(flow.connection, Connection { hops: Vec::new(), names });
+        self.lead(Hop::new(flow.transport, flow.remote, peer), flow);
+    }
+
+    /// From now on a connection is the way to this hop too, unless there is one. At most two hops each.
+    pub(super) fn lead(&mut self, hop: Hop, flow: Flow) {
+        let Some(connection) = self.connections.get_mut(&flow.connection) else { return };
+        if connection.hops.len() < 2 && !connection.hops.contains(&hop) {
+            connection.hops.push(hop);
+            self.by_hop.entry(hop).or_insert(flow);
         }
     }
 
     pub(super) fn closed(&mut self, flow: Flow) {
-        self.connections.remove(&flow.connection);
-        let place = (flow.transport, flow.remote);
-        if self.by_remote.get(&place) == Some(&flow) {
-            self.by_remote.remove(&place);
+        for hop in self.connections.remove(&flow.connection).into_iter().flat_map(|gone| gone.hops) {
+            if self.by_hop.get(&hop) == Some(&flow) {
+                self.by_hop.remove(&hop);
+            }
         }
+    }
+
+    /// The names that the far end of a connection has proved; none of others.
+    pub(super) fn names(&self, flow: &Flow) -> &[String] {
+        self.connections.get(&flow.connection).map_or(&[], |connection| &connection.names)
     }
 
     /// Whether messages can leave by this flow: datagrams always.
     pub(super) fn is_open(&self, flow: &Flow) -> bool {
-        !flow.is_reliable() || self.connections.contains(&flow.connection)
+        !flow.is_reliable() || self.connections.contains_key(&flow.connection)
     }
 
     /// A connection to this hop.
     pub(super) fn connection(&self, hop: Hop) -> Option<Flow> {
-        self.by_remote.get(&(hop.transport, hop.remote)).copied()
+        self.by_hop.get(&hop).copied()
     }
 }
 
@@ -94,15 +118,29 @@ mod tests {
     #[test]
     fn a_closed_connection_is_not_used_again_and_a_second_one_does_not_replace_the_first() {
         let mut roads = Roads::default();
-        let hop = Hop { transport: Transport::Tcp, remote: tcp(1).remote };
-        roads.opened(tcp(1));
-        roads.opened(tcp(2));
+        let hop = Hop::new(Transport::Tcp, tcp(1).remote, None);
+        roads.opened(tcp(1), None, vec![]);
+        roads.opened(tcp(2), None, vec![]);
         assert_eq!(roads.connection(hop), Some(tcp(1)));
         roads.closed(tcp(1));
         assert_eq!(
             (roads.connection(hop), roads.is_open(&tcp(1)), roads.is_open(&tcp(2))),
             (None, false, true)
         );
+    }
+
+    #[test]
+    fn what_was_proved_to_one_peer_is_not_used_for_another() {
+        let mut roads = Roads::default();
+        let flow = Flow { transport: Transport::Tls, ..tcp(1) };
+        let hop = |peer| Hop::new(Transport::Tls, flow.remote, Some(PeerId(peer)));
+        roads.opened(flow, Some(PeerId(1)), vec!["a.test".into()]);
+        assert_eq!((roads.connection(hop(1)), roads.connection(hop(2))), (Some(flow), None));
+        let alias = Hop { remote: "10.0.0.2:5061".parse().unwrap(), ..hop(1) };
+        roads.lead(alias, flow);
+        assert_eq!((roads.connection(alias), roads.names(&flow)), (Some(flow), &["a.test".to_owned()][..]));
+        roads.closed(flow);
+        assert_eq!((roads.connection(alias), roads.connection(hop(1)), roads.by_hop.len()), (None, None, 0));
     }
 
     #[test]

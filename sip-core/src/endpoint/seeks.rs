@@ -5,7 +5,7 @@ use super::inside::Draft;
 use super::io::{OpenId, ResolveId};
 use super::legs::Hop;
 use super::{Endpoint, FailCause, Output};
-use crate::transport::{Flow, Transport};
+use crate::transport::{Flow, PeerId, Transport};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -90,6 +90,11 @@ impl Openings {
         self.by_hop.remove(&opening.hop);
         opening.seeks
     }
+
+    /// On whose behalf it was asked for.
+    fn peer(&self, id: OpenId) -> Option<PeerId> {
+        self.by_id.get(&id)?.hop.peer
+    }
 }
 
 impl Endpoint {
@@ -128,8 +133,8 @@ impl Endpoint {
         let step = Step::Opening { open, hop, or_udp };
         self.seeks.insert(Seek { leg, work, step, until, alarm: Alarm::default() })?;
         if first {
-            let Hop { transport, remote } = hop;
-            self.out.push_back(Output::Open { id: open, transport, remote, server_name });
+            let Hop { transport, remote, peer } = hop;
+            self.out.push_back(Output::Open { id: open, transport, remote, server_name, peer });
         }
         self.rearm_seek(seek);
         Some(seek)
@@ -177,7 +182,8 @@ impl Endpoint {
         if addresses.is_empty() {
             return self.seek_failed(now, *seek, FailCause::Unresolved);
         }
-        let hops = addresses.into_iter().map(|remote| Hop { transport, remote });
+        let peer = self.legs.get(seek.leg).and_then(|leg| leg.peer);
+        let hops = addresses.into_iter().map(|remote| Hop::new(transport, remote, peer));
         match seek.work {
             Work::Invite => self.invite_resolved(now, seek.leg, hops.collect()),
             Work::Ask => self.ask_resolved(now, seek.leg, hops.collect()),
@@ -187,8 +193,10 @@ impl Endpoint {
     }
 
     /// A connection is there: for all who wait for it, and for later ones.
-    pub(super) fn opened(&mut self, now: Instant, id: OpenId, flow: Flow) {
-        self.roads.opened(flow);
+    pub(super) fn opened(&mut self, now: Instant, id: OpenId, flow: Flow, names: Vec<String>) {
+        // That nobody waits for it any more says nothing about whom it leads to.
+        let peer = self.openings.peer(id).or_else(|| self.sources.identify(flow.remote, &names));
+        self.roads.opened(flow, peer, names);
         for key in self.openings.take(id) {
             let Some(seek) = self.take_seek(key) else { continue };
             match seek.work {

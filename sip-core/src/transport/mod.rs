@@ -2,6 +2,7 @@
 
 mod flow;
 mod framing;
+mod names;
 mod source;
 mod steer;
 mod target;
@@ -9,6 +10,7 @@ mod via;
 
 pub use flow::{Flow, Transport};
 pub use framing::{Framed, FramingError, StreamFramer};
+pub use names::carries_name;
 pub use source::{PeerId, Sources};
 pub use steer::Steer;
 pub use target::{Host, Listener, Target, TargetError};

@@ -1,5 +1,6 @@
 //! Who may talk to us: the source address decides before a transaction exists.
 
+use super::names::carries_name;
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -18,6 +19,8 @@ pub struct Sources {
     exact: HashMap<SocketAddr, PeerId>,
     /// Longest prefix first, with port before without, then as written.
     prefixes: Vec<(IpNet, Option<u16>, PeerId)>,
+    /// Peers whose address alone proves nothing, with the names of which their certificate must carry one.
+    pinned: HashMap<PeerId, Vec<String>>,
 }
 
 impl Sources {
@@ -38,7 +41,33 @@ impl Sources {
         self.prefixes.insert(at, (net, port, peer));
     }
 
-    /// Whose address this is. IPv4 in IPv6 clothing counts as IPv4.
+    /// From now on `peer` is believed only on a connection whose certificate carries one of `names`. None at all takes
+    /// that back.
+    pub fn pin(&mut self, peer: PeerId, names: Vec<String>) {
+        match names.is_empty() {
+            true => self.pinned.remove(&peer),
+            false => self.pinned.insert(peer, names),
+        };
+    }
+
+    /// The names of which the certificate of `peer` must carry one; none: its address is enough.
+    pub fn pins(&self, peer: PeerId) -> &[String] {
+        self.pinned.get(&peer).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether whoever has proved to be `names` may speak as `peer`. `names` are those of a verified certificate, none
+    /// without one.
+    pub fn believes(&self, peer: PeerId, names: &[String]) -> bool {
+        let pins = self.pins(peer);
+        pins.is_empty() || pins.iter().any(|wanted| carries_name(names, wanted))
+    }
+
+    /// Who speaks from `source` with a certificate of these names.
+    pub fn identify(&self, source: SocketAddr, names: &[String]) -> Option<PeerId> {
+        self.find(source).filter(|peer| self.believes(*peer, names))
+    }
+
+    /// Whose address this is, whether or not that is enough. IPv4 in IPv6 clothing counts as IPv4.
     pub fn find(&self, source: SocketAddr) -> Option<PeerId> {
         let source = SocketAddr::new(source.ip().to_canonical(), source.port());
         if let Some(peer) = self.exact.get(&source) {
@@ -96,6 +125,20 @@ mod tests {
         assert_eq!(find(&s, "10.0.0.1:5061"), None);
         assert_eq!(find(&s, "11.0.0.1:5060"), None);
         assert_eq!(find(&Sources::new(), "[::1]:5060"), None);
+    }
+
+    #[test]
+    fn a_pinned_peer_is_believed_only_with_a_certificate_of_its_name() {
+        let mut s = sources(&[("10.0.0.0/8", None, 1), ("10.1.0.0/16", None, 2)]);
+        s.pin(PeerId(2), vec!["sbc.example.com".into()]);
+        let from = |names: &[&str], at: &str| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            s.identify(at.parse().unwrap(), &names).map(|peer| peer.0)
+        };
+        assert_eq!(from(&[], "10.1.0.1:1"), None, "not even as the owner of the wider net");
+        assert_eq!(from(&["other.example.com"], "10.1.0.1:1"), None);
+        assert_eq!(from(&["x.example.com", "SBC.example.com"], "10.1.0.1:1"), Some(2));
+        assert_eq!(from(&["sbc.example.com"], "10.2.0.1:1"), Some(1));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod resolve;
 mod tcp;
+mod tls;
 mod udp;
 
 use bytes::Bytes;

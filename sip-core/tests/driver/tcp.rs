@@ -87,8 +87,8 @@ async fn a_connection_of_ours_carries_both_ways() {
     let mut sockets = bind(Transport::Tcp, DriverSettings::default());
     let far = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let remote = far.local_addr().unwrap();
-    sockets.open(OpenId(7), Transport::Tcp, remote);
-    let Input::Opened { id: OpenId(7), flow } = input(&mut sockets).await else { panic!() };
+    sockets.open(OpenId(7), Transport::Tcp, remote, None, None);
+    let Input::Opened { id: OpenId(7), flow, .. } = input(&mut sockets).await else { panic!() };
     assert_eq!(flow.remote, remote);
     let (mut peer, from) = far.accept().await.unwrap();
     assert_eq!(flow.local, from);
@@ -105,9 +105,9 @@ async fn what_cannot_be_opened_fails() {
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let remote = gone.local_addr().unwrap();
     drop(gone);
-    sockets.open(OpenId(1), Transport::Tcp, remote);
+    sockets.open(OpenId(1), Transport::Tcp, remote, None, None);
     assert!(matches!(input(&mut sockets).await, Input::OpenFailed { id: OpenId(1) }));
-    sockets.open(OpenId(2), Transport::Tls, remote);
+    sockets.open(OpenId(2), Transport::Ws, remote, None, None);
     assert!(matches!(input(&mut sockets).await, Input::OpenFailed { id: OpenId(2) }));
     assert_eq!(sockets.counters().open_failed, 2);
 }
@@ -158,7 +158,7 @@ async fn one_connection_too_many_is_closed_at_once_and_the_others_work() {
     let mut third = connect(&sockets).await;
     meanwhile(&mut sockets, end(&mut third)).await;
     assert_eq!((sockets.connections(), sockets.counters().refused), (2, 1));
-    sockets.open(OpenId(1), Transport::Tcp, address(&sockets));
+    sockets.open(OpenId(1), Transport::Tcp, address(&sockets), None, None);
     assert!(matches!(input(&mut sockets).await, Input::OpenFailed { .. }));
     drop(first);
     assert!(matches!(input(&mut sockets).await, Input::Closed { .. }));

@@ -133,8 +133,8 @@ async fn every_address_in_use_is_told() {
 
 #[tokio::test]
 async fn a_transport_not_built_is_refused_at_the_start() {
-    let tls = Listener::new(Transport::Tls, SocketAddr::from(([127, 0, 0, 1], 0)));
-    let unbound = Sockets::bind(&[tls], DriverSettings::default()).err().unwrap();
+    let ws = Listener::new(Transport::Ws, SocketAddr::from(([127, 0, 0, 1], 0)));
+    let unbound = Sockets::bind(&[ws], DriverSettings::default()).err().unwrap();
     assert_eq!(unbound[0].error.kind(), std::io::ErrorKind::Unsupported);
 }
 

@@ -45,6 +45,7 @@ pub fn sdp() -> Option<Body> {
 pub fn invite(targets: &[&str]) -> Invite {
     Invite {
         flow: None,
+        peer: None,
         targets: targets.iter().map(|t| t.parse::<Target>().unwrap()).collect(),
         retry_on: [408, 500, 502, 503, 504].into_iter().filter_map(StatusCode::new).collect(),
         uri: Bytes::from_static(b"sip:bo@far.test"),
