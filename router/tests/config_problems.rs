@@ -312,8 +312,8 @@ fn addresses_say_a_way_to_go() {
             "\"sip:a@{caller}\": {called} and {caller} may stand before the @ only, and no ? may follow",
         ),
         (
-            "sip:a@b;transport=tls",
-            "\"sip:a@b;transport=tls\": tls is not spoken by this version; write udp or tcp",
+            "sip:a@b;transport=ws",
+            "\"sip:a@b;transport=ws\": ws is not spoken by this version; write udp, tcp or tls",
         ),
         ("sip:a@", "\"sip:a@\": no host; write \"udp:HOST:PORT\""),
     ];
@@ -368,8 +368,10 @@ fn trunks_say_whom_they_believe_and_where_they_send() {
         ]
     );
     assert_eq!(
-        trunk("send_to = \"tls:sbc.example.com\""),
-        ["trunk.x.send_to: \"tls:sbc.example.com\": tls is not spoken by this version; write udp: or tcp:"]
+        trunk("send_to = \"ws:sbc.example.com\""),
+        [
+            "trunk.x.send_to: \"ws:sbc.example.com\": ws is not spoken by this version; write udp:, tcp: or tls:"
+        ]
     );
     assert_eq!(
         trunk("send_to = \"sbc.example.com:0\""),

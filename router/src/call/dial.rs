@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use media::Command;
-use sip_core::{HangUp, Invite, Message, StatusCode};
+use sip_core::{HangUp, Invite, Message, PeerId, StatusCode};
 
 use super::{
     Answered, CALLER, Call, Stage, Why,
@@ -121,6 +121,7 @@ impl Call {
         let told = self.told_at(number, agent, &way, board);
         let invite = Invite {
             flow: None,
+            peer: way.trunk.map(PeerId::from),
             targets: way.targets,
             retry_on: way.retry_on,
             uri: way.uri.clone().into(),

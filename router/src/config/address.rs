@@ -246,10 +246,12 @@ fn transport(
 ) -> Option<Option<Transport>> {
     let Some(name) = transport_named(params) else { return Some(None) };
     match Transport::from_name(name.as_bytes()) {
-        Some(transport @ (Transport::Udp | Transport::Tcp)) => Some(Some(transport)),
-        _ => {
-            refuse(item, scope, format!("\"{text}\": {name} is not spoken by this version; write udp or tcp"))
-        }
+        Some(transport @ (Transport::Udp | Transport::Tcp | Transport::Tls)) => Some(Some(transport)),
+        _ => refuse(
+            item,
+            scope,
+            format!("\"{text}\": {name} is not spoken by this version; write udp, tcp or tls"),
+        ),
     }
 }
 

@@ -47,6 +47,12 @@ impl Config {
                 clauses.insert(prompt.name.clone(), format!("prompt {} has another sound", prompt.name));
             }
         }
+        let before = old.pems();
+        for (path, pem) in self.pems() {
+            if before.get(path).is_some_and(|before| *before != pem) {
+                clauses.insert(path.display().to_string(), format!("{} has another content", path.display()));
+            }
+        }
         clauses.into_values().collect::<Vec<_>>().join("; ")
     }
 
@@ -64,7 +70,10 @@ impl Config {
             }
         }
         self.node = running.node.clone();
-        self.listen = running.listen.clone();
+        // What is in the files of certificates is taken over, as long as the listeners themselves are the same.
+        if waiting.iter().any(|key| key.starts_with("listen.")) {
+            self.listen = running.listen.clone();
+        }
         self.journal = running.journal.clone();
         self.log = running.log;
         self.voicemail = running.voicemail.clone();

@@ -1,10 +1,13 @@
 //! `[listen]`: where SIP and the admin pages are heard.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use sip_core::{Listener, Transport};
 use toml::de::DeValue;
 
+use super::listen_tls::ListenTls;
+use super::pem::PemFiles;
 use super::problem::Report;
 use super::raw::{Field, Item, section};
 use super::read::bounds;
@@ -12,24 +15,32 @@ use super::read::bounds;
 section! {
     /// Where SIP and the admin pages are heard.
     ListenToml "[listen]" {
-        /// Addresses for SIP, a list of `"udp:ADDRESS:PORT"` and `"tcp:ADDRESS:PORT"`; an entry may be a table `{ bind = "udp:0.0.0.0:5060", advertise = "203.0.113.5:5060" }` when the far end reaches us by another address. Required. Needs a restart.
+        /// Addresses for SIP, a list of `"udp:ADDRESS:PORT"`, `"tcp:ADDRESS:PORT"` and `"tls:ADDRESS:PORT"`; an entry may be a table `{ bind = "udp:0.0.0.0:5060", advertise = "203.0.113.5:5060" }` when the far end reaches us by another address, or `{ bind = "tls:192.0.2.1:5061", certificate = "certificate.pem", key = "key.pem" }`. Required. Needs a restart.
         sip,
         /// Address of the admin pages (`/healthz`, `/readyz`, `/metrics`), `"ADDRESS:PORT"`. Default: none. Needs a restart.
         admin,
         /// Receive buffer asked of the system for each SIP socket; the system's `net.core.rmem_max` caps it. `"64k"` to `"1G"`, default `"4M"`. Needs a restart.
         receive_buffer,
-        /// TCP connections open at once; one more is closed at once. 1 to 100000, default 1000. Needs a restart.
+        /// Connections (TCP, TLS) open at once; one more is closed at once. 1 to 100000, default 1000. Needs a restart.
         max_connections,
     }
 }
 
 section! {
-    /// One SIP address that the far end knows by another.
+    /// One SIP address that the far end knows by another, or that has certificates. What the files hold is read anew at a reload.
     BindToml "listen.sip = [{ … }]" {
         /// The address to bind, `"udp:0.0.0.0:5060"`. Required.
         bind,
         /// Host and port that we write into Via and Contact. Required when `bind` is `0.0.0.0` or `[::]`; the port may be left out if it is the same.
         advertise,
+        /// Of a `tls:` listener, PEM file with the certificate to show, its intermediates behind it. A trunk's own comes first for whoever comes from its addresses or asks for a name of it. Default: none, then some trunk must have one.
+        certificate,
+        /// PEM file with the key of `certificate`, without a password. Default: the file of `certificate`.
+        key,
+        /// Whether to want a certificate of whoever connects: `"never"`; `"ask"`, and go on without; `"require"`. Default `"ask"`.
+        client_certificates,
+        /// PEM file with the roots that such a certificate must grow from, unless the trunk says otherwise. Default: the system's roots.
+        trust,
     }
 }
 
@@ -38,33 +49,41 @@ section! {
 pub struct Listen {
     /// SIP listeners, at least one; no two overlap.
     pub sip: Vec<Listener>,
+    /// The TLS side of those that have one, by their position in `sip`.
+    pub tls: BTreeMap<usize, ListenTls>,
     /// The admin pages, if wanted.
     pub admin: Option<SocketAddr>,
     /// Receive buffer asked of the system for each SIP socket, bytes. 64 KiB to 1 GiB, default 4 MiB.
     pub receive_buffer: usize,
-    /// TCP connections open at once. 1 to 100,000, default 1,000.
+    /// Connections open at once. 1 to 100,000, default 1,000.
     pub max_connections: usize,
 }
 
 impl Listen {
-    pub(super) fn resolve(raw: &ListenToml<'_>, report: &mut Report) -> Listen {
+    pub(super) fn resolve(raw: &ListenToml<'_>, files: PemFiles<'_>, report: &mut Report) -> Listen {
         let such_as = "sip = [\"udp:192.0.2.1:5060\", \"tcp:192.0.2.1:5060\"]";
         if raw.sip.required(such_as, report).is_some_and(|item| item.list().is_empty()) {
             report.error(&raw.sip.section, &raw.sip.key, format!("nobody could call; write {such_as}"));
         }
-        let mut sip: Vec<Listener> = Vec::new();
+        let (mut sip, mut tls): (Vec<Listener>, _) = (Vec::new(), BTreeMap::new());
         for item in raw.sip.list() {
-            let Some(listener) = listener(&item, report) else { continue };
+            let Some((listener, secured)) = listener(&item, files, report) else { continue };
             match sip.iter().find(|other| overlap(other, &listener)) {
                 Some(other) => {
                     item.error(report, format!("{listener} overlaps {other}; take one of them out"))
                 }
-                None => sip.push(listener),
+                None => {
+                    if listener.transport.is_secure() {
+                        tls.insert(sip.len(), secured);
+                    }
+                    sip.push(listener);
+                }
             }
         }
         let admin = admin(&raw.admin, &sip, report);
         Listen {
             sip,
+            tls,
             admin,
             receive_buffer: raw.receive_buffer.size(bounds("64k", "1G", "4M"), report) as usize,
             max_connections: raw.max_connections.integer(1..=100_000, 1_000, report) as usize,
@@ -72,7 +91,7 @@ impl Listen {
     }
 }
 
-fn listener(item: &Item<'_>, report: &mut Report) -> Option<Listener> {
+fn listener(item: &Item<'_>, files: PemFiles<'_>, report: &mut Report) -> Option<(Listener, ListenTls)> {
     let DeValue::Table(table) = item.value.get_ref() else {
         let listener = bound(item, report)?;
         if listener.local.ip().is_unspecified() {
@@ -80,10 +99,11 @@ fn listener(item: &Item<'_>, report: &mut Report) -> Option<Listener> {
             item.error(report, format!("{listener} is no address the far end could answer to; write it as {{ bind = \"{listener}\", advertise = \"ADDRESS:{port}\" }}, or bind one address"));
             return None;
         }
-        return Some(listener);
+        return Some((listener, ListenTls::default()));
     };
     let raw = BindToml::read(table, &item.key, item.value.span(), report);
     let mut listener = bound(raw.bind.required("bind = \"udp:0.0.0.0:5060\"", report)?, report)?;
+    let tls = ListenTls::resolve(&raw, &listener, files, report);
     let such_as = format!("advertise = \"203.0.113.5:{}\"", listener.local.port());
     let advertise = if listener.local.ip().is_unspecified() {
         raw.advertise.required(&such_as, report)
@@ -93,17 +113,17 @@ fn listener(item: &Item<'_>, report: &mut Report) -> Option<Listener> {
     if let Some(item) = advertise {
         listener.advertise = Some(advertised(item, listener.local.port(), report)?);
     }
-    Some(listener)
+    Some((listener, tls))
 }
 
 fn bound(item: &Item<'_>, report: &mut Report) -> Option<Listener> {
     let text = item.text("\"udp:192.0.2.1:5060\"", report)?;
     match text.parse::<Listener>() {
-        Ok(listener) if !matches!(listener.transport, Transport::Udp | Transport::Tcp) => {
+        Ok(listener) if !matches!(listener.transport, Transport::Udp | Transport::Tcp | Transport::Tls) => {
             item.error(
                 report,
                 format!(
-                    "\"{text}\": {} is not spoken by this version; write udp: or tcp:",
+                    "\"{text}\": {} is not spoken by this version; write udp:, tcp: or tls:",
                     listener.transport
                 ),
             );

@@ -17,6 +17,7 @@ use super::media::{Media, MediaToml};
 use super::names::{FlowId, HoursId, Names, QueueId};
 use super::node::{JournalConfig, JournalToml, Log, LogToml, Node, NodeToml};
 use super::number::{NumberSection, Numbers};
+use super::pem::PemFiles;
 use super::problem::{Place, Problem, Problems, Report, Severity, Source};
 use super::prompt::{Files, Prompt, Prompts};
 use super::queue::Queue;
@@ -27,7 +28,7 @@ use super::trunk::Trunk;
 use super::voicemail::{Voicemail, VoicemailToml};
 use super::whole::Resolved;
 use super::written::Written;
-use super::{Config, Table, program, whole};
+use super::{Config, Table, listen_tls, program, whole};
 
 /// What a configuration is checked against beside itself.
 #[derive(Debug, Clone, Default)]
@@ -163,7 +164,9 @@ fn resolve(
     let log = Log::resolve(&part!(LogToml, raw.log, empty, report), report);
     let voicemail =
         Voicemail::resolve(&part!(VoicemailToml, raw.voicemail, empty, report), &node.data_dir, report);
-    let listen = Listen::resolve(&part!(ListenToml, raw.listen, empty, report), report);
+    let pem = PemFiles { files: &surroundings.files, base_dir };
+    let listen_raw = part!(ListenToml, raw.listen, empty, report);
+    let listen = Listen::resolve(&listen_raw, pem, report);
     let media = Media::resolve(&part!(MediaToml, raw.media, empty, report), &listen, report);
     let limits_raw = part!(LimitsToml, raw.limits, empty, report);
     let limits = Limits::resolve(&limits_raw, &listen, &media, &surroundings.machine, report);
@@ -176,8 +179,9 @@ fn resolve(
     );
 
     let prompts = Prompts::new(&surroundings.files, base_dir, std::mem::take(&mut names.prompts));
-    let mut scope = Scope::gather(root, names, prompts, report);
+    let mut scope = Scope::gather(root, names, prompts, pem, report);
     let (resolved, numbers) = resolve_named(&raw, &mut scope);
+    listen_tls::check(&listen_raw, &listen, &resolved.trunks, &scope.trunks, scope.report);
     let groups = scope.callers.sections.clone();
     let callers = CallerGroups::resolve(&groups, &mut scope);
     let (prompts, prompt_names) = scope.prompts.finish();

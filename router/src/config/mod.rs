@@ -16,6 +16,7 @@ mod hours;
 mod hours_toml;
 mod limits;
 mod listen;
+mod listen_tls;
 mod load;
 mod media;
 mod names;
@@ -23,6 +24,7 @@ mod node;
 mod number;
 mod number_plan;
 mod pattern;
+mod pem;
 mod problem;
 mod program;
 mod prompt;
@@ -43,6 +45,7 @@ mod trunk_identity;
 mod trunk_limits;
 mod trunk_numbers;
 mod trunk_targets;
+mod trunk_tls;
 mod trunk_transfer;
 mod units;
 mod voicemail;
@@ -51,6 +54,7 @@ mod whole;
 mod written;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 pub use self::media::Media;
 pub use address::{Address, Template, UriAddress};
@@ -61,12 +65,14 @@ pub use flow::{Flow, Goto, Step};
 pub use hours::{Because, Day, Hours, Opening, Span, Wall};
 pub use limits::{Limits, Machine};
 pub use listen::Listen;
+pub use listen_tls::{ClientCertificates, ListenTls};
 pub use load::{Surroundings, load, parse};
 pub use names::{AgentId, FlowId, HoursId, Names, PromptId, QueueId, TrunkId};
 pub use node::{JournalConfig, Level, Log, Node, Synchronous};
 pub use number::Number;
 pub use number_plan::{Dialling, Reading, Rewrite, Writing, is_telephone_number};
 pub use pattern::Pattern;
+pub use pem::{Pem, PemIdentity};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use prompt::{Files, Prompt};
 pub use queue::{MAX_STEPS, Queue, Strategy, WidenStep};
@@ -83,6 +89,7 @@ pub use trunk_identity::{History, IdentityOut, TrunkIdentity};
 pub use trunk_limits::TrunkLimits;
 pub use trunk_numbers::{TrunkNumbers, Ways, Whose};
 pub use trunk_targets::{TrunkFailover, TrunkTarget};
+pub use trunk_tls::TrunkTls;
 pub use trunk_transfer::TrunkTransfer;
 pub use voicemail::Voicemail;
 
@@ -233,6 +240,18 @@ impl Config {
     /// What extensions are used with whom: every trunk's under its id.
     pub fn terms(&self) -> BTreeMap<PeerId, Terms> {
         self.trunks().map(|(id, trunk)| (id.into(), trunk.dialog.terms())).collect()
+    }
+
+    /// Every PEM file that is used, in the order of their paths.
+    pub fn pems(&self) -> BTreeMap<&Path, &Pem> {
+        let trunks = self.trunks().map(|(_, trunk)| (&trunk.tls.identity, &trunk.tls.trust));
+        let listeners = self.listen.tls.values().map(|tls| (&tls.identity, &tls.trust));
+        let mut pems = BTreeMap::new();
+        for (identity, trust) in trunks.chain(listeners) {
+            let pair = identity.iter().flat_map(|identity| [&identity.certificate, &identity.key]);
+            pems.extend(pair.chain(trust).map(|pem| (pem.path.as_path(), pem)));
+        }
+        pems
     }
 
     /// A problem that shows itself only in use, such as an address that another program listens on. `key` is one of

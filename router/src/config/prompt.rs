@@ -24,7 +24,7 @@ pub enum Files {
 const LARGEST: u64 = 1 << 30;
 
 impl Files {
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+    pub(super) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         match self {
             Files::Disk => {
                 let about = std::fs::metadata(path)?;

@@ -24,6 +24,7 @@ use super::trunk_identity::TrunkIdentityToml;
 use super::trunk_limits::TrunkLimitsToml;
 use super::trunk_numbers::{RewriteToml, TrunkNumbersToml};
 use super::trunk_targets::{TargetToml, TrunkTargetsToml};
+use super::trunk_tls::TrunkTlsToml;
 use super::trunk_transfer::TrunkTransferToml;
 use super::voicemail::VoicemailToml;
 use super::voicemail_step::VoicemailStepToml;
@@ -45,6 +46,7 @@ const SECTIONS: &[SectionDoc] = &[
     TrunkLimitsToml::DOC,
     TrunkDialogToml::DOC,
     TrunkTransferToml::DOC,
+    TrunkTlsToml::DOC,
     TrunkNumbersToml::DOC,
     TrunkIdentityToml::DOC,
     TrunkHeadersToml::DOC,

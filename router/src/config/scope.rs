@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::flow::Goto;
 use super::names::{AgentId, FlowId, HoursId, Interned, Names, PromptId, QueueId, TrunkId};
+use super::pem::PemFiles;
 use super::problem::Report;
 use super::prompt::Prompts;
 use super::raw::{Item, Value, join, nearest};
@@ -102,6 +103,7 @@ pub(super) struct Scope<'s, 'i> {
     pub(super) hours: Kind<'i>,
     pub(super) callers: Kind<'i>,
     pub(super) prompts: Prompts<'s>,
+    pub(super) pem: PemFiles<'s>,
     /// What each `[hours.NAME]` does when closed; steps that name it inherit this.
     pub(super) closed: BTreeMap<HoursId, (Option<PromptId>, Goto)>,
     /// Trunks that can send no call.
@@ -116,6 +118,7 @@ impl<'s, 'i> Scope<'s, 'i> {
         root: &'i toml::de::DeTable<'i>,
         names: &mut Names,
         prompts: Prompts<'s>,
+        pem: PemFiles<'s>,
         report: &'s mut Report,
     ) -> Scope<'s, 'i> {
         let scope = Scope {
@@ -127,6 +130,7 @@ impl<'s, 'i> Scope<'s, 'i> {
             // Nothing outlives a reload that would refer to a group of callers by its id.
             callers: Kind::gather(root, "callers", &mut Interned::default(), report),
             prompts,
+            pem,
             closed: BTreeMap::new(),
             mute_trunks: BTreeSet::new(),
             sources: BTreeMap::new(),

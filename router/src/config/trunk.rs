@@ -21,6 +21,7 @@ use super::trunk_identity::{TrunkIdentity, TrunkIdentityToml, caller, number};
 use super::trunk_limits::{TrunkLimits, TrunkLimitsToml};
 use super::trunk_numbers::{TrunkNumbers, TrunkNumbersToml};
 use super::trunk_targets::{TrunkFailover, TrunkTarget, TrunkTargetsToml, targets};
+use super::trunk_tls::{TrunkTls, TrunkTlsToml};
 use super::trunk_transfer::{TrunkTransfer, TrunkTransferToml};
 
 section! {
@@ -28,7 +29,7 @@ section! {
     TrunkToml "[trunk.NAME]" {
         /// Source addresses that speak for this trunk: `"192.0.2.0/24"`, `"192.0.2.1"`, `"192.0.2.1:5060"`. Anything from elsewhere is dropped and counted. The most exact entry of all trunks wins. Default: only the addresses in `send_to` that are literal, with their port.
         accept_from,
-        /// Where calls by this trunk are sent, tried in order: `"udp:192.0.2.1:5060"`, `"tcp:sbc.example.com"`, `"sbc.example.com"`; an entry may be a table `{ to = "sbc.example.com", priority = 1, weight = 10 }`. Default: none, the trunk only brings calls.
+        /// Where calls by this trunk are sent, tried in order: `"udp:192.0.2.1:5060"`, `"tls:sbc.example.com"`, `"sbc.example.com"`; an entry may be a table `{ to = "sbc.example.com", priority = 1, weight = 10 }`. Default: none, the trunk only brings calls.
         send_to,
         /// Send large requests over UDP too, instead of TCP (RFC 3261 §18.1.1). Default false.
         udp_only,
@@ -53,6 +54,7 @@ const GROUPS: &[SectionDoc] = &[
     TrunkTransferToml::DOC,
     TrunkIdentityToml::DOC,
     TrunkHeadersToml::DOC,
+    TrunkTlsToml::DOC,
 ];
 
 /// Whom calls come from and go to.
@@ -90,6 +92,8 @@ pub struct Trunk {
     pub identity: TrunkIdentity,
     /// Headers of the INVITEs that it is sent.
     pub headers: HeaderRules,
+    /// Certificates and trust.
+    pub tls: TrunkTls,
 }
 
 /// Addresses that speak for a trunk.
@@ -124,6 +128,7 @@ impl Trunk {
         for source in self.sources() {
             sources.allow(source.net, source.port, PeerId::from(id));
         }
+        sources.pin(PeerId::from(id), self.tls.peer_names.clone());
     }
 
     pub(super) fn resolve(section: &Section<'_>, scope: &mut Scope<'_, '_>) -> Option<Trunk> {
@@ -134,6 +139,8 @@ impl Trunk {
         let dialog = TrunkDialogToml::read_known(table, &section.path, section.span());
         let identity = TrunkIdentityToml::read_known(table, &section.path, section.span());
         let headers = TrunkHeadersToml::read_known(table, &section.path, section.span());
+        let tls = TrunkTlsToml::read_known(table, &section.path, section.span());
+        let tls = TrunkTls::resolve(&tls, scope.pem, scope.report);
         let id = TrunkId::from(section.id);
         let path = &section.path;
         let failover = TrunkTargetsToml::read_known(table, path, section.span());
@@ -165,6 +172,7 @@ impl Trunk {
             transfer: TrunkTransfer::resolve(table, section, report),
             identity: TrunkIdentity::resolve(&identity, report),
             headers: HeaderRules::resolve(&headers, report),
+            tls,
         })
     }
 }

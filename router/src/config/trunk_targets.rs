@@ -118,8 +118,8 @@ fn target(item: &Item<'_>, report: &mut Report) -> Option<Target> {
     let text = item.text("\"udp:192.0.2.1:5060\"", report)?;
     let why = match text.parse::<Target>() {
         Ok(target) => match target.transport {
-            Some(other) if !matches!(other, Transport::Udp | Transport::Tcp) => {
-                format!("{other} is not spoken by this version; write udp: or tcp:")
+            Some(other) if !matches!(other, Transport::Udp | Transport::Tcp | Transport::Tls) => {
+                format!("{other} is not spoken by this version; write udp:, tcp: or tls:")
             }
             _ if target.literal().is_some_and(|ip| ip.is_unspecified()) => {
                 "nobody is at that address; write the far end's".to_owned()

@@ -13,3 +13,4 @@ pub mod question;
 pub mod recordings;
 pub mod run;
 pub mod shard_thread;
+mod tls;

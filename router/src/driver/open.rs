@@ -11,6 +11,7 @@ use super::{
     journal_writer::{self, JournalSettings, Prepared},
     recordings,
     shard_thread::utc_now,
+    tls,
 };
 use crate::config::{Config, Problem, Problems, Step};
 
@@ -45,6 +46,7 @@ fn sip(config: &Config) -> Result<Sockets, Vec<Problem>> {
     let settings = DriverSettings {
         receive_buffer: config.listen.receive_buffer,
         max_connections: config.listen.max_connections,
+        tls: tls::settings(config),
         ..DriverSettings::default()
     };
     let listeners = &config.listen.sip;

@@ -18,7 +18,7 @@ use sip_core::{backlog::Backlog, driver::Sockets};
 use tokio::sync::{Notify, mpsc};
 use tracing::{error, info, warn};
 
-use super::{question::Question, recordings};
+use super::{question::Question, recordings, tls};
 use crate::{
     clock::Clock,
     config::Config,
@@ -206,8 +206,8 @@ impl Running {
         match output {
             sip_core::Output::Transmit { flow, bytes } => self.parts.sockets.transmit(flow, bytes),
             sip_core::Output::Resolve { id, host, port } => self.parts.sockets.resolve(id, &host, port),
-            sip_core::Output::Open { id, transport, remote, .. } => {
-                self.parts.sockets.open(id, transport, remote)
+            sip_core::Output::Open { id, transport, remote, server_name, peer } => {
+                self.parts.sockets.open(id, transport, remote, server_name, peer)
             }
             sip_core::Output::Close { flow } => self.parts.sockets.close(flow),
             sip_core::Output::Event(_) | sip_core::Output::Timeout(_) => {}
@@ -254,6 +254,7 @@ impl Running {
             Order::Drain => self.drain(now),
             Order::End => self.end(now),
             Order::Reload(config, prompts) => {
+                self.parts.sockets.renew_tls(tls::settings(&config));
                 self.parts.config = Arc::clone(&config);
                 self.backlog.set_patience(config.limits.max_lag);
                 self.parts.shard.handle_input(now, Input::Reload(config, prompts));
@@ -289,6 +290,8 @@ impl Running {
         numbers.sip.backlog = self.backlog.len() as u64;
         numbers.sip.backlog_drops = self.backlog.dropped();
         numbers.sip.socket_drops = self.parts.sockets.udp_drops().unwrap_or(0);
+        numbers.sip.connections = self.parts.sockets.connections() as u64;
+        numbers.sip.mishaps = self.parts.sockets.mishaps();
         numbers.ports = Ports {
             in_use: self.ports_in_use(),
             free: (self.ports.pool.free(now) + self.parts.shard.ports_in_hand()) as u64,

@@ -144,6 +144,10 @@ pub struct SipCounters {
     pub backlog_drops: u64,
     /// Datagrams the kernel dropped because our socket's buffer was full.
     pub socket_drops: u64,
+    /// Connections open now.
+    pub connections: u64,
+    /// Connections that came to nothing before a message was read, by kind: bad certificates, other protocols.
+    pub mishaps: BTreeMap<&'static str, u64>,
 }
 
 /// Initial INVITEs since the start of the process.
@@ -307,6 +311,8 @@ impl SipCounters {
         self.backlog += other.backlog;
         self.backlog_drops += other.backlog_drops;
         self.socket_drops += other.socket_drops;
+        self.connections += other.connections;
+        add_counts(&mut self.mishaps, &other.mishaps);
     }
 }
 

@@ -233,6 +233,10 @@ impl Page {
         sheet.gauge("sip_backlog", "Messages read and not yet handled", sip.backlog)?;
         let help = "New requests dropped because too many waited to be handled";
         sheet.counter("sip_backlog_drops", help, sip.backlog_drops)?;
+        sheet.gauge("sip_connections", "Connections open now", sip.connections)?;
+        let mishaps = sip.mishaps.iter().map(|(kind, count)| (*kind, *count));
+        let help = "Connections that came to nothing before a message was read, by kind; the log says more";
+        sheet.counters("sip_connection_mishaps", help, "kind", mishaps)?;
         sheet.counter("sip_socket_drops", "Datagrams the kernel dropped at our sockets", sip.socket_drops)
     }
 

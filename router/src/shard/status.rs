@@ -244,6 +244,8 @@ impl Shard {
             backlog: 0,
             backlog_drops: 0,
             socket_drops: 0,
+            connections: 0,
+            mishaps: BTreeMap::new(),
         }
     }
 

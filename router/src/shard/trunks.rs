@@ -8,7 +8,7 @@ use std::{
 
 use rand::Rng;
 use sip_core::{
-    Ask, FailCause, Flow, HangUp, LegKey, Message, StatusCode, Target,
+    Ask, FailCause, Flow, HangUp, LegKey, Message, PeerId, StatusCode, Target,
     message::{Header, Method},
 };
 use tracing::{info, warn};
@@ -144,6 +144,7 @@ impl Switchboard {
             None => format!("sip:{}", target.host),
         };
         let question = Ask {
+            peer: Some(PeerId::from(trunk)),
             method: Method::Options,
             target: target.clone(),
             to: format!("<{uri}>").into(),

@@ -9,7 +9,7 @@ use sip_core::driver::tls::{
     ClientCertificates, Identity, PemError, TlsListener, TlsPeer, TlsSettings, Trust,
 };
 use sip_core::{OpenId, PeerId, Sources};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -70,7 +70,7 @@ fn serving(identity: Option<Identity>, ca: &Ca, change: impl FnOnce(&mut TlsPeer
     change(&mut peer);
     let pins: Vec<&str> = peer.names.iter().map(String::as_str).collect();
     TlsSettings {
-        listeners: HashMap::from([(0, TlsListener { identity, client_certificates, trust: ca.trust() })]),
+        listeners: BTreeMap::from([(0, TlsListener { identity, client_certificates, trust: ca.trust() })]),
         sources: sources(&pins),
         peers: vec![peer],
         system: None,

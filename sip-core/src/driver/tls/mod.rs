@@ -21,7 +21,7 @@ use rustls::pki_types::ServerName;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use verify::{ClientVerifier, ServerVerifier};
@@ -80,7 +80,7 @@ impl TlsPeer {
 #[derive(Clone, Debug, Default)]
 pub struct TlsSettings {
     /// By the position of their listener among those bound.
-    pub listeners: HashMap<usize, TlsListener>,
+    pub listeners: BTreeMap<usize, TlsListener>,
     /// Peers of which anything is special, or that should be called by name.
     pub peers: Vec<TlsPeer>,
     /// Whose address is whose.
