@@ -3,6 +3,9 @@
 //! An agent has a *wish* (what he or his team lead asked for) and a *state* (what he is doing). A wish takes effect
 //! at once when he is free and otherwise when his present call and its wrap-up are over: nobody is torn from a call,
 //! and nobody stays stuck, because each busy state either belongs to a live call or carries a deadline.
+//!
+//! Beside his wish an agent may be *held back*: his presence elsewhere says that he is not to be rung. That takes
+//! effect when a pause would, and leaves his wish as it is.
 
 use std::{
     collections::BTreeSet,
@@ -29,6 +32,8 @@ pub struct Desk {
     pub call: Option<CallKey>,
     /// His place among the idle.
     pub standing: Standing,
+    /// His presence elsewhere says that he is not to be rung.
+    pub held_back: bool,
     /// When he is free next, he stands among the free where he stood.
     keeps_place: bool,
     /// Assignments in a row that came to no talk because he let them ring or sent no sound.
@@ -71,6 +76,7 @@ impl Agents {
             since: at,
             call: None,
             standing: Standing::since(at),
+            held_back: false,
             keeps_place: false,
             unanswered: 0,
             until: None,
@@ -99,6 +105,17 @@ impl Agents {
             AgentState::WrapUp if wish == Wish::Ready => Tell::Nothing,
             AgentState::Idle if wish == Wish::Ready => Tell::Nothing,
             _ => self.settle(agent, at),
+        }
+    }
+
+    /// He is held back, or no longer. Takes effect now if he is free, else after his call, wrap-up or rest.
+    pub fn hold_back(&mut self, agent: AgentId, held_back: bool, at: Micros) -> Tell {
+        let Some(desk) = self.desk(agent) else { return Tell::Nothing };
+        let changes = std::mem::replace(&mut desk.held_back, held_back) != held_back;
+        let is_free = matches!(desk.state, AgentState::Idle | AgentState::NotReady) && desk.until.is_none();
+        match changes && is_free && desk.wish == Wish::Ready {
+            true => self.settle(agent, at),
+            false => Tell::Nothing,
         }
     }
 
@@ -215,7 +232,7 @@ impl Agents {
         let (idle_since, turn) = (at.max(self.last_idle + 1), self.turn.wrapping_add(1));
         let Some(desk) = self.desk(agent) else { return Tell::Nothing };
         let keeps_place = std::mem::take(&mut desk.keeps_place);
-        match desk.wish {
+        match desk.effective_wish() {
             Wish::Ready => {
                 desk.becomes(AgentState::Idle, at);
                 if !keeps_place {
@@ -247,6 +264,20 @@ impl Agents {
 }
 
 impl Desk {
+    /// His wish, and a pause if he is ready and held back.
+    pub fn effective_wish(&self) -> Wish {
+        match self.wish {
+            Wish::Ready if self.held_back => Wish::Paused,
+            wish => wish,
+        }
+    }
+
+    /// Nothing but his presence keeps him from being rung.
+    pub fn rests_by_presence(&self) -> bool {
+        let is_ready = self.wish == Wish::Ready && self.until.is_none();
+        is_ready && self.held_back && self.state == AgentState::NotReady
+    }
+
     fn becomes(&mut self, state: AgentState, at: Micros) {
         if self.state != state {
             self.state = state;
@@ -327,6 +358,34 @@ mod tests {
         agents.talks(anna, 10);
         assert_eq!(agents.wraps_up(anna, Duration::ZERO, now, 11), Tell::Ready);
         assert_eq!(agents.get(anna).unwrap().standing.idle_since, 11);
+    }
+
+    #[test]
+    fn who_is_held_back_in_a_call_rests_after_it_and_comes_back_by_himself_with_his_wish() {
+        let (mut agents, anna, now) = at_work();
+        agents.rings(anna, CallKey(1), 6);
+        agents.talks(anna, 7);
+        assert_eq!(agents.hold_back(anna, true, 8), Tell::Nothing);
+        assert_eq!(agents.get(anna).unwrap().state, AgentState::Talking);
+        assert_eq!(agents.wraps_up(anna, Duration::from_secs(5), now, 9), Tell::Rest);
+        assert_eq!(agents.hold_back(anna, false, 10), Tell::Nothing, "the wrap-up goes on");
+        assert_eq!(agents.hold_back(anna, true, 11), Tell::Nothing);
+        assert_eq!(agents.due(now + Duration::from_secs(5), 12), Some((anna, Tell::Rest)));
+        assert_eq!(agents.get(anna).unwrap().state, AgentState::NotReady);
+        assert_eq!(agents.hold_back(anna, false, 20), Tell::Ready);
+        assert_eq!(agents.get(anna).unwrap().standing.idle_since, 20);
+    }
+
+    #[test]
+    fn being_held_back_and_a_pause_of_ones_own_do_not_undo_each_other() {
+        let (mut agents, anna, _) = at_work();
+        assert_eq!(agents.hold_back(anna, true, 6), Tell::Rest);
+        assert_eq!(agents.wish(anna, Wish::Paused, 7), Tell::Rest);
+        assert_eq!(agents.hold_back(anna, false, 8), Tell::Nothing);
+        assert_eq!(agents.get(anna).unwrap().state, AgentState::NotReady);
+        assert_eq!(agents.hold_back(anna, true, 9), Tell::Nothing);
+        assert_eq!(agents.wish(anna, Wish::Ready, 10), Tell::Rest);
+        assert_eq!(agents.hold_back(anna, false, 11), Tell::Ready);
     }
 
     #[test]

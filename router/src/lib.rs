@@ -20,6 +20,7 @@ pub mod log;
 pub mod lost_places;
 mod media_command;
 pub mod metrics;
+pub mod presence;
 pub mod prompts;
 pub mod reason;
 pub mod record;

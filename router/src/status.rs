@@ -41,6 +41,9 @@ pub struct Status {
     /// Trunks in order of name.
     #[serde(default)]
     pub trunks: Vec<TrunkStatus>,
+    /// How their presence is asked for; absent if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence: Option<PresenceStatus>,
     /// Live calls, oldest first, at most as many as were asked for.
     pub live: Vec<LiveCall>,
 }
@@ -115,6 +118,46 @@ pub struct AgentStatus {
     pub queues: Vec<String>,
     /// Calls answered since the process started.
     pub answered: u64,
+    /// His presence in Teams, if it is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence: Option<AgentPresence>,
+}
+
+/// What is known of an agent's presence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentPresence {
+    /// `Busy, InACall`; `not yet known`; `not known, last Away`.
+    pub says: String,
+    /// It lets him be given calls.
+    pub offered: bool,
+    /// When Graph last spoke of him: UTC microseconds. What is older than `presence.graph.fresh` is not known any more.
+    pub seen: Option<Micros>,
+}
+
+/// How presence is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PresenceStatus {
+    /// Agents who are asked for.
+    pub agents: u64,
+    /// Those of them whom it lets be given calls.
+    pub offered: u64,
+    /// When Graph last answered: UTC microseconds.
+    pub last_answer: Option<Micros>,
+    /// Why it cannot be asked, and what to do; absent if it can.
+    pub trouble: Option<PresenceTrouble>,
+}
+
+/// Why presence cannot be asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PresenceTrouble {
+    /// What it is: `Graph does not allow it (403 …)`.
+    pub what: String,
+    /// Whose fault it is.
+    pub fault: String,
+    /// What to do.
+    pub cure: String,
+    /// Since when: UTC microseconds.
+    pub since: Micros,
 }
 
 /// One live call.

@@ -22,9 +22,12 @@ use router::{
         Journal,
         fact::{AgentState, Cause, Fault, Wish},
     },
-    metrics::{CallsByStage, QueueGauges, Snapshot},
+    metrics::{CallsByStage, PresenceNumbers, QueueGauges, Snapshot},
     service::{Service, ServiceState},
-    status::{AgentStatus, Door, LiveCall, Order, OrderError, QueueStatus, Status},
+    status::{
+        AgentPresence, AgentStatus, Door, LiveCall, Order, OrderError, PresenceStatus, PresenceTrouble,
+        QueueStatus, Status,
+    },
     sums::QueueSums,
 };
 use support::{MORNING, SECOND};
@@ -131,6 +134,13 @@ fn numbers() -> Snapshot {
         ..Snapshot::default()
     };
     numbers.agents.count(AgentState::Idle);
+    numbers.presence = Some(PresenceNumbers {
+        ok: false,
+        age: Some(std::time::Duration::from_millis(2_500)),
+        known: (3, 1),
+        unknown: 2,
+        requests: BTreeMap::from([("presence", 9), ("throttled", 1)]),
+    });
     numbers.sip.responses_out.insert(486, 5);
     numbers.sip.parse_errors.insert("no Via", 1);
     numbers.dispatch.record(std::time::Duration::from_micros(700));
@@ -180,6 +190,17 @@ fn status(live: usize) -> Status {
         queues: vec![a_queue()],
         agents: vec![an_agent("anna")],
         trunks: Vec::new(),
+        presence: Some(PresenceStatus {
+            agents: 6,
+            offered: 3,
+            last_answer: Some(MORNING + 50 * SECOND),
+            trouble: Some(PresenceTrouble {
+                what: "Graph fails (503)".into(),
+                fault: "the far end".into(),
+                cure: "nothing to do".into(),
+                since: MORNING + 55 * SECOND,
+            }),
+        }),
         live: (0..150).map(call).take(live).collect(),
     }
 }
@@ -191,6 +212,11 @@ fn an_agent(name: &str) -> AgentStatus {
         wish: Wish::Paused,
         since: MORNING,
         queues: vec!["support".into()],
+        presence: Some(AgentPresence {
+            says: "UrgentInterruptionsOnly, Presenting".into(),
+            offered: false,
+            seen: Some(MORNING + 50 * SECOND),
+        }),
         answered: 5,
     }
 }
@@ -240,6 +266,11 @@ fn metrics_show_what_the_shard_counts_at_this_instant_and_are_well_formed() {
         "fernamt_dispatch_seconds_bucket{le=\"0.0005\"} 0",
         "fernamt_dispatch_seconds_bucket{le=\"0.001\"} 1",
         "fernamt_dispatch_seconds_bucket{le=\"+Inf\"} 1",
+        "fernamt_presence_ok 0",
+        "fernamt_presence_age_seconds 2.5",
+        "fernamt_presence_agents{presence=\"offered\"} 3",
+        "fernamt_presence_agents{presence=\"unknown\"} 2",
+        "fernamt_presence_requests_total{outcome=\"throttled\"} 1",
         "fernamt_journal_ok 1",
         "fernamt_config_generation 4",
         "fernamt_service_open 0",
@@ -319,6 +350,10 @@ fn the_status_command_shows_queues_agents_and_calls_within_120_columns_or_one_js
         ["2", "1m00s", "1m35s", "80%", "0/2", "9", "5", "50%", "2", "1", "0"],
         "{people}"
     );
+    assert!(people.contains("  support  [UrgentInterrupt… 10.0s ago: no calls]\n"), "{people}");
+    let presence = "\npresence of 6 agents: 3 may be given calls; Graph last answered 10.0s ago\n\
+                    presence is not known for 5.0s: Graph fails (503)\n  fault: the far end; nothing to do\n";
+    assert!(people.contains(presence), "{people}");
     assert!(people.ends_with("and 50 more\n"), "{people}");
     command::status::status(node.address(), true, &mut json).unwrap();
     let json: Status = serde_json::from_slice(&json).unwrap();

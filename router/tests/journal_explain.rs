@@ -73,6 +73,20 @@ fn an_assignment_says_who_waited_behind_and_who_else_was_free() {
 }
 
 #[test]
+fn who_was_not_rung_because_of_his_presence_is_told_with_what_it_said() {
+    let agents = [("bo", "Busy, InACall"), ("carl", "not yet known")];
+    let agents = agents.map(|(agent, says)| (agent.to_owned(), says.to_owned())).to_vec();
+    let facts = [
+        fact(call(1), MORNING, queued("support", MORNING)),
+        fact(call(1), MORNING, What::HeldBack { queue: "support".into(), agents, more: 3 }),
+        fact(call(1), MORNING + SECOND, left("support", LeftQueue::Abandoned, 1_000)),
+    ];
+    let told = told(&facts);
+    let line = "not rung because of their presence: bo (Busy, InACall), carl (not yet known), 3 more";
+    assert!(told.contains(line), "{told}");
+}
+
+#[test]
 fn who_rang_beside_the_winner_is_told_too() {
     let call = call(1);
     let at = |second| MORNING + second * SECOND;

@@ -79,7 +79,7 @@ fn crews_and_doors(world: &World, accepting: &Accepting) -> Vec<String> {
         let serving =
             world.config().agents().filter(|(_, agent)| accepting.served_by(agent).contains(&widest));
         let wishes: Vec<Wish> =
-            serving.filter_map(|(agent, _)| Some(shard.agents().get(agent)?.wish)).collect();
+            serving.filter_map(|(agent, _)| Some(shard.agents().get(agent)?.effective_wish())).collect();
         let count = |is: fn(&&Wish) -> bool| wishes.iter().filter(is).count() as u32;
         let there = (count(|wish| **wish != Wish::LoggedOut), count(|wish| **wish == Wish::Ready));
         let crew = shard.crew(id);
@@ -105,7 +105,7 @@ fn waiting_alone(world: &World) -> Vec<String> {
     let waits = |call: &Call| Some((call.waits_for()?, call.queue()?));
     let vain = |(agent, queue): &(AgentId, QueueId)| {
         let serves = world.config().agent(*agent).is_some_and(|agent| agent.membership(*queue).is_some());
-        let wish = shard.agents().get(*agent).map(|desk| desk.wish);
+        let wish = shard.agents().get(*agent).map(Desk::effective_wish);
         !serves || wish != Some(Wish::Ready) || shard.on_line(shard.line_of(*agent)).1 > 0
     };
     let broken = shard.calls().filter_map(waits).filter(vain);
@@ -131,7 +131,7 @@ pub fn left_over(world: &World) -> Vec<String> {
     for (id, queue) in world.config().queues() {
         expect_none(&format!("callers in {}", queue.name), shard.waiting(id) as usize);
     }
-    let as_wished = |desk: &Desk| match desk.wish {
+    let as_wished = |desk: &Desk| match desk.effective_wish() {
         Wish::Ready => desk.state == AgentState::Idle,
         Wish::Paused => desk.state == AgentState::NotReady,
         Wish::LoggedOut => desk.state == AgentState::LoggedOut,

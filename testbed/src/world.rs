@@ -1,5 +1,6 @@
 //! The world: one router, telephones, a network, and a clock that nobody waits for.
 
+mod graph;
 mod recordings;
 mod restart;
 mod toil;
@@ -36,6 +37,7 @@ use crate::{
     tone::Tone,
 };
 
+pub use graph::Fares;
 pub use toil::Cost;
 
 type Answers = Box<dyn FnMut(&Message) -> Vec<(Duration, Bytes)>>;
@@ -82,6 +84,7 @@ pub struct World {
     scripts: Vec<Script>,
     rtp_gap: Duration,
     recordings: recordings::Recordings,
+    graph: graph::Graph,
     facts: Vec<Fact>,
     ladder: VecDeque<String>,
     turns: u64,
@@ -125,6 +128,7 @@ impl World {
             scripts: Vec::new(),
             rtp_gap: Duration::from_millis(20),
             recordings: recordings::Recordings::default(),
+            graph: graph::Graph::default(),
             facts: Vec::new(),
             ladder: VecDeque::new(),
             turns: 0,
@@ -519,7 +523,8 @@ impl World {
     fn next_at(&self) -> Option<Instant> {
         let phones = self.phones.iter().filter_map(Phone::next_at).min();
         let desk = self.toil.as_ref().and_then(|toil| toil.next_at(self.now));
-        [self.net.next_at(), phones, self.shard_timeout, self.engine_timeout, desk]
+        let graph = self.graph.next_at();
+        [self.net.next_at(), phones, graph, self.shard_timeout, self.engine_timeout, desk]
             .into_iter()
             .flatten()
             .min()
@@ -531,6 +536,9 @@ impl World {
         self.turns += 1;
         if let Some(datagram) = self.net.take_due(self.now) {
             self.deliver(datagram);
+        }
+        if let Some(answer) = self.graph.take_due(self.now) {
+            self.tell(answer);
         }
         if self.shard_timeout.is_some_and(|at| at <= self.now) {
             self.toils(0, |world| {
@@ -654,6 +662,7 @@ impl World {
                 Output::Media(command) => self.command(command),
                 Output::ReleasePort(port) => self.release_port(port),
                 Output::Fact(fact) => self.facts.push(fact),
+                Output::Graph(ask) => self.graph.ask(self.now, &ask),
                 Output::Timeout(at) => {
                     self.shard_timeout = at.map(|(at, _)| at);
                     if !self.stock_up() {

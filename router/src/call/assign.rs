@@ -162,6 +162,9 @@ impl Call {
         let waited_ms = millis_between(place.entered, board.at);
         self.fact(What::Assigned { queue, agent: name, waited_ms, beside }, board);
         self.fact(choice, board);
+        if let Some(held_back) = board.held_back(place.queue) {
+            self.fact(held_back, board);
+        }
         self.ring(Rung::agent(agent, &place, board), board);
     }
 

@@ -119,6 +119,9 @@ impl Call {
             kept,
         };
         self.fact(queued, board);
+        if let Some(held_back) = board.held_back(place.queue) {
+            self.fact(held_back, board);
+        }
     }
 
     fn turned_away(&mut self, queue: QueueId, how: LeftQueue, board: &mut Switchboard) -> Outcome {

@@ -8,8 +8,8 @@ use jiff::civil::DateTime;
 
 use super::check_number;
 use crate::config::{
-    Because, CallerGroup, Config, Goto, Hours, HoursId, Names, Number, Opening, PromptId, QueueId, Step,
-    Wall, load, written,
+    Because, CallerGroup, Config, Goto, Graph, Hours, HoursId, Names, Number, Opening, PromptId, QueueId,
+    SecretPlace, Stale, Step, Wall, load, written,
 };
 
 /// What the command prints and how it ends.
@@ -103,6 +103,9 @@ pub fn report(file: &str, config: &Config, moment: Option<Moment>) -> String {
         count(config.limits.max_calls as usize, "call")
     ));
     text.push_str(&super::check_trunks::lines(config));
+    if let Some(graph) = &config.graph {
+        text.push_str(&presence(graph, config));
+    }
     if let Some(moment) = moment {
         for callers in config.caller_groups() {
             text.push('\n');
@@ -265,6 +268,27 @@ fn in_words(hours: &Hours, now: Timestamp, opening: Opening) -> String {
     };
     let zone = hours.zone.iana_name().unwrap_or("UTC");
     format!("hours.{} at {} {zone}: {state}", hours.name, clock(now))
+}
+
+/// `presence of 2 agents by Graph for example.com, every 5s; not known after 1m, then everybody is given calls`.
+fn presence(graph: &Graph, config: &Config) -> String {
+    let asked = config.agents().filter(|(_, agent)| agent.entra_id.is_some()).count();
+    let then = match graph.stale {
+        Stale::Offer => "everybody is given calls",
+        Stale::Last => "what was said last holds",
+        Stale::Skip => "nobody is given calls",
+    };
+    let (every, fresh) = (written(graph.real_every(asked)), written(graph.fresh));
+    let (agents, tenant) = (count(asked, "agent"), &graph.tenant);
+    let unset = match &graph.secret {
+        SecretPlace::Environment(name) if std::env::var_os(name).is_none() => {
+            format!("; {name} is not set here: it must be where the router runs")
+        }
+        _ => String::new(),
+    };
+    format!(
+        "presence of {agents} by Graph for {tenant}, every {every}; not known after {fresh}, then {then}{unset}\n"
+    )
 }
 
 /// `callers.gold: 12 numbers, 10m ahead, priority 5 at least`.

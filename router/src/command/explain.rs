@@ -129,6 +129,12 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
             let others = if *beside == 1 { "1 other".to_owned() } else { format!("{beside} others") };
             vec![format!("{agent} rings too, beside {others}, after {} in {queue}", span(*waited_ms))]
         }
+        What::HeldBack { agents, more, .. } => {
+            let names = agents.iter().map(|(agent, says)| format!("{agent} ({says})"));
+            let more = (*more > 0).then(|| format!("{more} more"));
+            let names = names.chain(more).collect::<Vec<_>>().join(", ");
+            vec![format!("not rung because of their presence: {names}")]
+        }
         What::Chosen { .. } => why(&fact.what).split_off(usize::from(beside > 0)), // of those beside: why they
         What::Unanswered { agent, why: Unanswered::Silent, .. } => {
             vec![format!("{agent}: answered, but no sound came from the telephone; he keeps his place")]

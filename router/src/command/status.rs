@@ -6,7 +6,7 @@ use super::{
     CommandError, http,
     table::{clip, clock, span, word},
 };
-use crate::status::{AgentStatus, LiveCall, QueueStatus, Status, TrunkStatus};
+use crate::status::{AgentPresence, AgentStatus, LiveCall, PresenceStatus, QueueStatus, Status, TrunkStatus};
 
 /// Asks the router at `admin` and writes what it says: for people, or as one JSON object.
 ///
@@ -59,6 +59,9 @@ fn write_status(status: &Status, out: &mut dyn Write) -> Result<(), CommandError
     }
     status.agents.iter().try_for_each(|agent| write_agent(agent, status.now, out))?;
     write_trunks(&status.trunks, status.now, out)?;
+    if let Some(presence) = &status.presence {
+        write_presence(presence, status.now, out)?;
+    }
     if !status.live.is_empty() {
         writeln!(
             out,
@@ -101,15 +104,18 @@ fn write_queue(queue: &QueueStatus, now: i64, out: &mut dyn Write) -> Result<(),
 }
 
 fn write_agent(agent: &AgentStatus, now: i64, out: &mut dyn Write) -> Result<(), CommandError> {
+    let presence =
+        agent.presence.as_ref().map(|presence| presence_in_words(presence, now)).unwrap_or_default();
+    let room = 57_usize.saturating_sub(presence.chars().count());
     writeln!(
         out,
-        "{:<20} {:<10} {:>8} {:<10} {:>8}  {}",
+        "{:<20} {:<10} {:>8} {:<10} {:>8}  {}{presence}",
         clip(&agent.name, 20),
         word(&agent.state),
         span(millis(now - agent.since)),
         word(&agent.wish),
         agent.answered,
-        clip(&agent.queues.join(" "), 57)
+        clip(&agent.queues.join(" "), room)
     )?;
     Ok(())
 }
@@ -136,6 +142,26 @@ fn write_trunks(trunks: &[TrunkStatus], now: i64, out: &mut dyn Write) -> Result
             writeln!(out, "{name:<20} {calls:>11}  {at:<34} {state:<8} {age:>8}  {why}")?;
             (name, calls) = (String::new(), String::new());
         }
+    }
+    Ok(())
+}
+
+/// `  [Busy, InACall 3s ago: no calls]`, 40 characters at most.
+fn presence_in_words(presence: &AgentPresence, now: i64) -> String {
+    let age = presence.seen.map_or(String::new(), |seen| format!(" {} ago", span(millis(now - seen))));
+    let no = if presence.offered { "" } else { ": no calls" };
+    let rest = format!("{age}{no}");
+    format!("  [{}{rest}]", clip(&presence.says, 36_usize.saturating_sub(rest.chars().count())))
+}
+
+fn write_presence(presence: &PresenceStatus, now: i64, out: &mut dyn Write) -> Result<(), CommandError> {
+    let PresenceStatus { agents, offered, last_answer, trouble } = presence;
+    let age = last_answer.map_or("never yet".to_owned(), |at| format!("{} ago", span(millis(now - at))));
+    writeln!(out, "\npresence of {agents} agents: {offered} may be given calls; Graph last answered {age}")?;
+    if let Some(trouble) = trouble {
+        let since = span(millis(now - trouble.since));
+        writeln!(out, "presence is not known for {since}: {}", trouble.what)?;
+        writeln!(out, "  fault: {}; {}", trouble.fault, trouble.cure)?;
     }
     Ok(())
 }

@@ -2,8 +2,11 @@
 
 use toml::de::DeValue;
 
+use crate::presence::ObjectId;
+
 use super::address::Address;
 use super::names::QueueId;
+use super::presence::object_id;
 use super::raw::{Item, section};
 use super::scope::{Scope, Section};
 
@@ -22,6 +25,8 @@ section! {
         shared,
         /// Whoever answers as this agent may transfer the call, to where `[[transfer]]` and what follows there say. Default true.
         transfers,
+        /// The person's object id in Entra ID, such as `"66ad2f10-5a3d-4f4a-8d8f-3b7f0c1e9911"`, by which `[presence.graph]` asks for his presence in Teams. No two agents have the same. Default: his presence is not asked for.
+        entra_id,
     }
 }
 
@@ -67,6 +72,8 @@ pub struct Agent {
     pub shared: bool,
     /// He may transfer calls. Default true.
     pub transfers: bool,
+    /// By which their presence in Teams is asked for; `None`: it is not.
+    pub entra_id: Option<ObjectId>,
 }
 
 /// How several addresses of one agent ring.
@@ -130,6 +137,11 @@ impl Agent {
             login: raw.login.choice(&[("auto", Login::Auto), ("manual", Login::Manual)], report),
             shared: raw.shared.boolean(false, report),
             transfers: raw.transfers.boolean(true, report),
+            entra_id: raw
+                .entra_id
+                .item
+                .as_ref()
+                .and_then(|item| object_id(item, "the person's object id as Entra shows it", report)),
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use toml::de::DeTable;
 
@@ -18,6 +19,7 @@ use super::names::{FlowId, HoursId, Names, QueueId};
 use super::node::{JournalConfig, JournalToml, Log, LogToml, Node, NodeToml};
 use super::number::{NumberSection, Numbers};
 use super::pem::PemFiles;
+use super::presence::{Beside, Graph};
 use super::problem::{Place, Problem, Problems, Report, Severity, Source};
 use super::prompt::{Files, Prompt, Prompts};
 use super::queue::Queue;
@@ -28,7 +30,7 @@ use super::trunk::Trunk;
 use super::voicemail::{Voicemail, VoicemailToml};
 use super::whole::Resolved;
 use super::written::Written;
-use super::{Config, Table, listen_tls, program, whole};
+use super::{Config, Table, entra_ids, listen_tls, program, whole};
 
 /// What a configuration is checked against beside itself.
 #[derive(Debug, Clone, Default)]
@@ -56,6 +58,8 @@ section! {
         log,
         /// Messages that callers leave.
         voicemail,
+        /// What is known elsewhere of agents.
+        presence,
         /// Whom calls come from and go to.
         trunk,
         /// Which flow answers which called number.
@@ -178,9 +182,11 @@ fn resolve(
         report,
     );
 
+    let beside = Beside { base_dir, files: &surroundings.files };
+    let graph = Graph::resolve(&raw.presence, beside, report);
     let prompts = Prompts::new(&surroundings.files, base_dir, std::mem::take(&mut names.prompts));
     let mut scope = Scope::gather(root, names, prompts, pem, report);
-    let (resolved, numbers) = resolve_named(&raw, &mut scope);
+    let (resolved, numbers) = resolve_named(&raw, graph.as_ref(), &mut scope);
     listen_tls::check(&listen_raw, &listen, &resolved.trunks, &scope.trunks, scope.report);
     let groups = scope.callers.sections.clone();
     let callers = CallerGroups::resolve(&groups, &mut scope);
@@ -195,6 +201,7 @@ fn resolve(
         journal,
         log,
         voicemail,
+        graph: graph.map(Arc::new),
         warnings: Problems::default(),
         trunks: table(resolved.trunks, |id| id.index(), |trunk| &trunk.name),
         flows: table(resolved.flows, |id| id.index(), |flow| &flow.name),
@@ -210,7 +217,11 @@ fn resolve(
 }
 
 /// The sections with names, each kind after those it refers to.
-fn resolve_named<'i>(raw: &RootToml<'i>, scope: &mut Scope<'_, 'i>) -> (Resolved, Numbers) {
+fn resolve_named<'i>(
+    raw: &RootToml<'i>,
+    graph: Option<&Graph>,
+    scope: &mut Scope<'_, 'i>,
+) -> (Resolved, Numbers) {
     let trunks = each(|scope| &scope.trunks, Trunk::resolve, scope);
     let hours: BTreeMap<HoursId, Hours> = each(|scope| &scope.hours, Hours::resolve, scope);
     scope.closed = hours.iter().map(|(id, hours)| (*id, (hours.closed_prompt, hours.closed))).collect();
@@ -240,11 +251,13 @@ fn resolve_named<'i>(raw: &RootToml<'i>, scope: &mut Scope<'_, 'i>) -> (Resolved
     let resolved = Resolved { trunks, flows: finished, queues, agents, hours, transfers };
     let numbers = whole::numbers(&sections, &resolved, scope);
     whole::shared_addresses(&resolved.agents, scope);
+    entra_ids::unlike(&resolved.agents, scope);
     // With a mistake somewhere it is not known what the operator wanted to use.
     if !scope.report.has_errors() {
         whole::unused(&numbers, &resolved, scope);
         whole::vain_boosts(&sections, &resolved, scope);
         whole::closed_numbers(&numbers, &resolved, scope);
+        entra_ids::asked_for(&resolved.agents, &raw.presence, graph, scope);
     }
     (resolved, numbers)
 }

@@ -10,6 +10,7 @@ mod callback;
 mod caller_group;
 mod describe;
 mod difference;
+mod entra_ids;
 mod flow;
 mod flow_toml;
 mod hours;
@@ -25,6 +26,7 @@ mod number;
 mod number_plan;
 mod pattern;
 mod pem;
+mod presence;
 mod problem;
 mod program;
 mod prompt;
@@ -55,6 +57,7 @@ mod written;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 pub use self::media::Media;
 pub use address::{Address, Template, UriAddress};
@@ -73,6 +76,7 @@ pub use number::Number;
 pub use number_plan::{Dialling, Reading, Rewrite, Writing, is_telephone_number};
 pub use pattern::Pattern;
 pub use pem::{Pem, PemIdentity};
+pub use presence::{Graph, SecretPlace, Stale};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use prompt::{Files, Prompt};
 pub use queue::{MAX_STEPS, Queue, Strategy, WidenStep};
@@ -120,6 +124,8 @@ pub struct Config {
     pub voicemail: Voicemail,
     /// How transfers go, and where.
     pub transfers: Transfers,
+    /// How agents' presence in Teams is asked for; `None`: it is not.
+    pub graph: Option<Arc<Graph>>,
     /// What the operator probably meant otherwise.
     pub warnings: Problems,
     trunks: Table<Trunk>,

@@ -11,6 +11,7 @@ use super::load::RootToml;
 use super::media::MediaToml;
 use super::node::{JournalToml, LogToml, NodeToml};
 use super::number::NumberToml;
+use super::presence::{GraphToml, PresenceToml};
 use super::queue::{QueueToml, WidenToml};
 use super::queue_confirm::ConfirmToml;
 use super::queue_memory::{ReturningToml, StickyToml};
@@ -40,6 +41,8 @@ const SECTIONS: &[SectionDoc] = &[
     JournalToml::DOC,
     LogToml::DOC,
     VoicemailToml::DOC,
+    PresenceToml::DOC,
+    GraphToml::DOC,
     TrunkToml::DOC,
     TrunkTargetsToml::DOC,
     TrunkHealthToml::DOC,

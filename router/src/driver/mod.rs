@@ -3,6 +3,7 @@
 
 pub mod admin;
 mod capped;
+pub mod graph;
 mod journal_retention;
 pub mod journal_store;
 mod journal_talks;

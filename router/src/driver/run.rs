@@ -23,6 +23,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     admin::{self, Admin, AdminServer},
+    graph::GraphClient,
     journal_writer::Restored,
     open::{Outside, open},
     prompt_files,
@@ -115,6 +116,8 @@ async fn node(file: PathBuf, config: Arc<Config>, names: Names) -> Result<(), Re
     let wake = Arc::new(Notify::new());
     let (recordings, store) = Recordings::start(config.voicemail.clone())
         .map_err(|error| Refusal::System(format!("no thread for recordings: {error}")))?;
+    let graph = GraphClient::start()
+        .map_err(|error| Refusal::System(format!("no thread that asks Graph: {error}")))?;
     let worker = start_worker(&config, &wake, store)?;
     let now = Instant::now();
     let clock = Clock::new(now, utc_now());
@@ -135,6 +138,7 @@ async fn node(file: PathBuf, config: Arc<Config>, names: Names) -> Result<(), Re
         recordings: recordings.counters(),
         wake,
         journal,
+        graph,
         questions: asked,
         orders,
         config,

@@ -18,7 +18,7 @@ use sip_core::{backlog::Backlog, driver::Sockets};
 use tokio::sync::{Notify, mpsc};
 use tracing::{error, info, warn};
 
-use super::{question::Question, recordings, tls};
+use super::{graph::GraphClient, question::Question, recordings, tls};
 use crate::{
     clock::Clock,
     config::Config,
@@ -67,6 +67,8 @@ pub struct ShardThread {
     pub wake: Arc<Notify>,
     /// Where facts go.
     pub journal: Journal,
+    /// Where Graph is asked.
+    pub graph: GraphClient,
     /// What the admin listener asks.
     pub questions: mpsc::Receiver<Question>,
     /// What signals ask.
@@ -142,6 +144,9 @@ impl Running {
                 biased;
                 Some(order) = self.parts.orders.recv() => self.obey(order),
                 Some(question) = self.parts.questions.recv() => self.reply(question),
+                (number, answer) = self.parts.graph.next() => {
+                    self.parts.shard.handle_input(Instant::now(), Input::Graph { number, answer });
+                }
                 () = self.parts.wake.notified() => {}
                 () = self.parts.sockets.next(&mut read), if !full => {}
                 // The runtime looks at the sockets meanwhile.
@@ -191,6 +196,7 @@ impl Running {
                 }
                 Output::ReleasePort(port) => self.ports.pool.release(now, port),
                 Output::Fact(fact) => self.facts.push(fact),
+                Output::Graph(ask) => self.parts.graph.ask(ask),
                 Output::Dispatched { free_since } => self.dispatch.record(free_since.elapsed()),
                 Output::Timeout(at) => {
                     self.deadline = at.map(|(at, _)| at);

@@ -458,6 +458,26 @@ pub enum What {
         /// From the first to the last of them.
         lasted_ms: u64,
     },
+    /// An agent's presence elsewhere lets him be given calls, or does not, from now on.
+    Presence {
+        /// Name of the agent.
+        agent: String,
+        /// He may be given calls.
+        offered: bool,
+        /// By what: `Busy, InACall`, `not yet known`, …
+        says: String,
+    },
+    /// Agents of the queue who are at work and ready, and whose presence keeps them from this caller. Comes with
+    /// [`Queued`](What::Queued) and [`Assigned`](What::Assigned) if there are such.
+    HeldBack {
+        /// Name of the queue.
+        queue: String,
+        /// Their names with what their presence says, eight at most.
+        agents: Vec<(String, String)>,
+        /// How many more.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        more: u32,
+    },
     /// An agent's state changed.
     Agent {
         /// Name of the agent.
@@ -467,6 +487,10 @@ pub enum What {
         /// Why, in words: "log-in", "no answer", "wrap-up over", or the operator's reason.
         reason: String,
     },
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 fn is_none(count: &u8) -> bool {

@@ -64,8 +64,25 @@ pub struct Snapshot {
     pub sip: SipCounters,
     /// What the media workers did.
     pub media: MediaCounters,
+    /// Agents' presence in Teams, and how it is asked for; `None` if it is not.
+    pub presence: Option<PresenceNumbers>,
     /// How much later than its deadline the shard's loop ran.
     pub loop_lag: Histogram,
+}
+
+/// Agents' presence in Teams, and how it is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PresenceNumbers {
+    /// Graph answered when it was asked last.
+    pub ok: bool,
+    /// How long ago it last answered; `None`: not yet.
+    pub age: Option<Duration>,
+    /// Agents who may be given calls by what Graph says of them, and those who may not.
+    pub known: (u64, u64),
+    /// Agents of whom nothing is known any more, or yet.
+    pub unknown: u64,
+    /// Requests since the start of the process, by what came of them.
+    pub requests: BTreeMap<&'static str, u64>,
 }
 
 /// Live calls by stage (design §4).
@@ -280,6 +297,7 @@ impl Snapshot {
         self.media.rejected += other.media.rejected;
         self.media.legs += other.media.legs;
         self.loop_lag.add(&other.loop_lag);
+        self.presence = self.presence.take().or_else(|| other.presence.clone());
     }
 }
 

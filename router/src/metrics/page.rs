@@ -58,6 +58,7 @@ impl Collector for Page {
         super::trunks::write(&self.numbers.trunks, &mut sheet)?;
         self.sip(&mut sheet)?;
         self.media(&mut sheet)?;
+        self.presence(&mut sheet)?;
         self.journal(&mut sheet)
     }
 }
@@ -247,6 +248,20 @@ impl Page {
         sheet.gauge("media_legs", "Legs open in the media workers", media.legs)?;
         let packets = [("in", media.packets_in), ("out", media.packets_out), ("rejected", media.rejected)];
         sheet.counters("media_packets", "RTP packets", "direction", packets)
+    }
+
+    fn presence(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {
+        let Some(presence) = &self.numbers.presence else { return Ok(()) };
+        sheet.gauge("presence_ok", "1 if Graph answered when it was asked last", u64::from(presence.ok))?;
+        if let Some(age) = presence.age {
+            sheet.gauge("presence_age_seconds", "Since Graph last answered", age.as_secs_f64())?;
+        }
+        let (offered, kept) = presence.known;
+        let agents = [("offered", offered), ("kept", kept), ("unknown", presence.unknown)];
+        let help = "Agents by what their presence says of giving them calls";
+        sheet.gauges("presence_agents", help, "presence", agents)?;
+        let requests = presence.requests.iter().map(|(what, count)| (*what, *count));
+        sheet.counters("presence_requests", "Requests for presence by what came of them", "outcome", requests)
     }
 
     fn journal(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {

@@ -128,6 +128,7 @@ impl Record {
             What::Arrived { .. } | What::Acknowledged | What::PromptStarted { .. } => {}
             What::PromptEnded { .. } | What::HoursChecked { .. } => {}
             What::OpenToAll { .. } | What::Widened { .. } | What::Chosen { .. } => {}
+            What::Presence { .. } | What::HeldBack { .. } => {}
             What::Started { .. } | What::Stopped | What::ConfigLoaded { .. } | What::Gap { .. } => {}
             What::Wished { .. }
             | What::QueueSwitched { .. }

@@ -8,6 +8,7 @@ mod callbacks;
 mod calls;
 mod hairpin;
 mod overload;
+mod presence;
 mod queues;
 mod reload;
 mod status;
@@ -25,7 +26,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use scheduler::{Match, Scheduler};
 use sip_core::{Endpoint, Event as SipEvent, Flow, LegKey, Message, PeerId, Reply, Service};
 
-use self::{alone::Alone, calls::Calls, overload::Overload, switchboard::Names};
+use self::{alone::Alone, calls::Calls, overload::Overload, presence::Presence, switchboard::Names};
 use crate::{
     agents::Agents,
     call::{Call, Input as CallInput, Why},
@@ -38,6 +39,7 @@ use crate::{
     keys::{CallKey, media_leg_number, media_leg_slot},
     lost_places::LostPlaces,
     metrics::Histogram,
+    presence::{Answer, Ask},
     prompts::Prompts,
     staff::Staff,
     standing::Chances,
@@ -114,6 +116,13 @@ pub enum Input {
         /// Why, in the operator's words.
         reason: String,
     },
+    /// What came of an [`Output::Graph`].
+    Graph {
+        /// Of the request.
+        number: u64,
+        /// What came.
+        answer: Answer,
+    },
     /// End all calls now.
     Shutdown,
 }
@@ -140,6 +149,9 @@ pub enum Output {
         /// Beginning of the turn in which caller and agent met.
         free_since: Instant,
     },
+    /// Ask the login address or Graph, and say by [`Input::Graph`] what came of it. Nobody waits for that: a request that
+    /// is not carried out is given up after some seconds.
+    Graph(Ask),
     /// Nothing more to do until this instant, or until the next input; and what the deadline is for.
     Timeout(Option<(Instant, &'static str)>),
 }
@@ -193,6 +205,7 @@ impl Shard {
             staff: Staff::new(now),
             restaffed: VecDeque::new(),
             closed: parts.closed,
+            presence: Presence::default(),
             estimates: Estimates::default(),
         };
         let calls = Calls::new(parts.owner, capacity);
@@ -226,6 +239,7 @@ impl Shard {
                 self.board.switch_queue(queue, closed, reason);
                 self.tell_queue(queue, || CallInput::QueueChanged);
             }
+            Input::Graph { number, answer } => self.graph_answered(number, answer),
             Input::Shutdown => self.end_all(),
         }
         self.finish_turn();
@@ -238,6 +252,7 @@ impl Shard {
         self.board.free_due_agents();
         self.board.look_after_trunks();
         self.board.end_overload();
+        self.presence_due();
         while let Some(key) = self.calls.due(now) {
             self.tell(key, CallInput::Deadline);
         }
@@ -260,7 +275,8 @@ impl Shard {
         let callbacks = self.board.callback_deadline().map(|at| (at, "callback"));
         let trunks = self.board.trunk_deadline().map(|at| (at, "trunk"));
         let overload = self.board.overload_deadline().map(|at| (at, "overload"));
-        [self.sip_timeout, calls, agents, callbacks, trunks, overload]
+        let presence = self.board.presence.deadline().map(|at| (at, "presence"));
+        [self.sip_timeout, calls, agents, callbacks, trunks, overload, presence]
             .into_iter()
             .flatten()
             .min_by_key(|(at, _)| *at)
@@ -287,9 +303,10 @@ impl Shard {
             } else if callbacks < CALLBACKS_A_TURN && self.look_after_callbacks() {
                 callbacks += 1;
             } else {
-                return; // callbacks left over are due at once, in a turn of their own
+                break; // callbacks left over are due at once, in a turn of their own
             }
         }
+        self.board.ask_graph();
     }
 
     /// Idle agents for whom nobody waits ring for callers for whom fewer ring than might, smallest key first.

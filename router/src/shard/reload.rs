@@ -61,6 +61,8 @@ impl Shard {
                 self.board.agent_serves(agent, &[]);
             }
         }
+        config.agents().for_each(|(agent, _)| self.board.agents.add(agent, self.board.at));
+        self.set_presence(); // who is new is held back before he takes up work
         let (then, now) = (before.map(Accepting::by), Accepting::by(&config));
         let all = self.board.scheduler.lines();
         for (id, agent) in config.agents() {
@@ -77,7 +79,6 @@ impl Shard {
     }
 
     fn takes_up_work(&mut self, agent: AgentId, login: Login, wish: Option<Wish>) {
-        self.board.agents.add(agent, self.board.at);
         let at_start = if login == Login::Manual { Wish::LoggedOut } else { Wish::Ready };
         self.board.agent_wish(agent, wish.unwrap_or(at_start), "start");
     }

@@ -158,6 +158,7 @@ impl Shard {
             since: desk.since,
             queues: agent.queues.iter().map(|own| self.board.queue_name(own.queue)).collect(),
             answered: desk.standing.answered,
+            presence: self.board.agent_presence(id),
         })
     }
 
@@ -177,6 +178,7 @@ impl Shard {
             callers_known: self.board.callers.len() as u64,
             callers_forgotten: self.board.callers.forgotten(),
             two_way_sound: self.board.two_way_sound.clone(),
+            presence: self.board.presence_numbers(),
             sip: self.sip_counters(),
             ..Snapshot::default()
         };
@@ -266,6 +268,7 @@ impl Shard {
             queues: self.board.config.queues().map(|(id, queue)| self.queue_status(id, queue)).collect(),
             agents: self.board.config.agents().filter_map(|(id, _)| self.agent_status(id)).collect(),
             trunks: self.trunk_status(),
+            presence: self.board.presence_status(),
             live: self.live_told(live),
         }
     }

@@ -12,9 +12,9 @@ use rand::{Rng, distr::StandardUniform, prelude::Distribution, rngs::StdRng};
 use scheduler::{Agent, Caller, Line, Match, Rested, Scheduler, Withdrawn};
 use sip_core::{Endpoint, LegKey, Listener, Service};
 
-use super::{Output, alone::Alone, overload::Overload};
+use super::{Output, alone::Alone, overload::Overload, presence::Presence};
 use crate::{
-    agents::{Agents, Tell},
+    agents::{Agents, Desk, Tell},
     callbacks::Callbacks,
     callers::Callers,
     clock::Clock,
@@ -97,6 +97,7 @@ pub struct Switchboard {
     pub(super) staff: Staff,
     /// Queues that have found or lost those who serve them in this turn; their callers are still to be told.
     pub(super) restaffed: VecDeque<QueueId>,
+    pub(super) presence: Presence,
     /// How long callers wait.
     pub(super) estimates: Estimates,
     /// Queues closed by hand, by name: one that comes by a later reload is closed too.
@@ -250,10 +251,10 @@ impl Switchboard {
         lines::of_agent(agent, self.scheduler.lines())
     }
 
-    /// `agent` serves `queue`, is logged in and has not asked for a pause.
+    /// `agent` serves `queue`, is logged in, has not asked for a pause and is not held back.
     pub(crate) fn is_to_be_had(&self, agent: AgentId, queue: QueueId) -> bool {
         let serves = self.config.agent(agent).is_some_and(|agent| agent.membership(queue).is_some());
-        serves && self.agents.get(agent).is_some_and(|desk| desk.wish == Wish::Ready)
+        serves && self.agents.get(agent).is_some_and(|desk| desk.effective_wish() == Wish::Ready)
     }
 
     /// The caller waits no longer. An agent who was faster is the answer: the letter is read with it, and he is the
@@ -353,6 +354,7 @@ impl Switchboard {
         let wrap_up =
             queue.and_then(|queue| self.config.queue(queue)).map_or(Duration::ZERO, |queue| queue.wrap_up);
         self.scheduler.release(scheduler_agent(agent));
+        self.presence.known.talk_over(agent, self.now);
         self.change(agent, "call ended", |agents, now, at| agents.wraps_up(agent, wrap_up, now, at));
     }
 
@@ -426,7 +428,7 @@ impl Switchboard {
         if wish != Wish::Ready {
             self.let_down.extend(self.alone.of_agent(agent));
         }
-        self.counts_in_crews(agent, wish);
+        self.note_held_back(agent);
     }
 
     /// Wrap-ups and rests that are over.
@@ -439,7 +441,7 @@ impl Switchboard {
     }
 
     /// Changes an agent, writes the change down, tells the scheduler.
-    fn change(
+    pub(super) fn change(
         &mut self,
         agent: AgentId,
         reason: &str,
@@ -449,7 +451,11 @@ impl Switchboard {
         let tell = change(&mut self.agents, self.now, self.at);
         let after = self.state_of(agent);
         if let Some(state) = after.filter(|_| before != after) {
-            let (agent, reason) = (self.agent_name(agent), reason.to_owned());
+            let reason = match self.agents.get(agent).is_some_and(Desk::rests_by_presence) {
+                true => format!("presence: {}", self.presence_says(agent)),
+                false => reason.to_owned(),
+            };
+            let agent = self.agent_name(agent);
             self.fact(None, What::Agent { agent, state, reason });
         }
         match tell {

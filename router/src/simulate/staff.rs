@@ -62,6 +62,7 @@ impl Worker {
             login: Login::Auto,
             shared: false,
             transfers: false,
+            entra_id: None,
         };
         Worker::new(agent, accepting, from, to)
     }
