@@ -1,9 +1,10 @@
 //! Whole calls in virtual time: the production machines, minus their drivers, on a seeded network. Beside it
-//! [`demo`]: the same telephones on real sockets.
+//! [`demo`]: the same telephones on real sockets; [`graph`]: Microsoft Graph on a real port.
 #![forbid(unsafe_code)]
 
 pub mod check;
 pub mod demo;
+pub mod graph;
 pub mod net;
 pub mod phone;
 mod tone;
