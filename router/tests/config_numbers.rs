@@ -121,3 +121,41 @@ fn mistakes_of_identity_and_headers_are_told_with_their_cure() {
         ],
     );
 }
+
+#[test]
+fn mistakes_about_emergency_calls_are_told_with_their_cure() {
+    expect(
+        "emergency = true",
+        &["emergency: this trunk sends no calls; give it send_to = [\"udp:192.0.2.1:5060\"]"],
+    );
+    let whole = |keys: &str| sentences(&format!("{DESK}[emergency]\n{keys}\n"));
+    assert_eq!(
+        whole("numbers = [\"112\", \"+49112\"]"),
+        [
+            "emergency.numbers[2]: \"+49112\" is no emergency number; write two to eight digits, such as \"112\""
+        ]
+    );
+    assert_eq!(
+        whole("numbers = []"),
+        [
+            "emergency.numbers: without a number nobody could call for help; write [\"110\", \"112\"], or take it out"
+        ]
+    );
+    assert_eq!(
+        whole("resource_priority = \"esnet\""),
+        ["emergency.resource_priority: \"esnet\" is no priority; write NAMESPACE.VALUE, such as \"esnet.1\""]
+    );
+}
+
+#[test]
+fn emergency_numbers_are_those_of_the_countries_of_the_trunks() {
+    let numbers = |country: &str| {
+        let trunk =
+            format!("[trunk.pbx]\naccept_from = [\"192.0.2.7\"]\nagents_dial_out = true\n{country}\n");
+        let config = config(&format!("{DESK}{trunk}"));
+        config.emergency.numbers.iter().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(""), ["110", "112"]);
+    assert_eq!(numbers("country = \"41\""), ["112", "117", "118", "144"]);
+    assert_eq!(numbers("country = \"1\""), ["911"]);
+}

@@ -71,6 +71,7 @@ impl Call {
             plays: 0,
             announcement: None,
             last_failure: None,
+            is_emergency: false,
             calling_back: None,
             failed_transfer: None,
             probe_at: None,

@@ -129,6 +129,7 @@ impl Call {
             plays: 0,
             announcement: None,
             last_failure: None,
+            is_emergency: false,
             failed_transfer: None,
             probe_at: None,
             span: info_span!("call", key = %format_args!("{:x}", key.0), callback = %callback.id),

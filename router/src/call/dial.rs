@@ -77,6 +77,7 @@ impl Call {
             let trunks = addresses.iter().filter_map(trunk_of).chain(back.as_ref().and_then(|way| way.trunk));
             let cap =
                 trunks.filter_map(|trunk| board.config.trunk(trunk)).map(|trunk| trunk.answer_timeout).min();
+            let cap = cap.filter(|_| !self.is_emergency);
             rung.until = Some(board.now + cap.map_or(rung.timeout, |cap| rung.timeout.min(cap)));
             let back = back.map(|way| (Ok(way), None));
             let ways = addresses.into_iter().map(|address| (Way::to(&address, self, board), Some(address)));
@@ -111,7 +112,8 @@ impl Call {
         agent: Option<AgentId>,
         board: &mut Switchboard,
     ) -> Result<(), Failure> {
-        if let Some(Err(limit)) = way.trunk.map(|trunk| board.admit_to_trunk(trunk)) {
+        let limited = way.trunk.filter(|_| !self.is_emergency);
+        if let Some(Err(limit)) = limited.map(|trunk| board.admit_to_trunk(trunk)) {
             return Err(Failure::no_way(limit.in_words()));
         }
         let number = self.next_leg_number();
@@ -135,7 +137,10 @@ impl Call {
             first_response_timeout: way.response_timeout,
             terms: way.terms,
         };
-        let sip = board.sip.invite(board.now, invite);
+        let sip = match self.is_emergency {
+            true => board.sip.invite_urgently(board.now, invite),
+            false => board.sip.invite(board.now, invite),
+        };
         leg.sip = sip;
         let sip_call_id = sip.and_then(|sip| board.sip.call_id(sip)).map(|id| text(id)).unwrap_or_default();
         match number {

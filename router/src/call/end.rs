@@ -105,6 +105,11 @@ impl Why {
             .because(Some(reason.into()))
     }
 
+    /// No trunk could take a call for help. 503: whoever sent it here may have another way.
+    pub(super) fn no_help() -> Why {
+        Why::new(Cause::Unreachable, Fault::Configuration, StatusCode::SERVICE_UNAVAILABLE)
+    }
+
     /// We or the trunk are full. No Retry-After: it would stop the SBC altogether (RFC 3261 §21.5.4).
     pub fn overload() -> Why {
         Why::new(Cause::Overload, Fault::Router, StatusCode::SERVICE_UNAVAILABLE)
@@ -210,6 +215,7 @@ impl Call {
     /// The flow is at its end: what the last dial said is passed on, an answered caller is hung up.
     pub(super) fn flow_ran_out(&mut self, board: &mut Switchboard) {
         let why = match self.last_failure.take() {
+            Some(failure) if self.is_emergency => Why { reply: Why::no_help().reply, ..Why::failed(failure) },
             Some(failure) => Why::failed(failure),
             None => Why::flow_ended(),
         };

@@ -48,9 +48,13 @@ impl Call {
         let name = agent.and_then(|_| self.name_for_agent(parties, board));
         let host = board.own_host();
         let presented = Presented { parties, trunk, host: &host, name };
-        let carried = self.carried.iter().filter(|(name, _)| presented.passes(name)).cloned();
+        let urgency = self.urgency(board);
+        let is_own = |name: &Bytes| urgency.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+        let carried =
+            self.carried.iter().filter(|(name, _)| presented.passes(name) && !is_own(name)).cloned();
         let own = presented.identity().into_iter().chain(presented.history(&way.uri)).chain(presented.set());
-        Told { from: presented.from(), headers: carried.chain(self.referred_by()).chain(own).collect() }
+        let headers = carried.chain(self.referred_by()).chain(own).chain(urgency.clone()).collect();
+        Told { from: presented.from(), headers }
     }
 
     /// What an agent sees in place of the caller's name, if his queue says so.

@@ -12,6 +12,7 @@ mod callback;
 mod confirm;
 mod dial;
 mod diversion;
+mod emergency;
 mod end;
 mod enter;
 mod failure;
@@ -52,6 +53,7 @@ use crate::{
     shard::Switchboard,
 };
 
+pub(crate) use self::emergency::number_of;
 pub use self::{end::Why, parties::Parties};
 
 /// The caller's leg, or that of the customer who is called back.
@@ -88,6 +90,8 @@ pub struct Call {
     announcement: Option<u32>,
     /// What the last unsuccessful dial came to: passed on if the flow runs out unanswered.
     last_failure: Option<Failure>,
+    /// An agent calls for help.
+    is_emergency: bool,
     /// The callback that this call works for, if it is one and the customer is not reached yet.
     calling_back: Option<Box<CallingBack>>,
     /// A transfer that has failed just now.

@@ -138,6 +138,12 @@ impl Rung {
         Rung::new(None, vec![address], RingOrder::All, timeout, at)
     }
 
+    /// Whoever takes the call first, asked one after the other, each for so long.
+    pub(super) fn each_in_turn(addresses: Vec<Address>, each: Duration, at: Micros) -> Rung {
+        let asked = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+        Rung::new(None, addresses, RingOrder::InTurn, each.saturating_mul(asked), at)
+    }
+
     fn new(
         agent: Option<AgentId>,
         mut untried: Vec<Address>,

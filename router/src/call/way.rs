@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use sip_core::{StatusCode, Target, Terms};
 
-use super::{Call, failure::Failure};
+use super::{Call, emergency, failure::Failure};
 use crate::{
-    config::{Address, Trunk, TrunkDialog, TrunkId, Whose},
+    config::{Address, Trunk, TrunkDialog, TrunkId, TrunkNumbers, Whose},
     shard::Switchboard,
 };
 
@@ -32,17 +32,29 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(8);
 impl Way {
     pub(super) fn to(address: &Address, call: &Call, board: &mut Switchboard) -> Result<Way, Failure> {
         match address {
-            Address::Number { user, trunk } => Way::by_trunk(&call.parties.fill(user), *trunk, board),
+            Address::Number { user, trunk } if call.is_emergency => {
+                let way = Way::by_trunk(*trunk, |_| call.parties.fill(user), board)?;
+                Ok(Way { response_timeout: emergency::RESPONSE_TIMEOUT, ..way })
+            }
+            Address::Number { user, trunk } => {
+                let user = call.parties.fill(user);
+                Way::by_trunk(*trunk, |numbers| numbers.given(Whose::Called, &user).into_owned(), board)
+            }
             Address::Uri(address) => Ok(Way::direct(call.parties.fill(&address.uri), address.target.clone())),
         }
     }
 
-    fn by_trunk(user: &str, trunk: TrunkId, board: &mut Switchboard) -> Result<Way, Failure> {
+    /// `user` says what stands before the `@`.
+    fn by_trunk(
+        trunk: TrunkId,
+        user: impl FnOnce(&TrunkNumbers) -> String,
+        board: &mut Switchboard,
+    ) -> Result<Way, Failure> {
         let gone = || Failure::no_way("the trunk is not configured any more");
         let config = Arc::clone(&board.config);
         let settings = config.trunk(trunk).ok_or_else(gone)?;
         let targets = board.way_by(trunk, settings);
-        let user = settings.numbers.given(Whose::Called, user);
+        let user = user(&settings.numbers);
         let mark = settings.numbers.mark(&user);
         let uri = |target| format!("sip:{user}@{}{mark}", host_port(target));
         Ok(Way {

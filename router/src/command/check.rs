@@ -106,6 +106,10 @@ pub fn report(file: &str, config: &Config, moment: Option<Moment>) -> String {
     if let Some(graph) = &config.graph {
         text.push_str(&presence(graph, config));
     }
+    if config.trunks().any(|(_, trunk)| trunk.emergency.agents_dial_out) {
+        let numbers: Vec<&str> = config.emergency.numbers.iter().map(String::as_str).collect();
+        text.push_str(&format!("emergency numbers of agents: {}\n", numbers.join(", ")));
+    }
     if let Some(moment) = moment {
         for callers in config.caller_groups() {
             text.push('\n');

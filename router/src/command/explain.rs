@@ -97,6 +97,12 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
             let back = hairpin_of.map(|call| format!("it is call {call} of ours, come back to us"));
             [format!("{}: {from} calls {to} by {trunk}{by}", date(fact.at))].into_iter().chain(back).collect()
         }
+        What::Emergency { number, trunks } => {
+            vec![format!(
+                "is an emergency call to {number}; it is tried by {} in this order",
+                trunks.join(", ")
+            )]
+        }
         What::CallbackAsked { queue, dial, tries, expires, .. } => {
             let until = date(*expires);
             vec![format!("asks to be called back at {dial} by {queue}: {tries} times at most, until {until}")]

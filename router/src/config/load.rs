@@ -9,6 +9,7 @@ use toml::de::DeTable;
 
 use super::agent::Agent;
 use super::caller_group::CallerGroups;
+use super::emergency::{Emergency, EmergencyToml};
 use super::flow::Goto;
 use super::flow_toml::FlowSection;
 use super::hours::Hours;
@@ -62,6 +63,8 @@ section! {
         presence,
         /// Whom calls come from and go to.
         trunk,
+        /// Numbers that an agent can always call.
+        emergency,
         /// Which flow answers which called number.
         number,
         /// Callers who are treated alike, known by their numbers.
@@ -144,7 +147,7 @@ pub fn parse(
 
 /// A section that may be absent, and then has only defaults.
 macro_rules! part {
-    ($section:ident, $field:expr, $empty:ident, $report:ident) => {{
+    ($section:ident, $field:expr, $empty:ident, $report:expr) => {{
         let field = &$field;
         match field.item.as_ref().and_then(|item| item.table(&format!("[{}]", field.key), $report)) {
             Some(table) => $section::read(table, &field.key, place(field), $report),
@@ -188,6 +191,8 @@ fn resolve(
     let mut scope = Scope::gather(root, names, prompts, pem, report);
     let (resolved, numbers) = resolve_named(&raw, graph.as_ref(), &mut scope);
     listen_tls::check(&listen_raw, &listen, &resolved.trunks, &scope.trunks, scope.report);
+    let emergency = part!(EmergencyToml, raw.emergency, empty, &mut *scope.report);
+    let emergency = Emergency::resolve(&emergency, &resolved.trunks, scope.report);
     let groups = scope.callers.sections.clone();
     let callers = CallerGroups::resolve(&groups, &mut scope);
     let (prompts, prompt_names) = scope.prompts.finish();
@@ -202,6 +207,7 @@ fn resolve(
         log,
         voicemail,
         graph: graph.map(Arc::new),
+        emergency,
         warnings: Problems::default(),
         trunks: table(resolved.trunks, |id| id.index(), |trunk| &trunk.name),
         flows: table(resolved.flows, |id| id.index(), |flow| &flow.name),

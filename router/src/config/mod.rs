@@ -10,6 +10,7 @@ mod callback;
 mod caller_group;
 mod describe;
 mod difference;
+mod emergency;
 mod entra_ids;
 mod flow;
 mod flow_toml;
@@ -41,6 +42,7 @@ mod scope;
 mod transfer;
 mod trunk;
 mod trunk_dialog;
+mod trunk_emergency;
 mod trunk_headers;
 mod trunk_health;
 mod trunk_identity;
@@ -64,6 +66,7 @@ pub use address::{Address, Template, UriAddress};
 pub use agent::{Agent, Login, Membership, RingOrder};
 pub use callback::CallbackStep;
 pub use caller_group::CallerGroup;
+pub use emergency::Emergency;
 pub use flow::{Flow, Goto, Step};
 pub use hours::{Because, Day, Hours, Opening, Span, Wall};
 pub use limits::{Limits, Machine};
@@ -87,6 +90,7 @@ pub use reference::reference;
 pub use transfer::{Destination, Transfers, WhenGone};
 pub use trunk::{Source, Trunk};
 pub use trunk_dialog::TrunkDialog;
+pub use trunk_emergency::TrunkEmergency;
 pub use trunk_headers::{HeaderName, HeaderRules};
 pub use trunk_health::TrunkHealth;
 pub use trunk_identity::{History, IdentityOut, TrunkIdentity};
@@ -126,6 +130,8 @@ pub struct Config {
     pub transfers: Transfers,
     /// How agents' presence in Teams is asked for; `None`: it is not.
     pub graph: Option<Arc<Graph>>,
+    /// Numbers that an agent can always call.
+    pub emergency: Emergency,
     /// What the operator probably meant otherwise.
     pub warnings: Problems,
     trunks: Table<Trunk>,

@@ -3,6 +3,7 @@
 use super::agent::{AgentToml, MembershipToml};
 use super::callback::CallbackToml;
 use super::caller_group::CallersToml;
+use super::emergency::EmergencyToml;
 use super::flow_toml::{DialToml, FlowToml, HoursStepToml, MenuToml, PlayToml, QueueStepToml, RejectToml};
 use super::hours_toml::HoursToml;
 use super::limits::LimitsToml;
@@ -19,6 +20,7 @@ use super::raw::SectionDoc;
 use super::transfer::{TransferToml, TransfersToml};
 use super::trunk::TrunkToml;
 use super::trunk_dialog::TrunkDialogToml;
+use super::trunk_emergency::TrunkEmergencyToml;
 use super::trunk_headers::{HeaderRulesToml, TrunkHeadersToml};
 use super::trunk_health::TrunkHealthToml;
 use super::trunk_identity::TrunkIdentityToml;
@@ -52,10 +54,12 @@ const SECTIONS: &[SectionDoc] = &[
     TrunkTlsToml::DOC,
     TrunkNumbersToml::DOC,
     TrunkIdentityToml::DOC,
+    TrunkEmergencyToml::DOC,
     TrunkHeadersToml::DOC,
     TargetToml::DOC,
     HeaderRulesToml::DOC,
     RewriteToml::DOC,
+    EmergencyToml::DOC,
     NumberToml::DOC,
     CallersToml::DOC,
     HoursToml::DOC,

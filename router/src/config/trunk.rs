@@ -15,6 +15,7 @@ use super::raw::{Item, SectionDoc, section};
 use super::read::bounds;
 use super::scope::{Scope, Section};
 use super::trunk_dialog::{TrunkDialog, TrunkDialogToml};
+use super::trunk_emergency::{TrunkEmergency, TrunkEmergencyToml};
 use super::trunk_headers::{HeaderRules, TrunkHeadersToml};
 use super::trunk_health::{TrunkHealth, TrunkHealthToml};
 use super::trunk_identity::{TrunkIdentity, TrunkIdentityToml, caller, number};
@@ -53,6 +54,7 @@ const GROUPS: &[SectionDoc] = &[
     TrunkNumbersToml::DOC,
     TrunkTransferToml::DOC,
     TrunkIdentityToml::DOC,
+    TrunkEmergencyToml::DOC,
     TrunkHeadersToml::DOC,
     TrunkTlsToml::DOC,
 ];
@@ -90,6 +92,8 @@ pub struct Trunk {
     pub transfer: TrunkTransfer,
     /// Who is believed about callers, and what the far end is told of them.
     pub identity: TrunkIdentity,
+    /// What it has to do with emergency calls.
+    pub emergency: TrunkEmergency,
     /// Headers of the INVITEs that it is sent.
     pub headers: HeaderRules,
     /// Certificates and trust.
@@ -138,6 +142,7 @@ impl Trunk {
         let numbers = TrunkNumbersToml::read_known(table, &section.path, section.span());
         let dialog = TrunkDialogToml::read_known(table, &section.path, section.span());
         let identity = TrunkIdentityToml::read_known(table, &section.path, section.span());
+        let emergency = TrunkEmergencyToml::read_known(table, &section.path, section.span());
         let headers = TrunkHeadersToml::read_known(table, &section.path, section.span());
         let tls = TrunkTlsToml::read_known(table, &section.path, section.span());
         let tls = TrunkTls::resolve(&tls, scope.pem, scope.report);
@@ -155,6 +160,8 @@ impl Trunk {
         if raw.send_to.list().is_empty() {
             scope.mute_trunks.insert(id);
         }
+        let can = (!raw.send_to.list().is_empty(), !accept_from.is_empty() || !send_to.is_empty());
+        let emergency = TrunkEmergency::resolve(&emergency, can, report);
         Some(Trunk {
             name: section.name.to_owned(),
             accept_from,
@@ -171,6 +178,7 @@ impl Trunk {
             dialog: TrunkDialog::resolve(&dialog, report),
             transfer: TrunkTransfer::resolve(table, section, report),
             identity: TrunkIdentity::resolve(&identity, report),
+            emergency,
             headers: HeaderRules::resolve(&headers, report),
             tls,
         })

@@ -228,6 +228,8 @@ impl Used {
         let mut used = Used::default();
         let agents = resolved.agents.values().flat_map(|agent| &agent.call);
         agents.for_each(|address| used.address(address));
+        let helping = |trunk: &Trunk| trunk.emergency.preferred || trunk.emergency.agents_dial_out;
+        used.trunks.extend(resolved.trunks.iter().filter(|(_, trunk)| helping(trunk)).map(|(id, _)| *id));
         for (_, destination) in &resolved.transfers.list {
             match destination {
                 Destination::Goto(goto) => used.goto(*goto, resolved),

@@ -106,6 +106,13 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hairpin_of: Option<CallId>,
     },
+    /// An agent calls for help.
+    Emergency {
+        /// The number, as it is sent.
+        number: String,
+        /// Names of the trunks that are tried, in order.
+        trunks: Vec<String>,
+    },
     /// The number's flow was chosen.
     Routed {
         /// Name of the flow.

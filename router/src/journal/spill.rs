@@ -37,7 +37,10 @@ impl What {
                 Weight::Record
             }
             What::Unanswered { .. } | What::Left { .. } | What::Dialled { .. } => Weight::Record,
-            What::LegAnswered { .. } | What::LegFailed { .. } | What::Bridged { .. } => Weight::Record,
+            What::Emergency { .. }
+            | What::LegAnswered { .. }
+            | What::LegFailed { .. }
+            | What::Bridged { .. } => Weight::Record,
             What::TwoWaySound { .. } | What::LegEnded { .. } => Weight::Record,
             What::VoicemailLeft { .. } | What::Transfer(_) => Weight::Record,
             What::AttemptFailed { .. } | What::TrunkTarget { .. } => Weight::Record,

@@ -68,6 +68,10 @@ impl Record {
         let at = fact.at;
         match &fact.what {
             What::Routed { flow, number } => (self.flow, self.number) = (flow.clone(), number.clone()),
+            What::Emergency { number, .. } => {
+                (self.flow, self.number) = ("emergency".to_owned(), number.clone());
+                self.with_leg(0, |leg| leg.emergency = true);
+            }
             What::CallerAnswered => self.caller_answered(at),
             What::Chose { key, .. } => self.keys.push_str(key),
             What::Queued { queue, key, arrived, .. } => self.enter(queue, *key, *arrived),

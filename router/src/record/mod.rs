@@ -122,6 +122,9 @@ pub struct Leg {
     /// The agent rung by this leg.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// Of the caller's leg: an agent who calls for help.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub emergency: bool,
     /// INVITE received or sent.
     pub invited_at: Micros,
     /// First 180 or 183.

@@ -9,14 +9,20 @@ use crate::{call::Call, config::QueueId, keys::CallKey};
 /// Calls by key. Bounded: [`reserve`](Self::reserve) gives nothing when all slots are taken.
 pub(super) struct Calls {
     owner: u8,
+    capacity: u32,
     slots: Vec<Slot>,
     free: Vec<u32>,
+    /// Slots beyond the capacity, for calls for help.
+    spare: Vec<u32>,
     live: usize,
     deadlines: BTreeSet<(Instant, CallKey)>,
     /// Who is in which queue, waiting or while an agent rings.
     queued: BTreeSet<(QueueId, CallKey)>,
     short_of_agents: BTreeSet<(u64, CallKey, Line)>,
 }
+
+/// Calls for help at once when all slots are taken.
+const SPARE: u32 = 8;
 
 #[derive(Default)]
 struct Slot {
@@ -36,12 +42,15 @@ struct Filed {
 
 impl Calls {
     pub(super) fn new(owner: u8, capacity: u32) -> Calls {
-        let slots = (0..capacity).map(|_| Slot::default()).collect();
+        let all = capacity + SPARE;
+        let slots = (0..all).map(|_| Slot::default()).collect();
         let (deadlines, queued, short_of_agents) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         Calls {
             owner,
+            capacity,
             slots,
             free: (0..capacity).rev().collect(),
+            spare: (capacity..all).rev().collect(),
             live: 0,
             deadlines,
             queued,
@@ -52,10 +61,20 @@ impl Calls {
     /// A key for a new call; [`put`](Self::put) must follow.
     pub(super) fn reserve(&mut self) -> Option<CallKey> {
         let slot = self.free.pop()?;
+        Some(self.open(slot))
+    }
+
+    /// The same for a call for help, which never waits in a queue: beyond the capacity too.
+    pub(super) fn reserve_spare(&mut self) -> Option<CallKey> {
+        let slot = self.spare.pop().or_else(|| self.free.pop())?;
+        Some(self.open(slot))
+    }
+
+    fn open(&mut self, slot: u32) -> CallKey {
         let entry = &mut self.slots[slot as usize];
         entry.generation = entry.generation.wrapping_add(1);
         self.live += 1;
-        Some(CallKey::new(self.owner, slot, entry.generation))
+        CallKey::new(self.owner, slot, entry.generation)
     }
 
     /// Takes a call out to work on it; [`put`](Self::put) or [`retire`](Self::retire) must follow.
@@ -88,7 +107,8 @@ impl Calls {
     pub(super) fn retire(&mut self, call: &Call) {
         let key = call.key();
         self.refile(key, Filed::default());
-        self.free.push(key.slot());
+        let free = if key.slot() < self.capacity { &mut self.free } else { &mut self.spare };
+        free.push(key.slot());
         self.live -= 1;
     }
 
@@ -128,7 +148,7 @@ impl Calls {
 
     /// As many as there may be at once.
     pub(super) fn capacity(&self) -> usize {
-        self.slots.len()
+        self.capacity as usize
     }
 
     pub(super) fn live(&self) -> usize {

@@ -29,7 +29,7 @@ use sip_core::{Endpoint, Event as SipEvent, Flow, LegKey, Message, PeerId, Reply
 use self::{alone::Alone, calls::Calls, overload::Overload, presence::Presence, switchboard::Names};
 use crate::{
     agents::Agents,
-    call::{Call, Input as CallInput, Why},
+    call::{Call, Input as CallInput, Why, number_of},
     callbacks::Callbacks,
     callers::Callers,
     clock::Clock,
@@ -211,6 +211,7 @@ impl Shard {
         let calls = Calls::new(parts.owner, capacity);
         let mut shard = Shard { board, calls, sip_timeout: None };
         shard.board.sip.set_sources(shard.board.config.sources());
+        shard.board.sip.set_urgent(shard.board.config.urgent());
         shard.board.sip.set_terms(shard.board.config.terms());
         shard.board.take_on_trunks();
         shard.take_on_agents(None, &parts.wishes);
@@ -356,16 +357,19 @@ impl Shard {
 
     /// A new call, or the trunk's `overload_status` if there is no room for one.
     fn admit(&mut self, leg: LegKey, peer: PeerId, flow: Flow, invite: &Message) {
-        let Some(key) = self.calls.reserve() else { return self.refuse(leg, invite, peer, flow) };
         let trunk = TrunkId::from(usize::from(peer.0));
+        let help = number_of(&self.board.config, trunk, invite);
+        let key = if help.is_some() { self.calls.reserve_spare() } else { self.calls.reserve() };
+        let Some(key) = key else { return self.refuse(leg, invite, peer, flow) };
         let udp_only = self.board.config.trunk(trunk).is_some_and(|trunk| trunk.udp_only);
         self.board.sip.set_udp_only(leg, udp_only);
         let source = flow.remote.to_string();
         let mut call = Call::arrive(key, leg, trunk, invite, &source, &mut self.board);
         let span = call.span().entered();
-        match self.comes_back(&call) {
-            Some(why) => call.handle(CallInput::End(why), &mut self.board),
-            None => call.begin(&mut self.board),
+        match (help, self.comes_back(&call)) {
+            (Some(number), _) => call.call_for_help(number, &mut self.board),
+            (None, Some(why)) => call.handle(CallInput::End(why), &mut self.board),
+            (None, None) => call.begin(&mut self.board),
         }
         drop(span);
         self.put_back(Box::new(call));

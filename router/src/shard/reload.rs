@@ -17,6 +17,7 @@ impl Shard {
         let before = std::mem::replace(&mut self.board.config, config);
         self.board.prompts = Arc::new(prompts.beside(&self.board.prompts));
         self.board.sip.set_sources(self.board.config.sources());
+        self.board.sip.set_urgent(self.board.config.urgent());
         self.board.sip.set_terms(self.board.config.terms());
         self.board.take_on_trunks();
         self.board.fact(None, What::ConfigLoaded { difference });

@@ -23,9 +23,11 @@ const LAST_CSEQ: u32 = 4;
 impl Endpoint {
     /// Makes a call. `None` when a limit is reached; whatever goes wrong later comes as [`Event::Failed`].
     pub fn invite(&mut self, now: Instant, invite: Invite) -> Option<LegKey> {
-        if self.is_full() {
-            return None;
-        }
+        if self.is_full() { None } else { self.invite_urgently(now, invite) }
+    }
+
+    /// As [`invite`](Self::invite), while there is any room at all: a call for help.
+    pub fn invite_urgently(&mut self, now: Instant, invite: Invite) -> Option<LegKey> {
         let leg = self.legs.next_key();
         let tag = self.mint.token(Kind::Tag, leg);
         let call_id = self.mint.token(Kind::CallId, leg);

@@ -37,7 +37,7 @@ pub use counters::{ByStatus, Counters};
 pub use event::{EarlyId, Event, FailCause, HangUp, Invite, Reply, RequestKey};
 pub use io::{Input, OpenId, Output, ResolveId};
 pub use refusal::Refusal;
-pub use settings::{Service, Settings};
+pub use settings::{Service, Settings, Urgent};
 pub use terms::Terms;
 
 use crate::auth::Guard;
@@ -67,6 +67,7 @@ pub struct Endpoint {
     sources: Sources,
     terms: BTreeMap<PeerId, Terms>,
     service: Service,
+    urgent: Urgent,
     refusals: HashMap<PeerId, Refusal>,
     /// The message at hand has waited too long for a new call to be taken.
     late: bool,
@@ -112,6 +113,7 @@ impl Endpoint {
             sources: Sources::new(),
             terms: BTreeMap::new(),
             service: Service::Open,
+            urgent: Urgent::default(),
             refusals: HashMap::new(),
             late: false,
             guard: None,
@@ -135,6 +137,11 @@ impl Endpoint {
     /// Who may talk to us from now on.
     pub fn set_sources(&mut self, sources: Sources) {
         self.sources = sources;
+    }
+
+    /// Which calls are taken all the same from now on.
+    pub fn set_urgent(&mut self, urgent: Urgent) {
+        self.urgent = urgent;
     }
 
     /// Whether new calls are welcome from now on. Calls in progress do not notice.

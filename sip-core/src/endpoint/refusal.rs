@@ -19,6 +19,9 @@ pub struct Refusal {
 impl Endpoint {
     /// Why no INVITE is taken now, whatever it says.
     pub(super) fn fault_of_load(&mut self, arrival: &Arrival<'_>) -> Option<Reply> {
+        if self.is_urgent(arrival) {
+            return None;
+        }
         let status = self.refusal(arrival).status;
         if matches!(self.service, Service::Draining | Service::Overloaded) {
             self.counters.not_open += 1;
@@ -28,6 +31,11 @@ impl Endpoint {
         self.counters.shed += u64::from(late);
         self.counters.full += u64::from(full && !late);
         (full || late).then(|| Reply::new(status))
+    }
+
+    fn is_urgent(&self, arrival: &Arrival<'_>) -> bool {
+        let peer = self.sources.find(arrival.flow.remote);
+        peer.is_some_and(|peer| self.urgent.covers(peer, arrival.request))
     }
 
     /// The answer while the service is not open.

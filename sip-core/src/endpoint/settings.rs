@@ -1,7 +1,8 @@
 //! What an endpoint is told once, and its state of service.
 
+use crate::message::Message;
 use crate::transaction::Timers;
-use crate::transport::Listener;
+use crate::transport::{Listener, PeerId};
 use std::time::Duration;
 
 /// How one endpoint behaves. [`Settings::new`] gives every default.
@@ -60,6 +61,23 @@ impl Settings {
             open_timeout: Duration::from_secs(3),
             retry_after: Duration::from_secs(60),
         }
+    }
+}
+
+/// Calls that are taken whatever the load, and also while no others are: somebody calls for help.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Urgent {
+    /// From these peers.
+    pub peers: Vec<PeerId>,
+    /// To these users of the Request-URI.
+    pub users: Vec<String>,
+}
+
+impl Urgent {
+    pub(super) fn covers(&self, peer: PeerId, request: &Message) -> bool {
+        let called = || request.request_uri().ok()?.user_decoded().map(|user| user.into_owned());
+        self.peers.contains(&peer)
+            && called().is_some_and(|called| self.users.iter().any(|user| user.as_bytes() == called))
     }
 }
 
