@@ -5,7 +5,7 @@ use super::servers::{Arrival, Known};
 use super::{Endpoint, Reply, write};
 use crate::message::{Limits, Message, Method, StatusCode, Via};
 use crate::transaction::{RequestParts, TransactionKey};
-use crate::transport::{Flow, PeerId, response_flow};
+use crate::transport::{Flow, PeerId, Transport, response_flow, stun};
 use bytes::Bytes;
 use std::time::Instant;
 
@@ -26,6 +26,12 @@ impl Endpoint {
         if bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
             self.counters.keep_alives += 1;
             return;
+        }
+        if flow.transport == Transport::Udp
+            && let Some(answer) = stun::answer(&bytes, flow.remote)
+        {
+            self.counters.keep_alives += 1;
+            return self.send(flow, answer);
         }
         let limits = Limits { max_bytes: self.settings.max_message, ..Limits::DEFAULT };
         match Message::parse_with(bytes.clone(), &limits) {

@@ -5,6 +5,7 @@ mod framing;
 mod names;
 mod source;
 mod steer;
+pub(crate) mod stun;
 mod target;
 mod via;
 
