@@ -42,6 +42,8 @@ counters! {
     stream_messages_lost,
     /// Pings answered on connections (RFC 5626 §3.5.1).
     stream_pings,
+    /// Connections closed because a ping of ours was not answered any more (RFC 5626 §4.4.1).
+    closed_dead,
     /// Connections accepted.
     accepted,
     /// Connections closed at once for there were too many.

@@ -10,6 +10,7 @@ mod connections;
 mod counters;
 mod icmp;
 mod mishap;
+mod pings;
 mod resolve;
 mod settings;
 mod sockets;

@@ -38,6 +38,11 @@ pub struct DriverSettings {
     /// How long a connection may carry nothing from the peer, not even a keep-alive. It must be longer than a
     /// transaction lives (RFC 3261 §18). Default 15 min.
     pub idle_timeout: Duration,
+    /// How often we ping on connections that we opened (RFC 5626 §4.4.1: 95 to 120 s). Default 110 s.
+    pub ping_interval: Duration,
+    /// How long the answer to a ping may take before the connection is closed, where pings were answered before.
+    /// Default 10 s.
+    pub pong_timeout: Duration,
     /// How long a message may take from its first byte to its last, and an accepted connection to its first
     /// message. Default 10 s.
     pub message_timeout: Duration,
@@ -69,6 +74,8 @@ impl Default for DriverSettings {
             handshake_timeout: Duration::from_secs(10),
             tls: TlsSettings::default(),
             idle_timeout: Duration::from_secs(15 * 60),
+            ping_interval: Duration::from_secs(110),
+            pong_timeout: Duration::from_secs(10),
             message_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
             resolve_timeout: Duration::from_secs(5),

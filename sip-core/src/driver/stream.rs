@@ -5,6 +5,7 @@ use super::DriverSettings;
 use super::connections::Writes;
 use super::counters::Tally;
 use super::mishap::Mishap;
+use super::pings::{Due, Pings};
 use super::sockets::Arrival;
 use super::tls::{Handshakes, Reading, Secured, Session};
 use crate::endpoint::Input;
@@ -46,6 +47,8 @@ pub(super) struct Limits {
     pub(super) max_write_queue: usize,
     message: message::Limits,
     idle_timeout: Duration,
+    ping_interval: Duration,
+    pong_timeout: Duration,
     message_timeout: Duration,
     write_timeout: Duration,
 }
@@ -56,6 +59,8 @@ impl Limits {
             max_write_queue: settings.max_write_queue,
             message: message::Limits { max_bytes: settings.max_message, ..message::Limits::DEFAULT },
             idle_timeout: settings.idle_timeout,
+            ping_interval: settings.ping_interval,
+            pong_timeout: settings.pong_timeout,
             message_timeout: settings.message_timeout,
             write_timeout: settings.write_timeout,
         }
@@ -129,6 +134,7 @@ enum End {
     Closed,
     Idle,
     Slow,
+    Dead,
     Full,
     Unframed,
 }
@@ -197,6 +203,7 @@ impl Stream {
             End::Closed => {}
             End::Idle => self.tally.closed_idle.add_one(),
             End::Slow => self.tally.closed_slow.add_one(),
+            End::Dead => self.tally.closed_dead.add_one(),
             End::Full => self.tally.closed_full.add_one(),
             End::Unframed => self.tally.closed_unframed.add_one(),
         }
@@ -207,10 +214,14 @@ impl Stream {
         // The first message is waited for like the rest of a half-read one.
         let mut unfinished_since = self.accepted.then(Instant::now);
         let mut is_new = self.accepted && session.is_none();
+        let mut heard_at = Instant::now();
+        let Limits { ping_interval, pong_timeout, .. } = *self.limits;
+        // Who has connected to us pings us.
+        let mut pings = (!self.accepted).then(|| Pings::new(heard_at, ping_interval, pong_timeout));
         // The end of a handshake may have brought the first message along.
         let mut reading = self.open(session, &[], &mut framer);
         loop {
-            match self.take_frames(&mut framer).await {
+            match self.take_frames(&mut framer, &mut pings).await {
                 Err(end) => return end,
                 Ok(any) if framer.is_empty() => unfinished_since = unfinished_since.filter(|_| !any),
                 // Our own waiting for room in the inbox must not count against the peer.
@@ -224,13 +235,19 @@ impl Stream {
             }
             let (deadline, late) = match unfinished_since {
                 Some(since) => (since + self.limits.message_timeout, End::Slow),
-                None => (Instant::now() + self.limits.idle_timeout, End::Idle),
+                None => (heard_at + self.limits.idle_timeout, End::Idle),
             };
-            match timeout_at(deadline, half.readable()).await {
+            let wake_at = pings.as_ref().map_or(deadline, |pings| pings.at().min(deadline));
+            match timeout_at(wake_at, half.readable()).await {
+                Err(_) if wake_at < deadline => match self.ping(&mut pings) {
+                    Ok(()) => continue,
+                    Err(end) => return end,
+                },
                 Err(_) => return late,
                 Ok(Err(_)) => return End::Closed,
                 Ok(Ok(())) => {}
             }
+            heard_at = Instant::now();
             reading = SCRATCH.with_borrow_mut(|scratch| match half.try_read(scratch) {
                 Ok(0) => Ok(Reading::Ended),
                 Ok(len) if std::mem::take(&mut is_new) => self.take_first(&scratch[..len], &mut framer),
@@ -270,14 +287,22 @@ impl Stream {
     }
 
     /// Hands over what is complete: whether there was anything.
-    async fn take_frames(&self, framer: &mut StreamFramer) -> Result<bool, End> {
+    async fn take_frames(&self, framer: &mut StreamFramer, pings: &mut Option<Pings>) -> Result<bool, End> {
         let mut any = false;
         loop {
             match framer.next() {
                 Ok(None) => return Ok(any),
-                Ok(Some(Framed::Message(bytes))) => self.deliver(bytes).await?,
-                Ok(Some(Framed::KeepAlivePing)) => self.pong()?,
-                Ok(Some(Framed::KeepAlivePong)) => {}
+                Ok(Some(Framed::Message(bytes))) => {
+                    pings.iter_mut().for_each(Pings::heard);
+                    self.deliver(bytes).await?;
+                }
+                // Two answers in a row look like a ping.
+                Ok(Some(frame @ (Framed::KeepAlivePing | Framed::KeepAlivePong))) => {
+                    let is_answer = pings.as_mut().is_some_and(Pings::answered);
+                    if frame == Framed::KeepAlivePing && !is_answer {
+                        self.pong()?;
+                    }
+                }
                 Err(error) => return Err(self.refuse(error).await),
             }
             any = true;
@@ -289,6 +314,16 @@ impl Stream {
         self.tally.stream_messages_in.add_one();
         let input = Input::Received { flow: self.flow, bytes };
         self.to_inbox.send(Arrival::Input(input)).await.map_err(|_| End::Closed)
+    }
+
+    /// Does what is due about pings.
+    fn ping(&self, pings: &mut Option<Pings>) -> Result<(), End> {
+        match pings.as_mut().map_or(Due::Nothing, |pings| pings.due(Instant::now())) {
+            Due::Nothing => Ok(()),
+            Due::Send if self.writes.push(Bytes::from_static(b"\r\n\r\n")) => Ok(()),
+            Due::Send => Err(End::Full),
+            Due::Dead => Err(End::Dead),
+        }
     }
 
     fn pong(&self) -> Result<(), End> {

@@ -99,6 +99,37 @@ async fn a_connection_of_ours_carries_both_ways() {
     assert_eq!(message(&mut sockets).await, (flow, BYE.into()));
 }
 
+/// A connection of ours to somebody who is pinged often, and his end of it.
+async fn pinged() -> (Sockets, TcpStream) {
+    let settings = DriverSettings { ping_interval: SHORT, pong_timeout: SHORT, ..DriverSettings::default() };
+    let mut sockets = bind(Transport::Tcp, settings);
+    let far = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    sockets.open(OpenId(1), Transport::Tcp, far.local_addr().unwrap(), None, None);
+    assert!(matches!(input(&mut sockets).await, Input::Opened { .. }));
+    (sockets, far.accept().await.unwrap().0)
+}
+
+#[tokio::test]
+async fn a_connection_of_ours_is_pinged_and_one_whose_peer_never_answers_is_kept() {
+    let (mut sockets, mut peer) = pinged().await;
+    let mut pings = [0; 5 * 4];
+    meanwhile(&mut sockets, peer.read_exact(&mut pings)).await.unwrap();
+    assert_eq!((&pings[..], sockets.connections()), (&b"\r\n\r\n".repeat(5)[..], 1));
+}
+
+#[tokio::test]
+async fn a_peer_who_answers_pings_no_more_is_dead_and_his_answers_are_not_answered() {
+    let (mut sockets, mut peer) = pinged().await;
+    let mut ping = [0; 4];
+    for _ in 0..3 {
+        meanwhile(&mut sockets, peer.read_exact(&mut ping)).await.unwrap();
+        assert_eq!(&ping, b"\r\n\r\n");
+        peer.write_all(b"\r\n").await.unwrap();
+    }
+    assert!(matches!(input(&mut sockets).await, Input::Closed { .. }));
+    assert_eq!((sockets.counters().closed_dead, sockets.counters().stream_pings), (1, 0));
+}
+
 #[tokio::test]
 async fn what_cannot_be_opened_fails() {
     let mut sockets = bind(Transport::Tcp, DriverSettings::default());
