@@ -14,7 +14,7 @@ const OFFER: &str = "v=0\r\no=- 8123456789 1 IN IP4 192.0.2.10\r\ns=session\r\nc
     a=fmtp:18 annexb=no\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\na=sendrecv\r\n";
 
 fn leg() -> Negotiation {
-    Negotiation::new(Policy::default(), "198.51.100.1:10000".parse().unwrap(), 4_711)
+    Negotiation::new(Policy::default(), "198.51.100.1:10000".parse().unwrap(), 4_711, [7; 32])
 }
 
 fn descriptions(c: &mut Criterion) {

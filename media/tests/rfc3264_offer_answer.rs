@@ -10,7 +10,7 @@ fn local() -> SocketAddr {
 }
 
 fn leg() -> Negotiation {
-    Negotiation::new(Policy::default(), local(), 4_711)
+    Negotiation::new(Policy::default(), local(), 4_711, [7; 32])
 }
 
 /// A description from 192.0.2.1 with these lines below `t=`.
@@ -67,6 +67,7 @@ fn an_ordinary_offer_gets_an_ordinary_answer() {
         ptime: 20,
         remote_holds: false,
         rtcp_wanted: true,
+        keys: None,
     };
     assert_eq!(stream, agreed);
 }
@@ -104,7 +105,7 @@ fn events_not_offered_are_not_answered() {
     assert!(!answer.contains("telephone-event"));
     let policy = Policy { telephone_event: false, ..Policy::default() };
     let offer = from_far_end("m=audio 4000 RTP/AVP 8 101\na=rtpmap:101 telephone-event/8000");
-    let (_, stream) = Negotiation::new(policy, local(), 1).answer(offer.as_bytes()).unwrap();
+    let (_, stream) = Negotiation::new(policy, local(), 1, [7; 32]).answer(offer.as_bytes()).unwrap();
     assert_eq!(stream.send_event, None);
 }
 
@@ -247,12 +248,12 @@ fn feedback_profiles_are_answered_in_kind() {
 }
 
 #[test]
-fn srtp_is_refused_with_a_text_that_says_what_works() {
+fn srtp_is_refused_where_it_is_off_with_a_text_that_says_what_works() {
     let error = refusal_of("m=audio 4000 RTP/SAVP 8\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0");
     assert_eq!(error.status(), 488);
     let (code, text) = error.warning().unwrap();
     assert_eq!(code, 302);
-    assert_eq!(text, "RTP/SAVP is not supported; RTP/AVP and RTP/AVPF are");
+    assert_eq!(text, "RTP/SAVP is encrypted, and SRTP is off here; RTP/AVP would be taken");
 }
 
 #[test]
@@ -293,7 +294,7 @@ fn a_multicast_address_is_488_with_warning_330() {
 
 #[test]
 fn ipv6_is_spoken_where_our_address_is_ipv6() {
-    let mut leg = Negotiation::new(Policy::default(), "[2001:db8::1]:10000".parse().unwrap(), 1);
+    let mut leg = Negotiation::new(Policy::default(), "[2001:db8::1]:10000".parse().unwrap(), 1, [7; 32]);
     let offer = from_far_end("m=audio 4000 RTP/AVP 8\nc=IN IP6 2001:db8::2");
     let (answer, stream) = leg.answer(offer.as_bytes()).unwrap();
     assert_eq!(stream.remote.unwrap().to_string(), "[2001:db8::2]:4000");
@@ -475,12 +476,13 @@ fn each_fork_may_answer_and_the_last_one_counts() {
 #[test]
 fn an_answer_must_fit_the_offer() {
     type Check = fn(&NegotiationError) -> bool;
-    let cases: [(&str, Check); 7] = [
+    let cases: [(&str, Check); 8] = [
         ("", |e| matches!(e, NegotiationError::Mismatch(_))),
         ("m=audio 4000 RTP/AVP 8\nm=audio 4002 RTP/AVP 8", |e| matches!(e, NegotiationError::Mismatch(_))),
         ("m=video 4000 RTP/AVP 8", |e| matches!(e, NegotiationError::Mismatch(_))),
         ("m=audio 0 RTP/AVP 8", |e| matches!(e, NegotiationError::Refused)),
-        ("m=audio 4000 RTP/SAVP 8", |e| matches!(e, NegotiationError::Transport { .. })),
+        ("m=audio 4000 RTP/SAVP 8", |e| matches!(e, NegotiationError::Encrypted { .. })),
+        ("m=audio 4000 UDP/TLS/RTP/SAVP 8", |e| matches!(e, NegotiationError::Transport { .. })),
         ("m=audio 4000 RTP/AVP 18 9", |e| matches!(e, NegotiationError::NoCommonCodec { .. })),
         ("m=audio 4000 RTP/AVP 8\nc=IN IP6 2001:db8::1", |e| matches!(e, NegotiationError::Address { .. })),
     ];
@@ -521,7 +523,7 @@ fn a_moved_address_is_told_with_the_next_version_but_names_the_same_session() {
 #[test]
 fn a_session_id_fits_a_signed_number() {
     // §5.
-    let mut leg = Negotiation::new(Policy::default(), local(), u64::MAX);
+    let mut leg = Negotiation::new(Policy::default(), local(), u64::MAX, [7; 32]);
     assert!(text(&leg.offer()).contains("o=- 9223372036854775807 1 "));
 }
 

@@ -12,7 +12,7 @@ fn read(text: &str) -> Description {
 
 /// What a leg of ours makes of it as an offer.
 fn codec_agreed(text: &[u8]) -> Codec {
-    let mut leg = Negotiation::new(Policy::default(), "198.51.100.1:10000".parse().unwrap(), 1);
+    let mut leg = Negotiation::new(Policy::default(), "198.51.100.1:10000".parse().unwrap(), 1, [7; 32]);
     leg.answer(text).unwrap_or_else(|error| panic!("{error}\n{}", String::from_utf8_lossy(text))).1.codec
 }
 

@@ -641,7 +641,7 @@ impl Sound {
     fn new(local: SocketAddr, codecs: &[Codec]) -> Sound {
         let policy = Policy { codecs: codecs.to_vec(), ..Policy::default() };
         Sound {
-            negotiation: Negotiation::new(policy, local, 7),
+            negotiation: Negotiation::new(policy, local, 7, [7; 32]),
             stream: None,
             local,
             sequence: 1,

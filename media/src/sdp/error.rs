@@ -1,5 +1,6 @@
 //! Why a description or an exchange was refused, and what to answer.
 
+use super::description::{Description, Media};
 use super::parse::{MAX_BYTES, MAX_FORMATS, MAX_LINES, MAX_MEDIA};
 use crate::Codec;
 
@@ -69,10 +70,28 @@ pub enum NegotiationError {
         offered: String,
     },
     /// Audio over a transport we do not speak.
-    #[error("{protocol} is not supported; RTP/AVP and RTP/AVPF are")]
+    #[error("{protocol} is not supported; RTP/AVP and RTP/SAVP are, also with F")]
     Transport {
         /// As the peer wrote it.
         protocol: String,
+    },
+    /// SRTP, which is off.
+    #[error("{protocol} is encrypted, and SRTP is off here; RTP/AVP would be taken")]
+    Encrypted {
+        /// As the peer wrote it.
+        protocol: String,
+    },
+    /// No key, and SRTP is required, by us or by the transport.
+    #[error("{protocol} came without a=crypto, and SRTP is required")]
+    NotEncrypted {
+        /// As the peer wrote it.
+        protocol: String,
+    },
+    /// Keys, none of them of use (RFC 4568 §7.1.2).
+    #[error("no a=crypto line can be used: {theirs}")]
+    NoUsableKey {
+        /// What is wrong with each, without the keys.
+        theirs: String,
     },
     /// None of the peer's formats is among ours.
     #[error("no codec in common: the far end has {theirs}, we have {}", Names(ours))]
@@ -108,6 +127,16 @@ pub enum NegotiationError {
 }
 
 impl NegotiationError {
+    /// No medium that could be taken.
+    pub(super) fn no_audio(offer: &Description) -> NegotiationError {
+        let kind = |media: &Media| format!("m={} {}", media.kind.name(), media.port);
+        let offered = match offer.media.as_slice() {
+            [] => "there is no m= line".to_owned(),
+            media => media.iter().map(kind).collect::<Vec<_>>().join(", "),
+        };
+        NegotiationError::NoAudio { offered }
+    }
+
     /// The SIP status to refuse an offer with: 400 or 413 for what cannot be read, 491 for glare, else 488 (RFC 3261
     /// §13.3.1.3). An answer gets no response: acknowledge it and hang up, with this as the cause.
     #[must_use]
@@ -117,6 +146,9 @@ impl NegotiationError {
             NegotiationError::Glare => 491,
             NegotiationError::NoAudio { .. }
             | NegotiationError::Transport { .. }
+            | NegotiationError::Encrypted { .. }
+            | NegotiationError::NotEncrypted { .. }
+            | NegotiationError::NoUsableKey { .. }
             | NegotiationError::NoCommonCodec { .. }
             | NegotiationError::Address { .. }
             | NegotiationError::Multicast(_)
@@ -132,7 +164,10 @@ impl NegotiationError {
     pub fn warning(&self) -> Option<(u16, String)> {
         let code = match self {
             NegotiationError::Address { .. } => 301,
-            NegotiationError::Transport { .. } => 302,
+            NegotiationError::Transport { .. }
+            | NegotiationError::Encrypted { .. }
+            | NegotiationError::NotEncrypted { .. } => 302,
+            NegotiationError::NoUsableKey { .. } => 306,
             NegotiationError::NoAudio { .. } | NegotiationError::Refused => 304,
             NegotiationError::NoCommonCodec { .. } => 305,
             NegotiationError::Multicast(_) => 330,

@@ -3,6 +3,7 @@
 //! [`Description`] is what a description says, [`Negotiation`] what two ends make of two of them, [`Stream`] the result
 //! the engine works with. Reading is generous, writing strict.
 
+mod crypto;
 mod description;
 mod error;
 mod far_end;
@@ -10,6 +11,7 @@ mod offer_answer;
 mod parse;
 mod payload;
 mod read;
+mod security;
 mod stream;
 mod write;
 
@@ -19,4 +21,4 @@ pub use description::{
 pub use error::{NegotiationError, SdpError};
 pub use offer_answer::Negotiation;
 pub use parse::{MAX_BYTES, MAX_FORMATS, MAX_LINES, MAX_MEDIA};
-pub use stream::{Policy, Stream};
+pub use stream::{Keys, Policy, Srtp, Stream};

@@ -7,9 +7,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
-use super::description::{Connection, Description, Direction, Media, MediaKind, Origin, Rtcp};
+use super::crypto::Line;
+use super::description::{Connection, Crypto, Description, Direction, Media, MediaKind, Origin, Rtcp};
 use super::far_end::FarEnd;
 use super::payload::{self, Numbered, Numbers};
+use super::security::{self, Confidential, OurLine, Security};
 use super::{NegotiationError, Policy, Stream};
 use crate::Codec;
 
@@ -23,10 +25,11 @@ pub struct Negotiation {
     session_id: u64,
     version: u64,
     /// The last description we sent; a different one gets the next version.
-    sent: Option<Bytes>,
+    sent: Option<Confidential>,
     /// What we would like, before the far end has its say.
     wanted: Direction,
     numbers: Numbers,
+    security: Security,
     /// The media of this session as we last described them; their number and order stay (RFC 3264 §8).
     media: Vec<Media>,
     /// Which of them is the audio, and what its numbers mean.
@@ -40,6 +43,7 @@ pub struct Negotiation {
 #[derive(Debug, Clone)]
 struct Offered {
     numbered: Numbered,
+    lines: Vec<OurLine>,
     audio: Media,
     wanted_before: Direction,
     answered: bool,
@@ -53,15 +57,17 @@ struct Choice {
     event: Option<u8>,
     mux: bool,
     far_end: FarEnd,
+    crypto: Option<Line>,
 }
 
 impl Negotiation {
     /// A leg that has agreed on nothing yet.
     ///
     /// `local` is the address the far end shall send RTP to. `session_id` goes into `o=` and should be unique for this
-    /// host (random or a time); its top bit is ignored (RFC 3264 §5).
+    /// host (random or a time); its top bit is ignored (RFC 3264 §5). `secret` is random, for this leg only, and known to
+    /// nobody: our SRTP keys follow from it.
     #[must_use]
-    pub fn new(policy: Policy, local: SocketAddr, session_id: u64) -> Self {
+    pub fn new(policy: Policy, local: SocketAddr, session_id: u64, secret: [u8; 32]) -> Self {
         Negotiation {
             policy,
             local,
@@ -71,6 +77,7 @@ impl Negotiation {
             sent: None,
             wanted: Direction::SendRecv,
             numbers: Numbers::default(),
+            security: Security::new(secret),
             media: Vec::new(),
             audio: 0,
             described: None,
@@ -88,7 +95,7 @@ impl Negotiation {
     /// The last offer or answer we made, to be repeated where the same description has to go out again.
     #[must_use]
     pub fn last_description(&self) -> Option<&Bytes> {
-        self.sent.as_ref()
+        self.sent.as_ref().map(|sent| &sent.0)
     }
 
     /// What this leg may agree to.
@@ -140,13 +147,17 @@ impl Negotiation {
         let numbered = Numbered { codecs: vec![(choice.codec, choice.number)], event: choice.event };
         let direction = choice.far_end.direction.reversed().and(self.wanted);
         let protocol = &offer.media[choice.index].protocol;
-        let audio = self.describe(protocol, &numbered, direction, choice.mux);
+        let keys = self.security.answer(choice.crypto.clone());
+        let crypto = self.security.written();
+        let audio = self.describe(protocol, &numbered, direction, choice.mux, crypto);
         self.media = offer.media.iter().map(Media::refused).collect();
         self.media[choice.index] = audio;
         self.audio = choice.index;
         self.described = Some(numbered);
         self.offered = None;
-        let stream = self.stream_of(&choice, choice.number, direction, !choice.far_end.direction.receives());
+        let mut stream =
+            self.stream_of(&choice, choice.number, direction, !choice.far_end.direction.receives());
+        stream.keys = keys.map(Box::new);
         self.agreed = Some(stream.clone());
         Ok((self.publish(), stream))
     }
@@ -197,6 +208,7 @@ impl Negotiation {
         let event = offered.numbered.event;
         let mut stream = self.stream_of(&choice, receive, direction, holds);
         stream.receive_event = stream.send_event.and(event);
+        stream.keys = self.security.accept(&offered.lines, choice.crypto).map(Box::new);
         self.numbers.learn(choice.codec, receive, event);
         self.settle();
         self.agreed = Some(stream.clone());
@@ -220,7 +232,9 @@ impl Negotiation {
     /// The first medium that can be taken; the error is that of the first audio that could not.
     fn choose(&self, offer: &Description) -> Result<Choice, NegotiationError> {
         let before = self.agreed.as_ref().map(|_| self.audio).filter(|&index| index < offer.media.len());
-        let order = before.into_iter().chain((0..offer.media.len()).filter(|&index| Some(index) != before));
+        let mut order: Vec<usize> = (0..offer.media.len()).collect();
+        // Of two ways to say the same, the encrypted one.
+        order.sort_by_key(|&index| (Some(index) != before, offer.media[index].crypto.is_empty()));
         let mut first_error = None;
         for index in order {
             let media = &offer.media[index];
@@ -232,12 +246,12 @@ impl Negotiation {
                 Err(error) => _ = first_error.get_or_insert(error),
             }
         }
-        Err(first_error.unwrap_or_else(|| NegotiationError::NoAudio { offered: kinds(offer) }))
+        Err(first_error.unwrap_or_else(|| NegotiationError::no_audio(offer)))
     }
 
     fn consider(&self, offer: &Description, index: usize) -> Result<Choice, NegotiationError> {
         let media = &offer.media[index];
-        check_protocol(media)?;
+        let crypto = security::of_offer(&self.policy, media)?;
         let mut in_our_order = self.policy.codecs.iter();
         let (codec, number) = in_our_order
             .find_map(|ours| payload::codecs(media).find(|(theirs, _)| theirs == ours))
@@ -245,7 +259,7 @@ impl Negotiation {
         let event = self.policy.telephone_event.then(|| payload::events(media, codec.clock_rate())).flatten();
         let mux = self.policy.rtcp_mux && media.rtcp_mux;
         let far_end = FarEnd::read(offer, media, self.local.ip(), mux)?;
-        Ok(Choice { index, codec, number, event, mux, far_end })
+        Ok(Choice { index, codec, number, event, mux, far_end, crypto })
     }
 
     fn no_common_codec(&self, media: &Media) -> NegotiationError {
@@ -254,7 +268,7 @@ impl Negotiation {
 
     /// Checks an answer against the offer: one medium for each, in order, and of our codecs only (RFC 3264 §6).
     fn read_answer(&self, offered: &Offered, answer: &Description) -> Result<Choice, NegotiationError> {
-        let ours = self.lines_with(&offered.audio);
+        let ours = self.media_with(&offered.audio);
         if answer.media.len() != ours.len() {
             let text = format!("{} m= lines for {} offered", answer.media.len(), ours.len());
             return Err(NegotiationError::Mismatch(text));
@@ -267,14 +281,14 @@ impl Negotiation {
         if media.port == 0 {
             return Err(NegotiationError::Refused);
         }
-        check_protocol(media)?;
+        let crypto = security::of_answer(&self.policy, &offered.lines, media)?;
         let (codec, number) = payload::codecs(media)
             .find(|(theirs, _)| offered.numbered.codecs.iter().any(|(ours, _)| ours == theirs))
             .ok_or_else(|| self.no_common_codec(media))?;
         let event = offered.numbered.event.and_then(|_| payload::events(media, codec.clock_rate()));
         let mux = offered.audio.rtcp_mux && media.rtcp_mux;
         let far_end = FarEnd::read(answer, media, self.local.ip(), mux)?;
-        Ok(Choice { index: self.audio, codec, number, event, mux, far_end })
+        Ok(Choice { index: self.audio, codec, number, event, mux, far_end, crypto })
     }
 
     fn stream_of(&self, choice: &Choice, receive: u8, direction: Direction, remote_holds: bool) -> Stream {
@@ -292,6 +306,7 @@ impl Negotiation {
             ptime: far_end.ptime.unwrap_or(self.policy.ptime),
             remote_holds,
             rtcp_wanted: far_end.rtcp_wanted,
+            keys: None,
         }
     }
 
@@ -306,50 +321,61 @@ impl Negotiation {
             Some(offered) if !offered.answered => offered.wanted_before,
             _ => self.wanted,
         };
-        let protocol = self.media.get(self.audio).map_or("RTP/AVP", |media| media.protocol.as_str());
-        let audio = self.describe(protocol, &numbered, direction, mux);
+        let lines = self.security.offer(&self.policy, self.agreed.is_some());
+        let crypto = lines.iter().map(OurLine::written).collect();
+        let first = || security::protocol(&self.policy);
+        let protocol = self.media.get(self.audio).map_or_else(first, |media| media.protocol.as_str());
+        let audio = self.describe(protocol, &numbered, direction, mux, crypto);
         self.wanted = wanted;
-        let lines = self.lines_with(&audio);
-        self.offered = Some(Offered { numbered, audio, wanted_before, answered: false });
-        self.publish_lines(lines)
+        let media = self.media_with(&audio);
+        self.offered = Some(Offered { numbered, lines, audio, wanted_before, answered: false });
+        self.publish_media(media)
     }
 
     /// The media of the session with this audio in its place.
-    fn lines_with(&self, audio: &Media) -> Vec<Media> {
-        let mut lines = self.media.clone();
-        match lines.get_mut(self.audio) {
-            Some(line) => *line = audio.clone(),
-            None => lines.push(audio.clone()),
+    fn media_with(&self, audio: &Media) -> Vec<Media> {
+        let mut media = self.media.clone();
+        match media.get_mut(self.audio) {
+            Some(place) => *place = audio.clone(),
+            None => media.push(audio.clone()),
         }
-        lines
+        media
     }
 
-    /// The offer that was answered is the session's description from now on.
+    /// The offer that was answered is the session's description from now on, with the one key that was taken.
     fn settle(&mut self) {
         if let Some(offered) = &mut self.offered {
             offered.answered = true;
-            let audio = offered.audio.clone();
+            let audio = Media { crypto: self.security.written(), ..offered.audio.clone() };
             self.described = Some(offered.numbered.clone());
-            self.media = self.lines_with(&audio);
+            self.media = self.media_with(&audio);
         }
     }
 
-    fn describe(&self, protocol: &str, numbered: &Numbered, direction: Direction, mux: bool) -> Media {
+    fn describe(
+        &self,
+        protocol: &str,
+        numbered: &Numbered,
+        direction: Direction,
+        mux: bool,
+        crypto: Vec<Crypto>,
+    ) -> Media {
         let mut media = Media::new(MediaKind::Audio, self.local.port(), protocol, numbered.formats());
         media.direction = Some(direction);
         media.ptime = Some(self.policy.ptime);
         media.rtcp_mux = mux;
         let port = self.local.port().checked_add(1).filter(|_| !mux);
         media.rtcp = port.map(|port| Rtcp { port, address: None });
+        media.crypto = crypto;
         media
     }
 
     fn publish(&mut self) -> Bytes {
-        self.publish_lines(self.media.clone())
+        self.publish_media(self.media.clone())
     }
 
     /// The same version for the same description, the next for another (RFC 3264 §8).
-    fn publish_lines(&mut self, media: Vec<Media>) -> Bytes {
+    fn publish_media(&mut self, media: Vec<Media>) -> Bytes {
         let mut description = Description {
             origin: Origin {
                 user: "-".into(),
@@ -365,26 +391,12 @@ impl Negotiation {
             media,
         };
         let mut bytes = description.write();
-        if self.sent.as_ref().is_some_and(|sent| *sent != bytes) {
+        if self.sent.as_ref().is_some_and(|sent| sent.0 != bytes) {
             self.version += 1;
             description.origin.version = self.version.to_string();
             bytes = description.write();
         }
-        self.sent = Some(bytes.clone());
+        self.sent = Some(Confidential(bytes.clone()));
         bytes
     }
-}
-
-/// AVPF is AVP with earlier feedback (RFC 4585 §4): who offers it takes plain RTP from us as well.
-fn check_protocol(media: &Media) -> Result<(), NegotiationError> {
-    let known = ["RTP/AVP", "RTP/AVPF"].iter().any(|known| media.protocol.eq_ignore_ascii_case(known));
-    if known { Ok(()) } else { Err(NegotiationError::Transport { protocol: media.protocol.clone() }) }
-}
-
-fn kinds(description: &Description) -> String {
-    let kind = |media: &Media| format!("m={} {}", media.kind.name(), media.port);
-    if description.media.is_empty() {
-        return "there is no m= line".to_owned();
-    }
-    description.media.iter().map(kind).collect::<Vec<_>>().join(", ")
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::Direction;
 use crate::Codec;
+use crate::srtp::{MasterKey, PeerKey, Suite};
 
 /// What one leg may agree to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,12 +19,45 @@ pub struct Policy {
     /// Whether `a=rtcp-mux` is answered when the far end offers it (RFC 5761). We never offer it first: not every
     /// trunk that may answer it does so well. Default true.
     pub rtcp_mux: bool,
+    /// Whether sound is encrypted (RFC 4568). Default off.
+    pub srtp: Srtp,
+    /// Suites we offer if it is, best first, none twice. Of an offer the first of these is taken that stands in it, else
+    /// the strongest we know. Default AES_CM_128_HMAC_SHA1_80, which everybody knows.
+    pub suites: Vec<Suite>,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Policy { codecs: Codec::ALL.to_vec(), telephone_event: true, ptime: 20, rtcp_mux: true }
+        Policy {
+            codecs: Codec::ALL.to_vec(),
+            telephone_event: true,
+            ptime: 20,
+            rtcp_mux: true,
+            srtp: Srtp::Off,
+            suites: vec![Suite::AesCm128HmacSha1_80],
+        }
     }
+}
+
+/// Whether sound is encrypted, with keys that go through SDP (SDES, RFC 4568): the signalling ought to be encrypted too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Srtp {
+    /// Never. Who offers nothing else is refused; `a=crypto` in an ordinary offer is not seen.
+    #[default]
+    Off,
+    /// If the far end can: we offer `a=crypto` with RTP/AVP ("best effort"), and take what is offered.
+    Optional,
+    /// Always: we offer RTP/SAVP, and refuse who has no key for us.
+    Required,
+}
+
+/// What SDES agreed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// What we send with.
+    pub send: MasterKey,
+    /// What the far end sends with.
+    pub receive: PeerKey,
 }
 
 /// What was agreed for one leg, ready for the engine.
@@ -53,4 +87,6 @@ pub struct Stream {
     pub remote_holds: bool,
     /// False when the far end wants no RTCP (`b=RS:0` and `b=RR:0`, RFC 3556).
     pub rtcp_wanted: bool,
+    /// The keys of SRTP and SRTCP; `None`: sound in the clear.
+    pub keys: Option<Box<Keys>>,
 }

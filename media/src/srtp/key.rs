@@ -28,6 +28,15 @@ impl MasterKey {
         Some(key)
     }
 
+    /// The n-th key that follows from `secret`, which must be random: no two have anything in common.
+    pub(crate) fn draw(suite: Suite, secret: &[u8; 32], n: u64) -> MasterKey {
+        let mut key = MasterKey { suite, bytes: [0; LONGEST] };
+        // Four blocks of key stream each, of which no key takes all.
+        let bytes = &mut key.bytes[..MasterKey::len(suite)];
+        Aes::new(secret).apply_key_stream((u128::from(n) << 2).to_be_bytes(), bytes);
+        key
+    }
+
     /// Bytes of a key of this suite with its salt.
     #[must_use]
     pub const fn len(suite: Suite) -> usize {
@@ -153,6 +162,24 @@ mod tests {
         assert_eq!(keys.cipher(), hex("5ba1064e30ec51613cad926c5a28ef73 1ec7fb397f70a960653caf06554cd8c4"));
         assert_eq!(keys.auth[..], hex("fd9c32d39ed5fbb5a9dc96b30818454d1313dc05"));
         assert_eq!(keys.salt[..], hex("fa31791685ca444a9e07c6c64e93"));
+    }
+
+    #[test]
+    fn keys_drawn_from_one_secret_have_nothing_in_common() {
+        let mut blocks = std::collections::BTreeSet::new();
+        for n in 0..100 {
+            let key = MasterKey::draw(Suite::AeadAes256Gcm, &[7; 32], n);
+            assert!(key.as_bytes().chunks_exact(8).all(|block| blocks.insert(block.to_vec())), "{n}");
+        }
+        assert!(
+            blocks.is_disjoint(
+                &MasterKey::draw(Suite::AeadAes256Gcm, &[8; 32], 1)
+                    .as_bytes()
+                    .chunks_exact(8)
+                    .map(<[u8]>::to_vec)
+                    .collect()
+            )
+        );
     }
 
     #[test]

@@ -184,6 +184,7 @@ pub fn stream(leg: MediaLegKey) -> Stream {
         ptime: 20,
         remote_holds: false,
         rtcp_wanted: true,
+        keys: None,
     }
 }
 

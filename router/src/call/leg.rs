@@ -183,7 +183,7 @@ impl Sound {
         Sound {
             key,
             port,
-            negotiation: Negotiation::new(policy, local, session_id),
+            negotiation: Negotiation::new(policy, local, session_id, board.random()),
             connected: false,
             count: None,
             closing: false,

@@ -23,7 +23,7 @@ fn written_reads_the_same(description: &Description) {
 }
 
 fn leg() -> Negotiation {
-    Negotiation::new(Policy::default(), "198.51.100.1:10000".parse().expect("an address"), 1)
+    Negotiation::new(Policy::default(), "198.51.100.1:10000".parse().expect("an address"), 1, [7; 32])
 }
 
 fn answered(offer: &[u8]) {
