@@ -146,7 +146,7 @@ fn what_the_peer_reports_becomes_remote_loss_jitter_and_round_trip() {
     };
     let rtcp_of_a = SocketAddr::new(peer(A).ip(), 4_001);
     let now = stage.now;
-    stage.engine.handle_rtcp(now, A, rtcp_of_a, &from_peer(None, Some(block)));
+    stage.engine.handle_rtcp(now, A, rtcp_of_a, &mut from_peer(None, Some(block)));
     let stats = stage.engine.stats(A).unwrap();
     assert_eq!((stats.remote_lost, stats.remote_jitter_us), (Some(7), Some(3_000)));
     let trip = stats.round_trip_us.unwrap();
@@ -159,7 +159,7 @@ fn our_reports_tell_when_the_peers_last_one_came() {
     stage.open(A).connect(A, stream(A)).play(A, 1, &prompt(1), false).hear(A, sound(CUSTOMER, 1), b"x");
     let ntp = 0x1122_3344_5566_7788;
     let (now, info) = (stage.now, SenderInfo { ntp, ..SenderInfo::default() });
-    stage.engine.handle_rtcp(now, A, SocketAddr::new(peer(A).ip(), 4_001), &from_peer(Some(info), None));
+    stage.engine.handle_rtcp(now, A, SocketAddr::new(peer(A).ip(), 4_001), &mut from_peer(Some(info), None));
     stage.run(500 * MS).command(Command::Close { leg: A });
     let report = reports(&mut stage).pop().unwrap();
     let block = rtcp::read(&report, CUSTOMER).unwrap().about_us.unwrap();
@@ -183,8 +183,8 @@ fn reports_of_strangers_and_torn_ones_are_counted_and_ignored() {
     let block = ReportBlock { ssrc: ours(A), lost: 7, ..ReportBlock::default() };
     let bytes = from_peer(None, Some(block));
     let now = stage.now;
-    stage.engine.handle_rtcp(now, A, SocketAddr::from(([203, 0, 113, 9], 4_001)), &bytes);
-    stage.engine.handle_rtcp(now, A, peer(A), &bytes[..30]);
+    stage.engine.handle_rtcp(now, A, SocketAddr::from(([203, 0, 113, 9], 4_001)), &mut bytes.clone());
+    stage.engine.handle_rtcp(now, A, peer(A), &mut bytes.clone()[..30]);
     let counters = stage.engine.counters();
     assert_eq!((counters.rejected, counters.rtcp_malformed, counters.rtcp_received), (1, 1, 0));
     assert_eq!(stage.engine.stats(A).unwrap().remote_lost, None);
@@ -197,7 +197,7 @@ fn rtcp_alone_keeps_a_leg_from_falling_silent() {
     for _ in 0..30 {
         stage.run(10_000 * MS);
         let now = stage.now;
-        stage.engine.handle_rtcp(now, A, SocketAddr::new(peer(A).ip(), 4_001), &from_peer(None, None));
+        stage.engine.handle_rtcp(now, A, SocketAddr::new(peer(A).ip(), 4_001), &mut from_peer(None, None));
     }
     assert!(!stage.take_events().iter().any(|event| matches!(event, Event::Silent { .. })));
 }
@@ -240,7 +240,7 @@ fn rtcp_of_a_peer_behind_nat_goes_beside_its_sound_until_its_own_is_heard() {
     stage.run(8_000 * MS);
     assert_eq!(stage.reports.last().unwrap().1, SocketAddr::new(nat.ip(), 31_001));
     let now = stage.now;
-    stage.engine.handle_rtcp(now, A, nat_rtcp, &from_peer(None, None));
+    stage.engine.handle_rtcp(now, A, nat_rtcp, &mut from_peer(None, None));
     stage.run(8_000 * MS);
     assert_eq!(stage.reports.last().unwrap().1, nat_rtcp);
 }

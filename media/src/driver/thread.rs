@@ -201,7 +201,7 @@ impl Thread {
         if len == DATAGRAM {
             self.counters.oversized += 1;
         } else if rtcp {
-            self.engine.handle_rtcp(now, leg, from, &packet[..len]);
+            self.engine.handle_rtcp(now, leg, from, &mut packet[..len]);
         } else {
             self.relay(now, leg, from, packet, len);
         }

@@ -179,6 +179,11 @@ pub enum Event {
         /// From whom.
         leg: MediaLegKey,
     },
+    /// For a second's worth of packets none could be opened by the peer's SRTP key. Told once, until one can.
+    Unauthentic {
+        /// From whom.
+        leg: MediaLegKey,
+    },
     /// Nobody has spoken for as long as [`Command::Record`] said. Told once a recording.
     Quiet {
         /// Where.
@@ -244,6 +249,7 @@ impl Event {
             | Event::TwoWay { a: leg, .. }
             | Event::Silent { leg, .. }
             | Event::Unheard { leg }
+            | Event::Unauthentic { leg }
             | Event::Quiet { leg }
             | Event::RtcpWanted { leg, .. }
             | Event::Closed { leg, .. } => *leg,

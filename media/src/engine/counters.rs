@@ -59,6 +59,10 @@ counters! {
     rtcp_malformed,
     /// Dropped: RTP or RTCP from a stranger's address.
     rejected,
+    /// Dropped: SRTP or SRTCP that the peer's key does not open, or none at all where it was agreed.
+    srtp_unauthentic,
+    /// Dropped: SRTP or SRTCP that has come before, or far too late.
+    srtp_replayed,
     /// Dropped: payload type not agreed.
     unknown_payload,
     /// Dropped: before anything was agreed, or while the direction forbids receiving.

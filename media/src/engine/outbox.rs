@@ -31,16 +31,18 @@ impl Outbox {
         self.waiting.push_back(Waiting::Recorded(recorded));
     }
 
-    /// Adds a packet that `write` appends to the buffer.
+    /// Adds a packet that `write` appends to the buffer; none if it says so.
     pub(crate) fn packet(
         &mut self,
         leg: MediaLegKey,
         rtcp: bool,
         to: SocketAddr,
-        write: impl FnOnce(&mut Vec<u8>),
+        write: impl FnOnce(&mut Vec<u8>) -> Option<()>,
     ) {
         let start = self.bytes.len();
-        write(&mut self.bytes);
+        if write(&mut self.bytes).is_none() {
+            return self.bytes.truncate(start);
+        }
         self.waiting.push_back(Waiting::Packet { leg, rtcp, to, range: start..self.bytes.len() });
     }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::{Engine, Event, Forward, MediaLegKey};
 use crate::dtmf;
-use crate::leg::{Leg, Place, Sort, arrival};
+use crate::leg::{Leg, Place, Sort, Unopened, arrival};
 use crate::rtp::packet::{HEADER, Packet};
 use crate::rtp::{Kind, rtcp};
 
@@ -20,7 +20,8 @@ enum Refused {
 
 impl Engine {
     /// Takes in `packet[..len]`, received on the RTP socket of `leg` from `from`. RTCP on the same port is told apart
-    /// here (RFC 5761 §4). `Some`: send that part of `packet` on, it has been rewritten in place.
+    /// here (RFC 5761 §4). `Some`: send that part of `packet` on, it has been rewritten in place; behind `len` there is room
+    /// for what SRTP adds, [`GROWTH`](crate::srtp::GROWTH) bytes.
     pub fn handle_packet(
         &mut self,
         now: Instant,
@@ -33,10 +34,9 @@ impl Engine {
             self.counters.stale += 1;
             return None;
         };
-        let packet = packet.get_mut(..len)?;
-        match Kind::of(packet) {
-            Kind::Rtp => return self.handle_rtp(now, index, from, packet),
-            Kind::Rtcp => self.read_rtcp(now, index, from, packet),
+        match Kind::of(packet.get(..len)?) {
+            Kind::Rtp => return self.handle_rtp(now, index, from, packet, len),
+            Kind::Rtcp => self.read_rtcp(now, index, from, &mut packet[..len]),
             Kind::Stun => self.counters.stun += 1,
             Kind::Dtls => self.counters.dtls += 1,
             Kind::Other => self.counters.noise += 1,
@@ -50,12 +50,20 @@ impl Engine {
         index: u32,
         from: SocketAddr,
         datagram: &mut [u8],
+        len: usize,
     ) -> Option<Forward> {
-        let Ok(packet) = Packet::parse(datagram) else {
+        let leg = self.legs.get_mut(index)?;
+        let len = match leg.open_rtp(now, from, &mut datagram[..len]) {
+            Ok(len) => len,
+            Err(why) => {
+                self.count_unopened(index, why);
+                return None;
+            }
+        };
+        let Ok(packet) = Packet::parse(&datagram[..len]) else {
             self.counters.malformed += 1;
             return None;
         };
-        let leg = self.legs.get_mut(index)?;
         let accepted = leg.accept(now, from, &packet);
         if !matches!(accepted, Err(Refused::Unexpected | Refused::UnknownPayload | Refused::Stranger)) {
             self.counters.received += 1;
@@ -81,6 +89,24 @@ impl Engine {
             Refused::OutOfSequence => &mut self.counters.out_of_sequence,
         };
         *counter += 1;
+    }
+
+    fn count_unopened(&mut self, index: u32, why: Unopened) {
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        match why {
+            Unopened::Truncated => self.counters.malformed += 1,
+            Unopened::Replayed => self.counters.srtp_replayed += 1,
+            Unopened::Stranger => {
+                leg.rejected += 1;
+                self.counters.rejected += 1;
+            }
+            Unopened::Unauthentic { told } => {
+                self.counters.srtp_unauthentic += 1;
+                if told {
+                    self.outbox.event(Event::Unauthentic { leg: leg.key });
+                }
+            }
+        }
     }
 
     /// Signs of life: the first packet, the first through a bridge, the first after a silence.
@@ -197,7 +223,12 @@ impl Engine {
         self.counters.relayed += 1;
         let start = packet.start - HEADER;
         fields.write(datagram[start..].first_chunk_mut()?);
-        Some(Forward { leg, to, start, len: packet.end - start })
+        let len = packet.end - start;
+        let len = match &mut self.legs.get_mut(partner_index)?.secure {
+            Some(secure) => secure.protect_rtp(&mut datagram[start..], len)?,
+            None => len,
+        };
+        Some(Forward { leg, to, start, len })
     }
 
     /// Sound of the leg has reached its partner: two-way once both have.
@@ -214,14 +245,14 @@ impl Engine {
     }
 
     /// Takes in a datagram received on the RTCP socket of `leg` (port + 1).
-    pub fn handle_rtcp(&mut self, now: Instant, leg: MediaLegKey, from: SocketAddr, packet: &[u8]) {
+    pub fn handle_rtcp(&mut self, now: Instant, leg: MediaLegKey, from: SocketAddr, packet: &mut [u8]) {
         match self.legs.find(leg) {
             Some(index) => self.read_rtcp(now, index, from, packet),
             None => self.counters.stale += 1,
         }
     }
 
-    fn read_rtcp(&mut self, now: Instant, index: u32, from: SocketAddr, packet: &[u8]) {
+    fn read_rtcp(&mut self, now: Instant, index: u32, from: SocketAddr, packet: &mut [u8]) {
         let ntp = self.ntp(now);
         let Some(leg) = self.legs.get_mut(index) else { return };
         if leg.stream.is_none() {
@@ -233,7 +264,11 @@ impl Engine {
             self.counters.rejected += 1;
             return;
         }
-        let Ok(compound) = rtcp::read(packet, leg.outgoing.ssrc()) else {
+        let len = match leg.open_rtcp(packet) {
+            Ok(len) => len,
+            Err(why) => return self.count_unopened(index, why),
+        };
+        let Ok(compound) = rtcp::read(&packet[..len], leg.outgoing.ssrc()) else {
             self.counters.rtcp_malformed += 1;
             return;
         };
@@ -255,7 +290,7 @@ impl Leg {
         if sort == Sort::Unknown {
             return Err(Refused::UnknownPayload);
         }
-        if !self.latch.admit(now, from) {
+        if !self.latch.admit(now, from, self.secure.is_some()) {
             self.rejected += 1;
             return Err(Refused::Stranger);
         }

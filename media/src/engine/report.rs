@@ -37,7 +37,7 @@ impl Engine {
         let ntp = self.ntp(now);
         let Some(leg) = self.legs.get_mut(index) else { return };
         let Some(to) = leg.rtcp_target().filter(|_| leg.may_report()) else { return };
-        let Leg { incoming, outgoing, reports, stream, key, .. } = leg;
+        let Leg { incoming, outgoing, reports, stream, key, secure, .. } = leg;
         let block = incoming.report().map(|block| reports.complete(now, block));
         // A sender is who has sent since the report before the last one (§6.4).
         let is_sender = outgoing.packets() > reports.sent_before[0];
@@ -46,7 +46,11 @@ impl Engine {
         reports.reported = true;
         let own_socket = stream.as_ref().is_some_and(|stream| !stream.rtcp_mux);
         let (ssrc, cname) = (outgoing.ssrc(), reports.cname);
-        self.outbox.packet(*key, own_socket, to, |out| rtcp::write(out, ssrc, cname, sender, block, goodbye));
+        self.outbox.packet(*key, own_socket, to, |out| {
+            let start = out.len();
+            rtcp::write(out, ssrc, cname, sender, block, goodbye);
+            secure.as_mut().map_or(Some(()), |secure| secure.append_rtcp(out, start))
+        });
         self.counters.rtcp_sent += 1;
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::outbox::Outbox;
 use super::{Engine, Event, MediaLegKey};
 use crate::dtmf::{Beat, Digit};
-use crate::leg::{Digits, Leg, Numbers, Outgoing};
+use crate::leg::{Digits, Leg, Numbers, Outgoing, Secure};
 use crate::player::{Frame, Playing};
 use crate::rtp::packet::HEADER;
 
@@ -74,8 +74,9 @@ impl Engine {
     fn serve(&mut self, now: Instant, index: u32, beat: u64) {
         let Some(leg) = self.legs.get_mut(index) else { return };
         let to = leg.latch.target().filter(|_| leg.may_send());
-        let Leg { key, stream: Some(stream), outgoing, player, .. } = leg else { return };
-        let mut line = Line { now, beat, leg: *key, to, outgoing, outbox: &mut self.outbox, sent: 0 };
+        let Leg { key, stream: Some(stream), outgoing, player, secure, .. } = leg else { return };
+        let secure = secure.as_deref_mut();
+        let mut line = Line { now, beat, leg: *key, to, outgoing, secure, outbox: &mut self.outbox, sent: 0 };
         player.beat = beat;
         let digit_sounds = line.digit(&mut player.digits, stream.send_event);
         let frame = player.playing.as_mut().map(|playing| (playing.play, playing.frame(beat, stream.codec)));
@@ -102,6 +103,7 @@ struct Line<'a> {
     leg: MediaLegKey,
     to: Option<SocketAddr>,
     outgoing: &'a mut Outgoing,
+    secure: Option<&'a mut Secure>,
     outbox: &'a mut Outbox,
     sent: u64,
 }
@@ -139,9 +141,12 @@ impl Line<'_> {
         let fields = self.outgoing.stamp(self.now, numbers, marker, payload_type, payload.len());
         let mut header = [0; HEADER];
         fields.write(&mut header);
+        let secure = self.secure.as_deref_mut();
         self.outbox.packet(self.leg, false, to, |out| {
+            let start = out.len();
             out.extend_from_slice(&header);
             out.extend_from_slice(payload);
+            secure.map_or(Some(()), |secure| secure.append_rtp(out, start))
         });
         self.sent += 1;
     }

@@ -1,7 +1,8 @@
 //! Whose packets belong to this leg: symmetric RTP, open only while the session starts.
 //!
 //! The signalled address is believed at once. Another address (a peer behind NAT) is believed after three
-//! packets; until then it is heard too, so that no first word is lost. Once pinned, strangers are turned away:
+//! packets; until then it is heard too, so that no first word is lost. With SRTP one is enough, for it has proved whose it
+//! is. Once pinned, strangers are turned away:
 //! they can neither be heard nor draw our sound to themselves ("RTP bleed").
 
 use std::net::SocketAddr;
@@ -15,13 +16,13 @@ const CANDIDATE_PATIENCE: Duration = Duration::from_secs(1);
 const SETTLING: Duration = Duration::from_secs(5);
 
 /// The addresses of one leg's peer.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Latch {
     signalled: Option<SocketAddr>,
     state: State,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 enum State {
     /// Nobody heard yet.
     #[default]
@@ -61,12 +62,17 @@ impl Latch {
         self.target() == self.signalled
     }
 
-    /// Whether a valid RTP packet from this address belongs to the leg.
-    pub(crate) fn admit(&mut self, now: Instant, from: SocketAddr) -> bool {
+    /// Whether a packet from this address is worth looking at.
+    pub(crate) fn would_admit(&self, now: Instant, from: SocketAddr) -> bool {
+        self.clone().admit(now, from, false)
+    }
+
+    /// Whether a valid RTP packet from this address belongs to the leg; an authentic one has been opened by the peer's key.
+    pub(crate) fn admit(&mut self, now: Instant, from: SocketAddr, is_authentic: bool) -> bool {
         if let State::Pinned { peer, at } = self.state {
             return peer == from || self.take_over(now, from, at);
         }
-        if Some(from) == self.signalled {
+        if is_authentic || Some(from) == self.signalled {
             self.state = State::Pinned { peer: from, at: now };
             return true;
         }
@@ -113,55 +119,70 @@ mod tests {
         let (now, mut latch) = (origin(), Latch::default());
         latch.signal(Some(address(1)));
         assert_eq!(latch.target(), Some(address(1)));
-        assert!(latch.admit(now, address(1)));
-        assert!(!latch.admit(now, address(2)));
+        assert!(latch.admit(now, address(1), false));
+        assert!(!latch.admit(now, address(2), false));
     }
 
     #[test]
     fn a_peer_behind_nat_is_heard_from_its_first_packet_and_pinned_by_its_third() {
         let (now, mut latch) = (origin(), Latch::default());
         latch.signal(Some(address(1)));
-        assert!(latch.admit(now, address(2)));
+        assert!(latch.admit(now, address(2), false));
         assert_eq!(latch.target(), Some(address(2)));
-        assert!(!latch.admit(now, address(3)), "another stranger while the first is tried");
-        assert!(latch.admit(now + 20 * MS, address(2)) && latch.admit(now + 40 * MS, address(2)));
-        assert!(!latch.admit(now + 3_000 * MS, address(3)));
+        assert!(!latch.admit(now, address(3), false), "another stranger while the first is tried");
+        assert!(
+            latch.admit(now + 20 * MS, address(2), false) && latch.admit(now + 40 * MS, address(2), false)
+        );
+        assert!(!latch.admit(now + 3_000 * MS, address(3), false));
     }
 
     #[test]
     fn the_signalled_address_drives_a_stranger_out_while_the_session_settles() {
         let (now, mut latch) = (origin(), Latch::default());
         latch.signal(Some(address(1)));
-        (0..3).for_each(|n| assert!(latch.admit(now + n * MS, address(2))));
-        assert!(latch.admit(now + 100 * MS, address(1)));
-        assert!(!latch.admit(now + 120 * MS, address(2)));
+        (0..3).for_each(|n| assert!(latch.admit(now + n * MS, address(2), false)));
+        assert!(latch.admit(now + 100 * MS, address(1), false));
+        assert!(!latch.admit(now + 120 * MS, address(2), false));
     }
 
     #[test]
     fn after_settling_nobody_takes_over_a_pinned_leg() {
         let (now, mut latch) = (origin(), Latch::default());
         latch.signal(Some(address(1)));
-        (0..3).for_each(|n| assert!(latch.admit(now + n * MS, address(2))));
-        assert!(!latch.admit(now + 6_000 * MS, address(1)));
+        (0..3).for_each(|n| assert!(latch.admit(now + n * MS, address(2), false)));
+        assert!(!latch.admit(now + 6_000 * MS, address(1), false));
     }
 
     #[test]
     fn a_stranger_that_fell_silent_makes_room() {
         let (now, mut latch) = (origin(), Latch::default());
-        assert!(latch.admit(now, address(2)));
-        assert!(latch.admit(now + 1_000 * MS, address(3)));
+        assert!(latch.admit(now, address(2), false));
+        assert!(latch.admit(now + 1_000 * MS, address(3), false));
     }
 
     #[test]
     fn only_a_changed_address_in_a_new_description_opens_the_latch() {
         let (now, mut latch) = (origin(), Latch::default());
         latch.signal(Some(address(1)));
-        assert!(latch.admit(now, address(1)));
+        assert!(latch.admit(now, address(1), false));
         latch.signal(None);
         latch.signal(Some(address(1)));
-        assert!(!latch.admit(now, address(2)));
+        assert!(!latch.admit(now, address(2), false));
         latch.signal(Some(address(2)));
-        assert!(latch.admit(now, address(2)));
-        assert!(!latch.admit(now, address(1)));
+        assert!(latch.admit(now, address(2), false));
+        assert!(!latch.admit(now, address(1), false));
+    }
+
+    #[test]
+    fn an_authentic_packet_pins_at_once_wherever_it_comes_from() {
+        let (now, mut latch) = (origin(), Latch::default());
+        latch.signal(Some(address(1)));
+        assert!(
+            latch.would_admit(now, address(3)) && latch.would_admit(now, address(2)),
+            "nobody is pinned by a look"
+        );
+        assert!(latch.admit(now, address(2), true));
+        assert!(!latch.would_admit(now, address(3)) && !latch.admit(now, address(3), true));
+        assert!(latch.admit(now + 100 * MS, address(1), true), "while the session settles");
     }
 }

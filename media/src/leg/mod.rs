@@ -4,6 +4,7 @@ mod incoming;
 mod latch;
 mod outgoing;
 mod reports;
+mod secure;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -12,6 +13,8 @@ pub(crate) use incoming::{Incoming, Place, arrival};
 pub(crate) use latch::Latch;
 pub(crate) use outgoing::{Numbers, Outgoing};
 pub(crate) use reports::{Dice, Reports};
+use secure::TurnedAway;
+pub(crate) use secure::{Secure, Unopened};
 
 use crate::bridge::Side;
 use crate::cadence::Seat;
@@ -36,6 +39,9 @@ pub(crate) struct Leg {
     pub(crate) key: MediaLegKey,
     pub(crate) stream: Option<Stream>,
     pub(crate) latch: Latch,
+    /// SRTP, if it was agreed.
+    pub(crate) secure: Option<Box<Secure>>,
+    pub(crate) turned_away: TurnedAway,
     pub(crate) incoming: Incoming,
     pub(crate) outgoing: Outgoing,
     pub(crate) bridge: Option<Side>,
@@ -98,6 +104,8 @@ impl Leg {
             key,
             stream: None,
             latch: Latch::default(),
+            secure: None,
+            turned_away: TurnedAway::default(),
             incoming: Incoming::default(),
             outgoing,
             bridge: None,
@@ -113,7 +121,8 @@ impl Leg {
     }
 
     /// Takes over what SDP agreed. Numbers and statistics go on.
-    pub(crate) fn connect(&mut self, now: Instant, stream: Stream) {
+    pub(crate) fn connect(&mut self, now: Instant, mut stream: Stream) {
+        self.secure = Secure::renew(self.secure.take(), stream.keys.take().as_deref());
         let (could_send, could_receive) = (self.may_send(), self.may_receive());
         if self.stream.as_ref().is_none_or(|before| before.remote_rtcp != stream.remote_rtcp) {
             self.reports.forget_address();
@@ -229,6 +238,9 @@ impl Leg {
         let mut stats =
             LegStats { codec: self.stream.as_ref().map(|stream| stream.codec), ..LegStats::default() };
         stats.rejected = self.rejected;
+        stats.suite = self.secure.as_ref().map(|secure| secure.suite());
+        stats.unauthentic = self.turned_away.unauthentic;
+        stats.replayed = self.turned_away.replayed;
         self.incoming.write_stats(&mut stats);
         self.outgoing.write_stats(&mut stats);
         self.reports.write_stats(&mut stats);

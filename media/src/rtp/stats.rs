@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::codec::Codec;
+use crate::srtp::Suite;
 
 /// Interarrival jitter of one source, kept in 16ths of a tick (A.8).
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,6 +60,12 @@ pub struct LegStats {
     pub late: u64,
     /// Packets from an address that is not the peer's, dropped.
     pub rejected: u64,
+    /// The suite last agreed; `None`: sound in the clear.
+    pub suite: Option<Suite>,
+    /// Packets our SRTP key does not open, dropped.
+    pub unauthentic: u64,
+    /// Packets that were authentic and came again, or far too late, dropped.
+    pub replayed: u64,
     /// When the first RTP packet was accepted.
     pub first_heard: Option<Instant>,
     /// When the last RTP packet was accepted.

@@ -33,9 +33,10 @@ impl Sender {
     /// [`Fields`](crate::rtp::Fields) writes it. `buffer` has room for [`GROWTH`] bytes more. Returns the new length.
     ///
     /// `None`: this number has been sent under this key already, which would give away what both packets say, or the key
-    /// is used up. Do not send it.
+    /// is used up, or there is no room. Do not send it.
     pub fn protect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Option<usize> {
-        debug_assert!(buffer.len() >= len + GROWTH && len >= HEADER, "{len} bytes in {}", buffer.len());
+        debug_assert!(len >= HEADER, "{len} bytes are no RTP packet");
+        let buffer = buffer.get_mut(..len + GROWTH)?;
         let sequence = u16::from_be_bytes([buffer[2], buffer[3]]);
         let index = match &self.sent {
             None => u64::from(sequence),
@@ -51,9 +52,10 @@ impl Sender {
 
     /// Protects the compound RTCP packet in `buffer[..len]`, with room for [`GROWTH`] bytes more. Returns the new length.
     ///
-    /// `None`: the key is used up, after 2^31 packets.
+    /// `None`: the key is used up, after 2^31 packets, or there is no room.
     pub fn protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Option<usize> {
-        debug_assert!(buffer.len() >= len + GROWTH && len >= RTCP_CLEAR, "{len} bytes in {}", buffer.len());
+        debug_assert!(len >= RTCP_CLEAR, "{len} bytes are no RTCP packet");
+        let buffer = buffer.get_mut(..len + GROWTH)?;
         // From 1: so does everybody, and a receiver may take 0 for nothing heard yet.
         let index = self.reports.checked_add(1).filter(|index| *index < ENCRYPTED)?;
         let ssrc = u32::from_be_bytes([buffer[4], buffer[5], buffer[6], buffer[7]]);

@@ -39,6 +39,7 @@ pub struct Sent {
     pub to: SocketAddr,
     pub packet: Packet,
     pub payload: Vec<u8>,
+    pub bytes: Vec<u8>,
 }
 
 impl Stage {
@@ -154,7 +155,8 @@ impl Stage {
 impl Sent {
     fn new(at: Instant, leg: MediaLegKey, to: SocketAddr, bytes: &[u8]) -> Sent {
         let packet = Packet::parse(bytes).expect("we send valid RTP");
-        Sent { at, leg, to, packet, payload: bytes[packet.start..packet.end].to_vec() }
+        let payload = bytes[packet.start..packet.end].to_vec();
+        Sent { at, leg, to, packet, payload, bytes: bytes.to_vec() }
     }
 }
 
