@@ -7,6 +7,7 @@ pub mod demo;
 pub mod graph;
 pub mod net;
 pub mod phone;
+mod shield;
 mod tone;
 pub mod world;
 

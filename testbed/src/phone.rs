@@ -13,8 +13,9 @@ use std::{
 
 use bytes::{BufMut, Bytes, BytesMut};
 use media::{
-    Codec,
-    sdp::{Negotiation, Policy, Stream},
+    Codec, Direction,
+    sdp::{Negotiation, Policy, Srtp, Stream},
+    srtp::Suite,
 };
 use sip_core::{
     Body, Endpoint, Event, HangUp, Input, Invite, LegKey, Listener, Message, Output, PeerId, Reply, Settings,
@@ -23,7 +24,7 @@ use sip_core::{
 
 pub use transfer::Transfers;
 
-use crate::{net::Datagram, tone::Tone};
+use crate::{net::Datagram, shield::Shield, tone::Tone};
 
 /// A telephone of the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,7 +57,7 @@ pub(crate) enum Deed {
     Refuse(LegKey, u16),
     HangUp,
     Press(char),
-    Hold(bool),
+    Hold(Direction),
     Move(SocketAddr),
     Offer(Bytes),
     Die,
@@ -97,6 +98,10 @@ pub struct Phone {
     pub heard: BTreeMap<u8, u64>,
     /// Digits heard (RFC 4733), in order.
     pub digits: String,
+    /// RTP packets heard that came encrypted.
+    pub encrypted: u64,
+    /// RTP packets that its SRTP key did not open.
+    pub unreadable: u64,
     /// What its ear says of the stream of its last call.
     pub line: Line,
     /// SIP messages it got, by method or status: `"BYE"`, `"487"`.
@@ -115,7 +120,7 @@ pub struct Phone {
     sound: Option<Sound>,
     voice: u8,
     tone: Option<Arc<Tone>>,
-    codecs: Vec<Codec>,
+    policy: Policy,
     sound_at: SocketAddr,
     headers: Vec<(Bytes, Bytes)>,
     reason: Vec<(Bytes, Bytes)>,
@@ -167,6 +172,7 @@ struct Sound {
     event: Option<Event4733>,
     last_digit: Option<u32>,
     ear: VecDeque<i16>,
+    shield: Shield,
 }
 
 struct Event4733 {
@@ -206,6 +212,8 @@ impl Phone {
             state: PhoneState::Idle,
             heard: BTreeMap::new(),
             digits: String::new(),
+            encrypted: 0,
+            unreadable: 0,
             line: Line::default(),
             got: BTreeMap::new(),
             last: BTreeMap::new(),
@@ -218,7 +226,7 @@ impl Phone {
             sound: None,
             voice,
             tone: None,
-            codecs: vec![Codec::Pcma, Codec::Pcmu],
+            policy: Policy { codecs: vec![Codec::Pcma, Codec::Pcmu], ..Policy::default() },
             sound_at: SocketAddr::new(address.ip(), 40_000),
             headers: Vec::new(),
             reason: Vec::new(),
@@ -270,7 +278,12 @@ impl Phone {
 
     /// The codecs that it offers and takes, best first.
     pub(crate) fn set_codecs(&mut self, codecs: &[Codec]) {
-        self.codecs = codecs.to_vec();
+        self.policy.codecs = codecs.to_vec();
+    }
+
+    /// Whether it speaks SRTP, and which suites it offers.
+    pub(crate) fn set_srtp(&mut self, srtp: Srtp, suites: &[Suite]) {
+        (self.policy.srtp, self.policy.suites) = (srtp, suites.to_vec());
     }
 
     /// Where it takes sound, beside its address.
@@ -356,7 +369,7 @@ impl Phone {
             self.sip.handle_input(now, Input::Received { flow, bytes: datagram.bytes });
             self.drain(now);
         } else {
-            self.hear(now, &datagram.bytes);
+            self.hear(now, datagram.bytes);
         }
     }
 
@@ -383,7 +396,7 @@ impl Phone {
             Deed::Refuse(leg, status) => self.refuse(now, leg, status),
             Deed::HangUp => self.hang_up(now),
             Deed::Press(key) => self.press(key),
-            Deed::Hold(held) => self.hold(now, held),
+            Deed::Hold(direction) => self.hold(now, direction),
             Deed::Move(address) => self.move_sound(now, address),
             Deed::Offer(bytes) => self.reinvite(now, sdp(bytes)),
             Deed::Die => self.dead = true,
@@ -393,7 +406,7 @@ impl Phone {
     }
 
     fn dial(&mut self, now: Instant, called: &str, offer: bool) {
-        let mut sound = Sound::new(self.sound_at, &self.codecs);
+        let mut sound = Sound::new(self);
         self.line = Line::default();
         let body = offer.then(|| sdp(sound.negotiation.offer()));
         self.sound = Some(sound);
@@ -445,7 +458,7 @@ impl Phone {
     }
 
     fn rung(&mut self, now: Instant, leg: LegKey, offer: &[u8]) {
-        let mut sound = Sound::new(self.sound_at, &self.codecs);
+        let mut sound = Sound::new(self);
         self.line = Line::default();
         let answer = if offer.is_empty() { None } else { sound.negotiation.answer(offer).ok() };
         if let Some((_, stream)) = &answer {
@@ -540,9 +553,8 @@ impl Phone {
         self.sip.respond(now, leg, reply);
     }
 
-    fn hold(&mut self, now: Instant, held: bool) {
+    fn hold(&mut self, now: Instant, direction: Direction) {
         let Some(sound) = &mut self.sound else { return };
-        let direction = if held { media::sdp::Direction::SendOnly } else { media::sdp::Direction::SendRecv };
         let offer = sound.negotiation.offer_like(direction, &[Codec::Pcma]);
         self.reinvite(now, sdp(offer));
     }
@@ -552,7 +564,7 @@ impl Phone {
         let Some(sound) = &mut self.sound else { return };
         sound.local = address;
         sound.negotiation.set_local(address);
-        let offer = sound.negotiation.offer_like(media::sdp::Direction::SendRecv, &[]);
+        let offer = sound.negotiation.offer_like(Direction::SendRecv, &[]);
         self.reinvite(now, sdp(offer));
     }
 
@@ -601,18 +613,25 @@ impl Phone {
         let Some(sound) = &mut self.sound else { return };
         sound.next_at = Some(now + self.rtp_gap);
         let Some(stream) = sound.stream.clone() else { return };
-        let sends =
-            matches!(stream.direction, media::sdp::Direction::SendRecv | media::sdp::Direction::SendOnly);
+        let sends = matches!(stream.direction, Direction::SendRecv | Direction::SendOnly);
         let (Some(remote), true, false) = (stream.remote, sends, self.muted) else { return };
+        sound.shield.follow(stream.keys.as_deref());
         let bytes = sound.packet(&stream, self.voice, self.tone.as_deref());
+        let bytes = sound.shield.protect(bytes);
         self.out.push_back(Datagram { from: sound.local, to: remote, bytes });
     }
 
-    fn hear(&mut self, now: Instant, packet: &[u8]) {
+    fn hear(&mut self, now: Instant, packet: Bytes) {
         let (Some(sound), true) = (&mut self.sound, packet.len() > 12) else { return };
         if packet[1] & 0x7f >= 64 && packet[1] & 0x7f < 96 {
             return; // RTCP on the same port (RFC 5761 §4)
         }
+        sound.shield.follow(sound.stream.as_ref().and_then(|stream| stream.keys.as_deref()));
+        let Some(packet) = &sound.shield.open(packet) else {
+            self.unreadable += 1;
+            return;
+        };
+        self.encrypted += u64::from(sound.shield.is_up());
         self.line.hear(now, packet);
         let events = sound.stream.as_ref().and_then(|stream| stream.receive_event);
         if events != Some(packet[1] & 0x7f) {
@@ -638,10 +657,10 @@ fn kind_of(start_line: &str) -> String {
 }
 
 impl Sound {
-    fn new(local: SocketAddr, codecs: &[Codec]) -> Sound {
-        let policy = Policy { codecs: codecs.to_vec(), ..Policy::default() };
+    fn new(phone: &Phone) -> Sound {
+        let (policy, local) = (phone.policy.clone(), phone.sound_at);
         Sound {
-            negotiation: Negotiation::new(policy, local, 7, [7; 32]),
+            negotiation: Negotiation::new(policy, local, 7, [phone.voice; 32]),
             stream: None,
             local,
             sequence: 1,
@@ -650,6 +669,7 @@ impl Sound {
             event: None,
             last_digit: None,
             ear: VecDeque::new(),
+            shield: Shield::default(),
         }
     }
 

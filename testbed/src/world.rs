@@ -14,7 +14,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use media::{Codec, Engine, MediaLegKey, PortPool, Prompt};
+use media::{Codec, Direction, Engine, MediaLegKey, PortPool, Prompt, sdp::Srtp, srtp::Suite};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use router::{
     callers::Callers,
@@ -217,6 +217,11 @@ impl World {
         self.phones[phone.0].set_codecs(codecs);
     }
 
+    /// From the next call on it speaks SRTP, or not, and offers these suites.
+    pub fn encrypts(&mut self, phone: PhoneId, srtp: Srtp, suites: &[Suite]) {
+        self.phones[phone.0].set_srtp(srtp, suites);
+    }
+
     /// From the next call on it speaks a tone of so many hertz.
     pub fn speaks_tone(&mut self, phone: PhoneId, hz: u16) {
         self.phones[phone.0].set_tone(Tone::new(hz));
@@ -269,7 +274,12 @@ impl World {
 
     /// Puts the far end on hold, or takes it back, after this long.
     pub fn holds_in(&mut self, phone: PhoneId, held: bool, after: Duration) {
-        self.plan(phone, after, Deed::Hold(held));
+        self.holds_by(phone, if held { Direction::SendOnly } else { Direction::SendRecv }, after);
+    }
+
+    /// The same with a direction of its own choice: Teams and others hold by `inactive`.
+    pub fn holds_by(&mut self, phone: PhoneId, direction: Direction, after: Duration) {
+        self.plan(phone, after, Deed::Hold(direction));
     }
 
     /// Moves its sound to another address by a re-INVITE after this long.

@@ -8,7 +8,9 @@ use sip_core::{Body, LegKey, Message, Reply, StatusCode, message::Header};
 use smallvec::smallvec;
 use tracing::{info, info_span};
 
-use super::{Answered, CALLER, Call, Parties, Stage, Waits, Why, flow::Position, leg::Leg, leg::NoSound};
+use super::{
+    Answered, CALLER, Call, Parties, Stage, Waits, Why, flow::Position, leg::Leg, leg::NoSound, secure,
+};
 use crate::{
     config::TrunkId,
     journal::fact::{CallId, Cause, Fault, LegNumber, What},
@@ -141,12 +143,11 @@ impl Call {
         let offer = self.offer.take();
         let caller = self.caller();
         caller.open_sound(key, policy, board).map_err(Why::no_sound)?;
-        match offer {
-            Some(offer) => {
-                caller.answer(&offer, board).map(drop).map_err(|error| Why::no_sound(NoSound::Refused(error)))
-            }
-            None => Ok(()),
-        }
+        let Some(offer) = offer else { return Ok(()) };
+        caller.answer(&offer, board).map(drop).map_err(|error| {
+            secure::log_refusal(&self.span, CALLER, &error);
+            Why::no_sound(NoSound::Refused(error))
+        })
     }
 
     /// What we may agree to with this trunk.

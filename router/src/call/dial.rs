@@ -13,6 +13,7 @@ use super::{
     flow::Outcome,
     leg::{Leg, NoSound},
     ring::{Purpose, Ring, Rung},
+    secure,
     talk::Talk,
     way::Way,
 };
@@ -192,7 +193,7 @@ impl Call {
         trunk: Option<TrunkId>,
         board: &mut Switchboard,
     ) -> Result<Bytes, Failure> {
-        let mut policy = trunk.map_or_else(|| board.default_policy(), |trunk| board.policy(trunk));
+        let mut policy = trunk.map_or_else(|| board.direct_policy(leg.agent), |trunk| board.policy(trunk));
         let other = self.reserved().map_or(self.seat, |reserved| reserved.leg);
         if let Some(codec) = self
             .leg(other)
@@ -318,12 +319,14 @@ impl Call {
         answer: &[u8],
         board: &mut Switchboard,
     ) -> Result<(), Failure> {
+        let span = self.span.clone();
         let Some(leg) = self.leg_mut(number) else { return Ok(()) };
         let early = leg.sound.as_ref().is_some_and(|sound| sound.connected);
         if answer.is_empty() && early {
             return Ok(()); // the description came with the 183, and generous we are
         }
         leg.accept(answer, board).map_err(|error| {
+            secure::log_refusal(&span, number, &error);
             Failure::found(StatusCode::NOT_ACCEPTABLE_HERE, &error.to_string(), Origin::Remote)
         })
     }

@@ -390,6 +390,9 @@ fn leg_media(stats: &LegStats) -> LegMedia {
         lost: stats.lost,
         jitter_us: stats.jitter_us,
         rejected: stats.rejected,
+        srtp: stats.suite.map(|suite| suite.name().to_owned()),
+        unauthentic: stats.unauthentic,
+        replayed: stats.replayed,
         round_trip_us: stats.round_trip_us,
     }
 }

@@ -24,6 +24,7 @@ mod menu;
 mod parties;
 mod ring;
 mod rules;
+mod secure;
 mod session;
 mod sticky;
 mod talk;
@@ -358,6 +359,7 @@ impl Call {
             MediaEvent::Digit { digit, .. } => self.confirmed(leg, digit.as_char(), board),
             MediaEvent::Quiet { .. } => self.message_is_over(MessageEnd::Silence, board),
             MediaEvent::TwoWay { at, .. } => self.sound_went_both_ways(at, board),
+            MediaEvent::Unauthentic { .. } => self.could_not_be_opened(leg),
             MediaEvent::Silent { .. } => self.fell_silent(leg, board),
             MediaEvent::Unheard { .. } => self.was_never_heard(leg, board),
             MediaEvent::Closed { stats, .. } => self.counted(leg, &stats, board),

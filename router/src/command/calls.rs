@@ -108,9 +108,11 @@ fn write_rung(record: &Record, leg: &Leg, branch: &str, out: &mut dyn Write) -> 
 }
 
 fn media(media: &LegMedia) -> String {
-    let LegMedia { codec, packets_in, packets_out, lost, jitter_us, .. } = media;
+    let LegMedia { codec, packets_in, packets_out, lost, jitter_us, srtp, unauthentic, .. } = media;
+    let suite = srtp.as_ref().map(|suite| format!(" {suite}")).unwrap_or_default();
+    let failed = if *unauthentic > 0 { format!(", {unauthentic} not authentic") } else { String::new() };
     format!(
-        "{codec} {packets_in}/{packets_out} lost {lost} ±{}.{}ms",
+        "{codec} {packets_in}/{packets_out} lost {lost} ±{}.{}ms{suite}{failed}",
         jitter_us / 1_000,
         jitter_us % 1_000 / 100
     )

@@ -9,7 +9,7 @@ use jiff::civil::DateTime;
 use super::check_number;
 use crate::config::{
     Because, CallerGroup, Config, Goto, Graph, Hours, HoursId, Names, Number, Opening, PromptId, QueueId,
-    SecretPlace, Stale, Step, Wall, load, written,
+    SecretPlace, Srtp, Stale, Step, Wall, load, written,
 };
 
 /// What the command prints and how it ends.
@@ -110,6 +110,7 @@ pub fn report(file: &str, config: &Config, moment: Option<Moment>) -> String {
         let numbers: Vec<&str> = config.emergency.numbers.iter().map(String::as_str).collect();
         text.push_str(&format!("emergency numbers of agents: {}\n", numbers.join(", ")));
     }
+    text.push_str(&encrypted(config));
     if let Some(moment) = moment {
         for callers in config.caller_groups() {
             text.push('\n');
@@ -127,6 +128,16 @@ pub fn report(file: &str, config: &Config, moment: Option<Moment>) -> String {
         }
     }
     text
+}
+
+/// Who speaks SRTP, a line each.
+fn encrypted(config: &Config) -> String {
+    let trunks = config.trunks().map(|(_, trunk)| ("trunk", &trunk.name, &trunk.srtp));
+    let agents = config.agents().map(|(_, agent)| ("agent", &agent.name, &agent.srtp));
+    let line = |(kind, name, srtp): (&str, &String, &Srtp)| {
+        srtp.in_words().map(|words| format!("{kind}.{name}: {words}\n"))
+    };
+    trunks.chain(agents).filter_map(line).collect()
 }
 
 /// What one call to one number would meet, line by line.

@@ -7,8 +7,10 @@ use crate::presence::ObjectId;
 use super::address::Address;
 use super::names::QueueId;
 use super::presence::object_id;
-use super::raw::{Item, section};
+use super::problem::Report;
+use super::raw::{Item, SectionDoc, section};
 use super::scope::{Scope, Section};
+use super::srtp::{AgentSrtpToml, Srtp};
 
 section! {
     /// A person who takes calls.
@@ -42,6 +44,9 @@ section! {
     }
 }
 
+/// Keys of `[agent.NAME]` that are read in files of their own.
+const GROUPS: &[SectionDoc] = &[AgentSrtpToml::DOC];
+
 /// A queue that an agent serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Membership {
@@ -74,6 +79,8 @@ pub struct Agent {
     pub transfers: bool,
     /// By which their presence in Teams is asked for; `None`: it is not.
     pub entra_id: Option<ObjectId>,
+    /// Whether sound is encrypted at addresses that go by no trunk.
+    pub srtp: Srtp,
 }
 
 /// How several addresses of one agent ring.
@@ -103,7 +110,8 @@ impl Agent {
     pub(super) fn resolve(section: &Section<'_>, scope: &mut Scope<'_, '_>) -> Option<Agent> {
         let item = Item { key: section.path.clone(), value: section.value };
         let table = item.table(&format!("[{}]", section.path), scope.report)?;
-        let raw = AgentToml::read(table, &section.path, section.span(), scope.report);
+        let raw = AgentToml::read_beside(GROUPS, table, &section.path, section.span(), scope.report);
+        let srtp = AgentSrtpToml::read_known(table, &section.path, section.span());
         let such_as = "call = \"+4930555001@TRUNK\"";
         if raw.call.required(such_as, scope.report).is_some_and(|item| item.list().is_empty()) {
             let text = format!("nobody could reach this agent; write {such_as}");
@@ -121,6 +129,7 @@ impl Agent {
         let queues = queues(&raw.queues.list(), scope);
         let rank = scope.agents.sections.iter().position(|other| other.id == section.id).unwrap_or(0);
         let report = &mut *scope.report;
+        let srtp = srtp_of(&srtp, &call, report);
         if raw.queues.list().is_empty() {
             report.warning(
                 &section.span(),
@@ -142,6 +151,7 @@ impl Agent {
                 .item
                 .as_ref()
                 .and_then(|item| object_id(item, "the person's object id as Entra shows it", report)),
+            srtp,
         })
     }
 }
@@ -160,6 +170,15 @@ fn address(item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<Address> {
         return None;
     }
     Some(address)
+}
+
+/// A telephone behind a trunk goes as the trunk says.
+fn srtp_of(raw: &AgentSrtpToml<'_>, call: &[Address], report: &mut Report) -> Srtp {
+    let by_trunk = |address: &Address| matches!(address, Address::Number { .. });
+    if let Some(item) = raw.srtp.item.as_ref().filter(|_| !call.is_empty() && call.iter().all(by_trunk)) {
+        item.warning(report, "every address of this agent goes by a trunk; write it there: trunk.NAME.srtp");
+    }
+    Srtp::resolve(&raw.srtp, &raw.srtp_suites, report)
 }
 
 fn queues(items: &[Item<'_>], scope: &mut Scope<'_, '_>) -> Vec<Membership> {

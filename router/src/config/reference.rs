@@ -17,6 +17,7 @@ use super::queue::{QueueToml, WidenToml};
 use super::queue_confirm::ConfirmToml;
 use super::queue_memory::{ReturningToml, StickyToml};
 use super::raw::SectionDoc;
+use super::srtp::{AgentSrtpToml, TrunkSrtpToml};
 use super::transfer::{TransferToml, TransfersToml};
 use super::trunk::TrunkToml;
 use super::trunk_dialog::TrunkDialogToml;
@@ -56,6 +57,7 @@ const SECTIONS: &[SectionDoc] = &[
     TrunkIdentityToml::DOC,
     TrunkEmergencyToml::DOC,
     TrunkHeadersToml::DOC,
+    TrunkSrtpToml::DOC,
     TargetToml::DOC,
     HeaderRulesToml::DOC,
     RewriteToml::DOC,
@@ -97,7 +99,7 @@ steps below there are `\"answer\"`, `\"hangup\"` (also `{ answer = {} }`, `{ han
 /// The reference page, in Markdown.
 pub fn reference() -> String {
     let (mut page, mut heading) = (HEAD.to_owned(), "");
-    for section in SECTIONS.iter().chain([&AgentToml::DOC, &MembershipToml::DOC]) {
+    for section in SECTIONS.iter().chain([&AgentToml::DOC, &AgentSrtpToml::DOC, &MembershipToml::DOC]) {
         // A group of keys that is read beside others of its section.
         if section.heading != heading {
             page.push_str(&format!("\n## `{}`\n\n{}\n\n", section.heading, text(section.text)));

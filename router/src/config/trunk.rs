@@ -14,6 +14,7 @@ use super::problem::Report;
 use super::raw::{Item, SectionDoc, section};
 use super::read::bounds;
 use super::scope::{Scope, Section};
+use super::srtp::{Srtp, TrunkSrtpToml};
 use super::trunk_dialog::{TrunkDialog, TrunkDialogToml};
 use super::trunk_emergency::{TrunkEmergency, TrunkEmergencyToml};
 use super::trunk_headers::{HeaderRules, TrunkHeadersToml};
@@ -57,6 +58,7 @@ const GROUPS: &[SectionDoc] = &[
     TrunkEmergencyToml::DOC,
     TrunkHeadersToml::DOC,
     TrunkTlsToml::DOC,
+    TrunkSrtpToml::DOC,
 ];
 
 /// Whom calls come from and go to.
@@ -98,6 +100,8 @@ pub struct Trunk {
     pub headers: HeaderRules,
     /// Certificates and trust.
     pub tls: TrunkTls,
+    /// Whether sound is encrypted.
+    pub srtp: Srtp,
 }
 
 /// Addresses that speak for a trunk.
@@ -146,6 +150,7 @@ impl Trunk {
         let headers = TrunkHeadersToml::read_known(table, &section.path, section.span());
         let tls = TrunkTlsToml::read_known(table, &section.path, section.span());
         let tls = TrunkTls::resolve(&tls, scope.pem, scope.report);
+        let srtp = TrunkSrtpToml::read_known(table, &section.path, section.span());
         let id = TrunkId::from(section.id);
         let path = &section.path;
         let failover = TrunkTargetsToml::read_known(table, path, section.span());
@@ -181,6 +186,7 @@ impl Trunk {
             emergency,
             headers: HeaderRules::resolve(&headers, report),
             tls,
+            srtp: Srtp::resolve(&srtp.srtp, &srtp.srtp_suites, report),
         })
     }
 }

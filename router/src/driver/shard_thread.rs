@@ -311,6 +311,8 @@ impl Running {
             packets_in: media.engine.received,
             packets_out: media.engine.relayed + media.engine.played,
             rejected: media.engine.rejected,
+            srtp_unauthentic: media.engine.srtp_unauthentic,
+            srtp_replayed: media.engine.srtp_replayed,
             legs: media.engine.legs,
         };
         numbers

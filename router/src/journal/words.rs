@@ -330,7 +330,21 @@ pub struct LegMedia {
     pub jitter_us: u32,
     /// Packets from a source that was not the pinned one: dropped.
     pub rejected: u64,
+    /// The SRTP suite last agreed; none: sound in the clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub srtp: Option<String>,
+    /// Packets that the SRTP key did not open: dropped.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unauthentic: u64,
+    /// Authentic packets that came again: dropped.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub replayed: u64,
     /// Round trip from RTCP, if the far end reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip_us: Option<u32>,
+}
+
+/// What almost never happens is not written into every record.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

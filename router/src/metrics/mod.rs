@@ -200,6 +200,10 @@ pub struct MediaCounters {
     pub packets_out: u64,
     /// Packets from a source that was not the leg's, or unreadable: dropped.
     pub rejected: u64,
+    /// Packets that the agreed SRTP key does not open: dropped.
+    pub srtp_unauthentic: u64,
+    /// Packets that SRTP has seen before: dropped.
+    pub srtp_replayed: u64,
     /// Legs open now.
     pub legs: u64,
 }
@@ -295,6 +299,8 @@ impl Snapshot {
         self.media.packets_in += other.media.packets_in;
         self.media.packets_out += other.media.packets_out;
         self.media.rejected += other.media.rejected;
+        self.media.srtp_unauthentic += other.media.srtp_unauthentic;
+        self.media.srtp_replayed += other.media.srtp_replayed;
         self.media.legs += other.media.legs;
         self.loop_lag.add(&other.loop_lag);
         self.presence = self.presence.take().or_else(|| other.presence.clone());

@@ -247,7 +247,9 @@ impl Page {
         sheet.gauges("ports", "RTP ports by state", "state", states)?;
         sheet.gauge("media_legs", "Legs open in the media workers", media.legs)?;
         let packets = [("in", media.packets_in), ("out", media.packets_out), ("rejected", media.rejected)];
-        sheet.counters("media_packets", "RTP packets", "direction", packets)
+        sheet.counters("media_packets", "RTP packets", "direction", packets)?;
+        let refused = [("unauthentic", media.srtp_unauthentic), ("replayed", media.srtp_replayed)];
+        sheet.counters("srtp_refused", "SRTP and SRTCP packets dropped", "why", refused)
     }
 
     fn presence(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {

@@ -211,12 +211,19 @@ impl Switchboard {
 
     /// What we may agree to with a trunk.
     pub(crate) fn policy(&self, trunk: TrunkId) -> Policy {
-        let codecs = self.config.trunk(trunk).and_then(|trunk| trunk.codecs.clone());
         let defaults = self.default_policy();
-        Policy { codecs: codecs.unwrap_or(defaults.codecs), ..defaults }
+        let Some(trunk) = self.config.trunk(trunk) else { return defaults };
+        let codecs = trunk.codecs.clone().unwrap_or_else(|| defaults.codecs.clone());
+        trunk.srtp.applied(Policy { codecs, ..defaults })
     }
 
-    pub(crate) fn default_policy(&self) -> Policy {
+    /// What we may agree to with an address that goes by no trunk.
+    pub(crate) fn direct_policy(&self, agent: Option<AgentId>) -> Policy {
+        let agent = agent.and_then(|agent| self.config.agent(agent));
+        agent.map_or_else(|| self.default_policy(), |agent| agent.srtp.applied(self.default_policy()))
+    }
+
+    fn default_policy(&self) -> Policy {
         Policy { codecs: self.config.media.codecs.clone(), ..Policy::default() }
     }
 

@@ -3,7 +3,7 @@
 use scheduler::Line;
 
 use crate::{
-    config::{Agent, Config, Login, Membership, QueueId, RingOrder},
+    config::{Agent, Config, Login, Membership, QueueId, RingOrder, Srtp},
     journal::fact::Micros,
     lines::Accepting,
 };
@@ -63,6 +63,7 @@ impl Worker {
             shared: false,
             transfers: false,
             entra_id: None,
+            srtp: Srtp::default(),
         };
         Worker::new(agent, accepting, from, to)
     }
