@@ -39,6 +39,10 @@ pub struct Desk {
     /// Assignments in a row that came to no talk because he let them ring or sent no sound.
     unanswered: u8,
     until: Option<Instant>,
+    /// Somewhere he could be rung.
+    reached: bool,
+    /// Calls he is in that no queue gave him.
+    own_calls: u8,
 }
 
 /// What the scheduler has to be told after a change.
@@ -80,7 +84,35 @@ impl Agents {
             keeps_place: false,
             unanswered: 0,
             until: None,
+            reached: true,
+            own_calls: 0,
         });
+    }
+
+    /// He can be rung from now on, or not: then he is as if paused when he is free. Nobody is torn from a call.
+    pub fn reach(&mut self, agent: AgentId, reached: bool, at: Micros) -> Tell {
+        let Some(desk) = self.desk(agent) else { return Tell::Nothing };
+        desk.reached = reached;
+        match desk.state {
+            AgentState::Idle => self.settle(agent, at),
+            AgentState::NotReady if desk.until.is_none() => self.settle(agent, at),
+            _ => Tell::Nothing,
+        }
+    }
+
+    /// He makes a call, or speaks with a colleague: no caller is given to him until [`call_over`](Self::call_over).
+    pub fn calls(&mut self, agent: AgentId, at: Micros) -> Tell {
+        let Some(desk) = self.desk(agent) else { return Tell::Nothing };
+        desk.own_calls = desk.own_calls.saturating_add(1);
+        if desk.state == AgentState::Idle { self.settle(agent, at) } else { Tell::Nothing }
+    }
+
+    /// A call that no queue gave him is over.
+    pub fn call_over(&mut self, agent: AgentId, at: Micros) -> Tell {
+        let Some(desk) = self.desk(agent) else { return Tell::Nothing };
+        desk.own_calls = desk.own_calls.saturating_sub(1);
+        let is_free = desk.own_calls == 0 && desk.call.is_none() && desk.state == AgentState::Talking;
+        if is_free { self.settle(agent, at) } else { Tell::Nothing }
     }
 
     /// The agent's desk, if he is known.
@@ -233,6 +265,10 @@ impl Agents {
         let Some(desk) = self.desk(agent) else { return Tell::Nothing };
         let keeps_place = std::mem::take(&mut desk.keeps_place);
         match desk.effective_wish() {
+            Wish::Ready if desk.own_calls > 0 => {
+                desk.becomes(AgentState::Talking, at);
+                Tell::Rest
+            }
             Wish::Ready => {
                 desk.becomes(AgentState::Idle, at);
                 if !keeps_place {
@@ -264,10 +300,10 @@ impl Agents {
 }
 
 impl Desk {
-    /// His wish, and a pause if he is ready and held back.
+    /// His wish, and a pause if he is ready and held back, or cannot be rung.
     pub fn effective_wish(&self) -> Wish {
         match self.wish {
-            Wish::Ready if self.held_back => Wish::Paused,
+            Wish::Ready if self.held_back || !self.reached => Wish::Paused,
             wish => wish,
         }
     }
@@ -276,6 +312,16 @@ impl Desk {
     pub fn rests_by_presence(&self) -> bool {
         let is_ready = self.wish == Wish::Ready && self.until.is_none();
         is_ready && self.held_back && self.state == AgentState::NotReady
+    }
+
+    /// Somewhere he could be rung.
+    pub fn is_reached(&self) -> bool {
+        self.reached
+    }
+
+    /// Calls he is in that no queue gave him.
+    pub fn own_calls(&self) -> u8 {
+        self.own_calls
     }
 
     fn becomes(&mut self, state: AgentState, at: Micros) {

@@ -24,6 +24,7 @@ pub mod presence;
 pub mod prompts;
 pub mod reason;
 pub mod record;
+pub mod registrar;
 pub mod service;
 pub mod shard;
 pub mod simulate;

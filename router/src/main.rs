@@ -100,6 +100,15 @@ enum Command {
         #[arg(long, default_value = "", value_name = "TEXT")]
         reason: String,
     },
+    /// Makes the HA1s of a telephone's password, for `phone` of an agent. Asks for the password, or reads it from
+    /// standard input; it is never an argument, which others could see.
+    Passwd {
+        /// The user name of the telephone.
+        user: String,
+        /// As in `[registrar]`.
+        #[arg(long, default_value = "fernamt")]
+        realm: String,
+    },
     /// Looks after the journal.
     Journal {
         #[command(subcommand)]
@@ -166,6 +175,9 @@ fn main() -> ExitCode {
         Command::Queue { name, door, file, reason } => {
             asked(&file, |admin, out| command::queue::queue(admin, &name, door.door(), &reason, out))
         }
+        Command::Passwd { user, realm } => {
+            ended(command::passwd::passwd(&user, &realm, &mut std::io::stdout()))
+        }
         Command::Journal { work: JournalWork::Rebuild { file } } => {
             told(&file, |config, out| command::journal::rebuild(&config.node.data_dir, out))
         }
@@ -203,7 +215,11 @@ fn told(file: &Path, command: impl FnOnce(&Config, &mut dyn Write) -> Result<(),
             return ExitCode::from(REFUSED);
         }
     };
-    match command(&config, &mut std::io::stdout()) {
+    ended(command(&config, &mut std::io::stdout()))
+}
+
+fn ended(outcome: Result<(), CommandError>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(CommandError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS

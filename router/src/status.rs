@@ -118,6 +118,12 @@ pub struct AgentStatus {
     pub queues: Vec<String>,
     /// Calls answered since the process started.
     pub answered: u64,
+    /// Telephones that are registered as him: address, and what it says it is.
+    #[serde(default)]
+    pub phones: Vec<PhoneStatus>,
+    /// He has nothing but a telephone to be rung at, and none is registered: he counts as paused.
+    #[serde(default)]
+    pub unreached: bool,
     /// His presence in Teams, if it is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub presence: Option<AgentPresence>,
@@ -158,6 +164,19 @@ pub struct PresenceTrouble {
     pub cure: String,
     /// Since when: UTC microseconds.
     pub since: Micros,
+}
+
+/// One telephone that is registered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PhoneStatus {
+    /// Its address, as it wrote it.
+    pub contact: String,
+    /// The way to it.
+    pub flow: String,
+    /// What it says it is; empty if it does not.
+    pub device: String,
+    /// How long it stays registered unless it renews: seconds.
+    pub expires_s: u64,
 }
 
 /// One live call.

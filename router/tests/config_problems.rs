@@ -674,3 +674,80 @@ fn a_number_behind_which_every_queue_is_closed_is_told() {
         DESK.replace("{ queue = \"desk\" }", "{ queue = \"desk\" }, { dial = \"sip:night@192.0.2.9\" }");
     expect(&format!("{dialled}closed = true\n"), &[]);
 }
+
+const PHONE: &str = "[registrar]\naccept_from = [\"10.7.0.0/16\"]\n";
+const SHA256: &str = "53f5e6fb7d4d3a3f0f0b9d1e5d0f6d6a53f5e6fb7d4d3a3f0f0b9d1e5d0f6d6a";
+
+/// Everything in order but Anna's telephone.
+fn with_phone(registrar: &str, phone: &str) -> String {
+    DESK.replace("call = \"1@teams\"", &format!("call = [\"phone\", \"1@teams\"]\n{phone}")) + registrar
+}
+
+#[test]
+fn telephones_say_what_they_lack_and_never_what_their_secrets_are() {
+    expect(&with_phone(PHONE, &format!("phone = {{ ha1_sha256 = \"{SHA256}\" }}")), &[]);
+    expect(
+        &with_phone(PHONE, ""),
+        &[
+            "agent.anna.call[1]: the agent has no telephone that could register; write phone = { user = \"NAME\", ha1_sha256 = \"…\" }, as `fernamt passwd` prints it",
+        ],
+    );
+    expect(
+        &with_phone(PHONE, "phone = { password = \"hunter2\" }"),
+        &[
+            "agent.anna.phone: has no password; write what `fernamt passwd anna --realm REALM` prints",
+            "agent.anna.phone.password: there is no such key; a password stands in no file; write the HA1s that `fernamt passwd USER --realm REALM` prints",
+        ],
+    );
+    expect(
+        &with_phone(PHONE, "phone = { ha1_md5 = \"0123\" }"),
+        &[
+            "agent.anna.phone.ha1_md5: is no HA1 by MD5: 32 hexadecimal digits in quotes; write what `fernamt passwd USER --realm REALM` prints",
+        ],
+    );
+    expect(
+        &with_phone("", &format!("phone = {{ ha1_sha256 = \"{SHA256}\" }}")),
+        &[
+            "warning: agent.anna.phone: no telephone can register; write [registrar] accept_from = [\"192.0.2.0/24\"]",
+        ],
+    );
+}
+
+#[test]
+fn a_source_is_a_trunks_or_the_telephones_and_a_user_is_one_agents() {
+    let twice = with_phone(PHONE, &format!("phone = {{ ha1_sha256 = \"{SHA256}\" }}"))
+        .replace("10.7.0.0/16", "10.0.0.0/8")
+        + &format!(
+            "[agent.bo]\ncall = \"phone\"\nqueues = \"desk\"\nphone = {{ number = \"anna\", ha1_sha256 = \"{SHA256}\" }}\n"
+        );
+    expect(
+        &twice,
+        &[
+            "registrar.accept_from[1]: \"10.0.0.0/8\" belongs to trunk.carrier already; give telephones addresses of their own",
+            "agent.bo.phone: \"anna\" is the user or number of agent.anna already; give each telephone its own",
+        ],
+    );
+}
+
+#[test]
+fn a_login_needs_a_user_and_one_password() {
+    let trunk = |keys: &str| {
+        DESK.to_owned()
+            + &format!(
+                "[trunk.far]\nsend_to = \"udp:192.0.2.9\"\n{keys}[[number]]\nmatch = \"1\"\ntrunk = \"carrier\"\nflow = \"far\"\n[flow.far]\nsteps = [{{ dial = \"1@far\" }}]\n"
+            )
+    };
+    expect(&trunk("username = \"us\"\npassword = \"secret\"\n"), &[]);
+    expect(
+        &trunk("username = \"us\"\n"),
+        &["trunk.far.username: needs a password; write password_file = \"carrier.password\", or password"],
+    );
+    expect(
+        &trunk("password = \"secret\"\n"),
+        &["trunk.far.username: is missing; write username = \"493012345\""],
+    );
+    expect(
+        &trunk("username = \"us\"\npassword = 4711\n"),
+        &["trunk.far.password: is no password; write it in quotes"],
+    );
+}

@@ -218,6 +218,8 @@ fn an_agent(name: &str) -> AgentStatus {
             seen: Some(MORNING + 50 * SECOND),
         }),
         answered: 5,
+        phones: Vec::new(),
+        unreached: false,
     }
 }
 

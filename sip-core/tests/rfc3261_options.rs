@@ -17,6 +17,9 @@ fn ask(target: &str) -> Ask {
         to: Bytes::from_static(b"<sip:far.test>"),
         headers: vec![],
         series: None,
+        flow: None,
+        contact: None,
+        login: None,
         timeout: 8 * SECOND,
     }
 }

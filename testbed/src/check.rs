@@ -17,16 +17,21 @@ use crate::world::World;
 /// beside a caller whom he may serve or for whom he might ring beside others, and the scheduler has as waiting and as idle who is.
 pub fn after_turn(world: &World) -> Vec<String> {
     let mut broken = Vec::new();
-    let mut engaged = BTreeMap::<_, u32>::new();
-    for call in world.shard().calls() {
+    let (mut engaged, mut besides) = (BTreeMap::<_, u32>::new(), BTreeMap::<_, u32>::new());
+    for call in world.shard().calls().filter(|call| call.stage() != StageName::Ended) {
         for agent in call.agents() {
             *engaged.entry(agent).or_default() += 1;
+        }
+        for agent in call.speaks_besides() {
+            *besides.entry(agent).or_default() += 1;
         }
     }
     for (id, desk) in world.shard().agents().iter() {
         let calls = engaged.get(&id).copied().unwrap_or(0);
+        let own = besides.get(&id).copied().unwrap_or(0);
         let busy = matches!(desk.state, AgentState::Ringing | AgentState::Talking);
-        if calls != u32::from(busy) {
+        let is_lost = u32::from(desk.own_calls()) != own || (own > 0 && desk.state == AgentState::Idle);
+        if is_lost || calls > 1 || (own == 0 && calls != u32::from(busy)) {
             broken.push(format!("agent {id:?} is {:?} and has {calls} calls", desk.state));
         }
     }
@@ -125,6 +130,7 @@ pub fn left_over(world: &World) -> Vec<String> {
     expect_none("legs", shard.live_legs());
     expect_none("known legs", shard.known_legs());
     expect_none("transactions", shard.live_transactions());
+    expect_none("telephones", shard.registrar().len());
     expect_none("callbacks", shard.callbacks().iter().count());
     expect_none("ports", world.ports_in_use());
     expect_none("media legs", world.engine().counters().legs as usize);

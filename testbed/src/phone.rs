@@ -18,8 +18,8 @@ use media::{
     srtp::Suite,
 };
 use sip_core::{
-    Body, Endpoint, Event, HangUp, Input, Invite, LegKey, Listener, Message, Output, PeerId, Reply, Settings,
-    Sources, StatusCode, Target, Terms, Transport,
+    Ask, Body, Endpoint, Event, HangUp, Input, Invite, LegKey, Listener, Message, Output, PeerId, Reply,
+    Settings, Sources, StatusCode, Target, Terms, Transport, auth::digest::Login, message::Method,
 };
 
 pub use transfer::Transfers;
@@ -63,6 +63,7 @@ pub(crate) enum Deed {
     Die,
     Mute(bool),
     Transfer { to: String, headers: Vec<(String, String)> },
+    Register { contact: String, expires: u32 },
 }
 
 /// Where a telephone's last call is.
@@ -124,6 +125,12 @@ pub struct Phone {
     sound_at: SocketAddr,
     headers: Vec<(Bytes, Bytes)>,
     reason: Vec<(Bytes, Bytes)>,
+    /// Who it is to a router that asks.
+    login: Option<Arc<Login>>,
+    /// Call-ID and CSeq of its registration.
+    series: (Bytes, u32),
+    /// Status of its last REGISTER; 0 before it, and when nothing came.
+    pub registered: u16,
     dead: bool,
     muted: bool,
     terms: Terms,
@@ -230,6 +237,9 @@ impl Phone {
             sound_at: SocketAddr::new(address.ip(), 40_000),
             headers: Vec::new(),
             reason: Vec::new(),
+            login: None,
+            series: (Bytes::from(format!("{name}@{address}")), 0),
+            registered: 0,
             dead: false,
             muted: false,
             terms: Terms::default(),
@@ -402,7 +412,37 @@ impl Phone {
             Deed::Die => self.dead = true,
             Deed::Mute(muted) => self.muted = muted,
             Deed::Transfer { to, headers } => self.transfer(now, &to, &headers),
+            Deed::Register { contact, expires } => self.register(now, &contact, expires),
         }
+    }
+
+    /// Who it is from now on, when it registers and calls.
+    pub(crate) fn logs_in(&mut self, user: &str, password: &str) {
+        let login = Login { username: user.to_owned(), password: password.to_owned(), realm: None };
+        self.login = Some(Arc::new(login));
+    }
+
+    fn register(&mut self, now: Instant, contact: &str, expires: u32) {
+        self.series.1 += 2; // the proof takes a number of its own
+        let us = Bytes::from(format!("<sip:{}@fernamt>", self.name));
+        let header =
+            |name: &'static str, value: String| (Bytes::from_static(name.as_bytes()), Bytes::from(value));
+        self.registered = 0;
+        let ask = Ask {
+            method: Method::Register,
+            flow: None,
+            target: Target::at(Transport::Udp, self.router),
+            uri: Bytes::from_static(b"sip:fernamt"),
+            from: us.clone(),
+            to: us,
+            headers: vec![header("Expires", expires.to_string())],
+            contact: Some(Bytes::from(contact.to_owned())),
+            series: Some(self.series.clone()),
+            login: self.login.clone(),
+            peer: None,
+            timeout: Duration::from_secs(32),
+        };
+        self.sip.ask(now, ask);
     }
 
     fn dial(&mut self, now: Instant, called: &str, offer: bool) {
@@ -416,6 +456,7 @@ impl Phone {
             Invite {
                 flow: None,
                 peer: None,
+                login: self.login.clone(),
                 targets: vec![Target::at(Transport::Udp, self.router)],
                 uri: format!("sip:{called}@{}", self.router).into(),
                 from: format!("<sip:{}@{}>", self.name, self.address).into(),
@@ -449,6 +490,10 @@ impl Phone {
                 self.over(leg, PhoneState::Ended);
             }
             Event::Referred { leg, status, is_last } => self.told_of_transfer(now, leg, status, is_last),
+            Event::Asked { answer, .. } => {
+                self.registered =
+                    answer.ok().and_then(|answer| answer.status()).map_or(0, |status| status.code());
+            }
             Event::Reinvite { leg, request } => self.reoffered(now, leg, &request.body()),
             Event::RefreshDue { leg } => self.refresh(now, leg),
             Event::SessionExpired { leg } => self.expired(now, leg),

@@ -292,6 +292,16 @@ impl World {
         self.plan(phone, after, Deed::Offer(Bytes::copy_from_slice(body.as_bytes())));
     }
 
+    /// Who the telephone is from now on, when it registers and calls.
+    pub fn logs_in(&mut self, phone: PhoneId, user: &str, password: &str) {
+        self.phones[phone.0].logs_in(user, password);
+    }
+
+    /// Registers this Contact after this long, for so many seconds.
+    pub fn registers_in(&mut self, phone: PhoneId, contact: &str, expires: u32, after: Duration) {
+        self.plan(phone, after, Deed::Register { contact: contact.to_owned(), expires });
+    }
+
     /// Falls silent for ever after this long: power cut.
     pub fn dies_in(&mut self, phone: PhoneId, after: Duration) {
         self.plan(phone, after, Deed::Die);

@@ -9,10 +9,11 @@ use smallvec::smallvec;
 use tracing::{info, info_span};
 
 use super::{
-    Answered, CALLER, Call, Parties, Stage, Waits, Why, flow::Position, leg::Leg, leg::NoSound, secure,
+    Answered, CALLER, Call, Parties, Stage, Waits, Why, flow::Position, leg::Leg, leg::NoSound, own::Own,
+    secure,
 };
 use crate::{
-    config::TrunkId,
+    config::{AgentId, TrunkId},
     journal::fact::{CallId, Cause, Fault, LegNumber, What},
     keys::CallKey,
     log::Pii,
@@ -46,12 +47,15 @@ impl Call {
     pub fn arrive(
         key: CallKey,
         sip: LegKey,
-        trunk: TrunkId,
+        (trunk, agent): (TrunkId, Option<AgentId>),
         invite: &Message,
         source: &str,
         board: &mut Switchboard,
     ) -> Call {
-        let parties = Parties::of(invite, board.config.trunk(trunk));
+        let parties = match agent {
+            Some(agent) => board.as_agent(agent, invite),
+            None => Parties::of(invite, board.config.trunk(trunk)),
+        };
         let sip_call_id = text(invite.call_id().ok().as_deref().unwrap_or_default());
         let span = info_span!("call", key = %format_args!("{:x}", key.0), call_id = %sip_call_id);
         let call = Call {
@@ -66,7 +70,7 @@ impl Call {
             legs: smallvec![Leg::new(CALLER, Some(sip))],
             offer: Some(invite.body()).filter(|body| !body.is_empty()),
             answered: Answered::No,
-            carried: carried(invite),
+            carried: if agent.is_some() { Vec::new() } else { carried(invite) },
             max_forwards: invite.max_forwards().ok().flatten().unwrap_or(70),
             position: Position::default(),
             stage: Stage::InFlow(Waits::Nothing),
@@ -76,6 +80,7 @@ impl Call {
             is_emergency: false,
             calling_back: None,
             failed_transfer: None,
+            own: agent.map(|agent| Box::new(Own::new(agent))),
             probe_at: None,
             span,
             parties,
@@ -90,6 +95,7 @@ impl Call {
             source: source.to_owned(),
             diverted_from: Some(call.parties.diverted_from.clone()).filter(|by| !by.is_empty()),
             hairpin_of: invite.call_id().ok().and_then(|call_id| board.call_of(&call_id)),
+            agent: agent.map(|agent| board.agent_name(agent)),
         };
         call.fact(arrived, board);
         call
@@ -98,7 +104,7 @@ impl Call {
     /// The record of a call that was refused for want of a slot.
     pub fn note_refused(
         sip: LegKey,
-        trunk: TrunkId,
+        (trunk, agent): (TrunkId, Option<AgentId>),
         invite: &Message,
         source: &str,
         board: &mut Switchboard,
@@ -114,6 +120,7 @@ impl Call {
             source: source.to_owned(),
             diverted_from: None,
             hairpin_of: None,
+            agent: agent.map(|agent| board.agent_name(agent)),
         };
         board.fact(Some(id), arrived);
         let (cause, fault) = (Cause::Overload, Fault::Router);
@@ -123,6 +130,9 @@ impl Call {
 
     /// Finds the number and runs its flow, or refuses.
     pub fn begin(&mut self, board: &mut Switchboard) {
+        if let Some(agent) = self.called_by() {
+            return self.begin_own(agent, board);
+        }
         if let Err(limit) = board.admit_to_trunk(self.trunk) {
             return self.end(Why::beyond(limit, board.overload_status(self.trunk)), board);
         }

@@ -135,6 +135,7 @@ impl Call {
             span: info_span!("call", key = %format_args!("{:x}", key.0), callback = %callback.id),
             parties: Parties { caller, called, ..Parties::default() },
             calling_back: None,
+            own: None,
         };
         let (from, to, trunk) = (callback.from.clone(), callback.to.clone(), callback.trunk.clone());
         let begun = What::CallbackBegun { callback: callback.id, from, to, trunk, tries: callback.tries };

@@ -81,8 +81,12 @@ impl Call {
             let cap = cap.filter(|_| !self.is_emergency);
             rung.until = Some(board.now + cap.map_or(rung.timeout, |cap| rung.timeout.min(cap)));
             let back = back.map(|way| (Ok(way), None));
-            let ways = addresses.into_iter().map(|address| (Way::to(&address, self, board), Some(address)));
-            for (way, address) in back.into_iter().chain(ways).collect::<Vec<_>>() {
+            let mut ways: Vec<_> = back.into_iter().collect();
+            for address in addresses {
+                let all = Way::all_to(&address, self, board).into_iter();
+                ways.extend(all.map(|way| (way, Some(address.clone()))));
+            }
+            for (way, address) in ways {
                 if let Err(failure) = way.and_then(|way| self.call_out(way, address, rung.agent, board)) {
                     rung.note(failure);
                 }
@@ -105,7 +109,7 @@ impl Call {
         self.legs.iter().skip(1).filter(|leg| leg.rings())
     }
 
-    /// Calls one address: port, offer, INVITE.
+    /// Calls by one way: port, offer, INVITE.
     fn call_out(
         &mut self,
         way: Way,
@@ -123,15 +127,16 @@ impl Call {
         let offer = self.offer_for(&mut leg, way.trunk, board)?;
         let told = self.told_at(number, agent, &way, board);
         let invite = Invite {
-            flow: None,
+            flow: way.flow,
             peer: way.trunk.map(PeerId::from),
+            login: way.login,
             targets: way.targets,
             retry_on: way.retry_on,
             uri: way.uri.clone().into(),
             uris: way.uris,
             from: told.from.into(),
             to: format!("<{}>", way.uri).into(),
-            headers: told.headers,
+            headers: way.routes.into_iter().chain(told.headers).collect(),
             body: Some(sdp(offer)),
             udp_only: way.udp_only,
             max_forwards: self.max_forwards.saturating_sub(1),
@@ -339,6 +344,7 @@ impl Call {
             board.media(Command::Bridge { a, b });
         }
         self.note_holds(board);
+        self.own_answered(board);
         let winner = self.leg(number).and_then(|leg| leg.agent);
         winner.into_iter().for_each(|agent| board.agent_talks(agent));
         let place = match &ring.purpose {
@@ -459,6 +465,6 @@ impl Call {
 fn trunk_of(address: &Address) -> Option<TrunkId> {
     match address {
         Address::Number { trunk, .. } => Some(*trunk),
-        Address::Uri(_) => None,
+        Address::Uri(_) | Address::Phone(_) => None,
     }
 }

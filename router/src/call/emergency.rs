@@ -12,7 +12,7 @@ use super::{
     ring::{Purpose, Ring, Rung},
 };
 use crate::{
-    config::{Address, Config, Step, Template, TrunkId},
+    config::{Address, AgentId, Config, Step, Template, TrunkId},
     journal::fact::What,
     log::Pii,
     shard::Switchboard,
@@ -24,10 +24,15 @@ const RING_TIMEOUT: Duration = Duration::from_secs(180);
 /// A trunk's target that says nothing for so long is dead: the next one is tried.
 pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The emergency number that an INVITE is for, if an agent makes the call. What a carrier brings is none: there it is a
-/// number like any.
-pub(crate) fn number_of(config: &Config, trunk: TrunkId, invite: &Message) -> Option<String> {
-    config.trunk(trunk).filter(|trunk| trunk.emergency.agents_dial_out)?;
+/// The emergency number that an INVITE is for, if an agent makes the call: at a telephone of his that has registered, or
+/// behind a trunk by which agents dial out. What a carrier brings is none: there it is a number like any.
+pub(crate) fn number_of(
+    config: &Config,
+    (trunk, agent): (TrunkId, Option<AgentId>),
+    invite: &Message,
+) -> Option<String> {
+    let behind_trunk = || config.trunk(trunk).is_some_and(|trunk| trunk.emergency.agents_dial_out);
+    (agent.is_some() || behind_trunk()).then_some(())?;
     let called = invite.request_uri().ok()?.user_decoded()?.into_owned();
     config.emergency.number(std::str::from_utf8(&called).ok()?).map(str::to_owned)
 }
@@ -40,6 +45,7 @@ impl Call {
         warn!(parent: &self.span, number, from = %Pii(&self.parties.caller), "emergency call");
         self.fact(What::Emergency { number: number.clone(), trunks: names }, board);
         self.is_emergency = true;
+        self.called_by().into_iter().for_each(|agent| board.agent_calls(agent));
         self.occupy_trunk(CALLER, Some(self.trunk), board);
         let user = Template::parse(&number).unwrap_or_else(|_| unreachable!("digits are a template"));
         let addresses: Vec<Address> =

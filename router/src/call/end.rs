@@ -110,6 +110,11 @@ impl Why {
         Why::new(Cause::Unreachable, Fault::Configuration, StatusCode::SERVICE_UNAVAILABLE)
     }
 
+    /// An agent's telephone may not call there.
+    pub(super) fn forbidden() -> Why {
+        Why::new(Cause::Rejected, Fault::None, StatusCode::FORBIDDEN)
+    }
+
     /// We or the trunk are full. No Retry-After: it would stop the SBC altogether (RFC 3261 §21.5.4).
     pub fn overload() -> Why {
         Why::new(Cause::Overload, Fault::Router, StatusCode::SERVICE_UNAVAILABLE)
@@ -234,6 +239,7 @@ impl Call {
         let (queue, agents) = (self.queue(), self.agents().collect());
         let stage = std::mem::replace(&mut self.stage, Stage::InFlow(Waits::Nothing));
         self.leave_stage(stage, &mut why, board);
+        self.own_over(board);
         let status = self.dismiss_caller(&why, board);
         for number in
             (0..self.legs.len() as LegNumber).filter(|number| *number != self.seat).collect::<Vec<_>>()

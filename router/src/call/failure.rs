@@ -66,6 +66,11 @@ impl Failure {
         Failure::found(StatusCode::TEMPORARILY_UNAVAILABLE, "no answer in time", Origin::Network)
     }
 
+    /// No telephone is registered: nobody is there (RFC 3261 §21.4.18).
+    pub(super) fn not_registered() -> Failure {
+        Failure::found(StatusCode::TEMPORARILY_UNAVAILABLE, "no telephone is registered", Origin::Network)
+    }
+
     /// We have no room or no way for this leg.
     pub(super) fn no_way(phrase: &str) -> Failure {
         Failure::found(StatusCode::SERVICE_UNAVAILABLE, phrase, Origin::Ourselves)

@@ -70,6 +70,12 @@ impl Parties {
         Parties { caller, display, ..parties }
     }
 
+    /// The same call made by an agent, whatever his telephone says of him and of those who were called before.
+    pub(crate) fn made_by(self, caller: String, display: String) -> Parties {
+        let Parties { called, request_uri, .. } = self;
+        Parties { caller, display, called, request_uri, ..Parties::default() }
+    }
+
     /// True if the caller's number is not to be shown.
     pub fn withheld(&self) -> bool {
         self.caller.is_empty()

@@ -3,17 +3,24 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use sip_core::{StatusCode, Target, Terms};
+use sip_core::{Flow, StatusCode, Target, Terms, auth::digest::Login};
 
 use super::{Call, emergency, failure::Failure};
 use crate::{
-    config::{Address, Trunk, TrunkDialog, TrunkId, TrunkNumbers, Whose},
+    config::{Address, Template, Trunk, TrunkDialog, TrunkId, TrunkNumbers, Whose},
+    registrar::Binding,
     shard::Switchboard,
 };
 
 /// The way to an address: where to send, and what to write.
 pub(super) struct Way {
     pub(super) trunk: Option<TrunkId>,
+    /// The only way to a telephone.
+    pub(super) flow: Option<Flow>,
+    /// Proxies that a telephone registered through.
+    pub(super) routes: Vec<(Bytes, Bytes)>,
+    /// Who we are to the far end.
+    pub(super) login: Option<Arc<Login>>,
     pub(super) name: String,
     /// The Request-URI at the first of `targets`.
     pub(super) uri: String,
@@ -30,17 +37,44 @@ pub(super) struct Way {
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(8);
 
 impl Way {
-    pub(super) fn to(address: &Address, call: &Call, board: &mut Switchboard) -> Result<Way, Failure> {
+    /// One way, or one to each telephone that has registered.
+    pub(super) fn all_to(
+        address: &Address,
+        call: &Call,
+        board: &mut Switchboard,
+    ) -> Vec<Result<Way, Failure>> {
         match address {
-            Address::Number { user, trunk } if call.is_emergency => {
-                let way = Way::by_trunk(*trunk, |_| call.parties.fill(user), board)?;
-                Ok(Way { response_timeout: emergency::RESPONSE_TIMEOUT, ..way })
+            Address::Number { user, trunk } => vec![Way::to_number(user, *trunk, call, board)],
+            Address::Uri(address) => {
+                vec![Ok(Way::direct(call.parties.fill(&address.uri), address.target.clone()))]
             }
-            Address::Number { user, trunk } => {
-                let user = call.parties.fill(user);
-                Way::by_trunk(*trunk, |numbers| numbers.given(Whose::Called, &user).into_owned(), board)
-            }
-            Address::Uri(address) => Ok(Way::direct(call.parties.fill(&address.uri), address.target.clone())),
+            Address::Phone(agent) => match board.phones_of(*agent) {
+                phones if phones.is_empty() => vec![Err(Failure::not_registered())],
+                phones => phones.iter().map(|phone| Ok(Way::to_phone(phone))).collect(),
+            },
+        }
+    }
+
+    fn to_number(
+        user: &Template,
+        trunk: TrunkId,
+        call: &Call,
+        board: &mut Switchboard,
+    ) -> Result<Way, Failure> {
+        let user = call.parties.fill(user);
+        if call.is_emergency {
+            let way = Way::by_trunk(trunk, |_| user, board)?;
+            return Ok(Way { response_timeout: emergency::RESPONSE_TIMEOUT, ..way });
+        }
+        Way::by_trunk(trunk, |numbers| numbers.given(Whose::Called, &user).into_owned(), board)
+    }
+
+    fn to_phone(phone: &Binding) -> Way {
+        Way {
+            flow: Some(phone.flow),
+            routes: phone.routes(),
+            name: "phone".to_owned(),
+            ..Way::direct(phone.contact.to_string(), Target::at(phone.flow.transport, phone.flow.remote))
         }
     }
 
@@ -59,6 +93,9 @@ impl Way {
         let uri = |target| format!("sip:{user}@{}{mark}", host_port(target));
         Ok(Way {
             trunk: Some(trunk),
+            flow: None,
+            routes: Vec::new(),
+            login: settings.account.login.clone(),
             name: settings.name.clone(),
             uri: targets.first().map(uri).ok_or_else(gone)?,
             uris: targets.iter().map(|target| uri(target).into()).collect(),
@@ -74,6 +111,9 @@ impl Way {
     pub(super) fn back(id: TrunkId, trunk: &Trunk, uri: String, target: Target) -> Way {
         Way {
             trunk: Some(id),
+            flow: None,
+            routes: Vec::new(),
+            login: trunk.account.login.clone(),
             name: trunk.name.clone(),
             uri,
             uris: Vec::new(),
@@ -89,6 +129,9 @@ impl Way {
         let (name, response_timeout) = ("sip".to_owned(), RESPONSE_TIMEOUT);
         Way {
             trunk: None,
+            flow: None,
+            routes: Vec::new(),
+            login: None,
             name,
             uri,
             uris: Vec::new(),

@@ -103,6 +103,9 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
                 trunks.join(", ")
             )]
         }
+        What::TollRefused { agent, why } => {
+            vec![format!("{agent} may not call there: {}", why.word())]
+        }
         What::CallbackAsked { queue, dial, tries, expires, .. } => {
             let until = date(*expires);
             vec![format!("asks to be called back at {dial} by {queue}: {tries} times at most, until {until}")]

@@ -8,6 +8,7 @@ mod check_trunks;
 pub mod explain;
 mod http;
 pub mod journal;
+pub mod passwd;
 pub mod queue;
 pub mod simulate;
 pub mod status;

@@ -6,7 +6,9 @@ use super::{
     CommandError, http,
     table::{clip, clock, span, word},
 };
-use crate::status::{AgentPresence, AgentStatus, LiveCall, PresenceStatus, QueueStatus, Status, TrunkStatus};
+use crate::status::{
+    AgentPresence, AgentStatus, LiveCall, PhoneStatus, PresenceStatus, QueueStatus, Status, TrunkStatus,
+};
 
 /// Asks the router at `admin` and writes what it says: for people, or as one JSON object.
 ///
@@ -117,6 +119,15 @@ fn write_agent(agent: &AgentStatus, now: i64, out: &mut dyn Write) -> Result<(),
         agent.answered,
         clip(&agent.queues.join(" "), room)
     )?;
+    if agent.unreached {
+        writeln!(out, "    no telephone is registered, so he counts as paused")?;
+    }
+    agent.phones.iter().try_for_each(|phone| write_phone(phone, out))
+}
+
+fn write_phone(phone: &PhoneStatus, out: &mut dyn Write) -> Result<(), CommandError> {
+    let PhoneStatus { contact, flow, device, expires_s } = phone;
+    writeln!(out, "    {contact} by {flow}, {}  {device}", span(expires_s * 1_000))?;
     Ok(())
 }
 

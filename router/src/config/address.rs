@@ -4,7 +4,7 @@ use std::fmt;
 
 use sip_core::{Host, Target, Transport};
 
-use super::names::TrunkId;
+use super::names::{AgentId, TrunkId};
 use super::raw::Item;
 use super::scope::Scope;
 
@@ -20,6 +20,8 @@ pub enum Address {
     },
     /// `sip:USER@HOST`: an address of its own, reached without a trunk.
     Uri(UriAddress),
+    /// `phone`: wherever telephones of this agent have registered.
+    Phone(AgentId),
 }
 
 /// A SIP URI to call, and where that is.
@@ -85,6 +87,11 @@ impl Template {
         Ok(Template(parts))
     }
 
+    /// `{called}`: the number as it was dialled.
+    pub fn called() -> Template {
+        Template(vec![Part::Called])
+    }
+
     /// The text for one call. `called` and `caller` are user parts of URIs as they came, escapes and all.
     pub fn fill(&self, called: &str, caller: &str) -> String {
         let mut text = String::new();
@@ -125,23 +132,26 @@ impl Address {
         match self {
             Address::Number { user, trunk } => format!("{user}@{}", trunk_name(*trunk)),
             Address::Uri(address) => address.uri.to_string(),
+            Address::Phone(_) => "phone".to_owned(),
         }
     }
 
-    /// What is filled in for a call: the user, or the whole URI.
-    pub fn template(&self) -> &Template {
+    /// What is filled in for a call, if anything is: the user, or the whole URI.
+    pub fn template(&self) -> Option<&Template> {
         match self {
-            Address::Number { user, .. } => user,
-            Address::Uri(address) => &address.uri,
+            Address::Number { user, .. } => Some(user),
+            Address::Uri(address) => Some(&address.uri),
+            Address::Phone(_) => None,
         }
     }
 
     /// The user part, if it is the same for every call.
     pub fn fixed_user(&self) -> Option<&str> {
-        let text = self.template().fixed()?;
+        let text = self.template()?.fixed()?;
         match self {
             Address::Number { .. } => Some(text),
             Address::Uri(_) => text.split_once(':')?.1.rsplit_once('@').map(|(user, _)| user),
+            Address::Phone(_) => None,
         }
     }
 
@@ -153,6 +163,7 @@ impl Address {
             Address::Uri(UriAddress { uri, target }) => {
                 Address::Uri(UriAddress { uri: text(uri), target: target.clone() })
             }
+            Address::Phone(agent) => Address::Phone(*agent),
         }
     }
 

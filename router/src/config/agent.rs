@@ -5,7 +5,8 @@ use toml::de::DeValue;
 use crate::presence::ObjectId;
 
 use super::address::Address;
-use super::names::QueueId;
+use super::names::{AgentId, QueueId};
+use super::phone::Phone;
 use super::presence::object_id;
 use super::problem::Report;
 use super::raw::{Item, SectionDoc, section};
@@ -15,7 +16,7 @@ use super::srtp::{AgentSrtpToml, Srtp};
 section! {
     /// A person who takes calls.
     AgentToml "[agent.NAME]" {
-        /// Where the agent is called: `"+4930555001@TRUNK"` or `"sip:anna@192.0.2.7"`, or a list of several. Required.
+        /// Where the agent is called: `"+4930555001@TRUNK"`, `"sip:anna@192.0.2.7"`, or `"phone"` for all telephones that have registered as him; or a list of several. An agent who has nothing but `"phone"` and no telephone registered counts as paused. Required.
         call,
         /// How several addresses ring: `"all"` at once, the first to answer wins; `"in-turn"`, one after the other. Default `"all"`.
         ring,
@@ -23,6 +24,8 @@ section! {
         queues,
         /// `"auto"`: ready from the start; `"manual"`: only after a log-in. Default `"auto"`.
         login,
+        /// A telephone that registers here as this agent, a table. Default: none.
+        phone,
         /// Another agent may have one of the same addresses (a shared desk). Every agent at that address says so. Default false.
         shared,
         /// Whoever answers as this agent may transfer the call, to where `[[transfer]]` and what follows there say. Default true.
@@ -73,6 +76,8 @@ pub struct Agent {
     pub rank: u32,
     /// Whether they are ready from the start. Default `Auto`.
     pub login: Login,
+    /// The telephone that registers as this agent.
+    pub phone: Option<Phone>,
     /// Another agent may have one of the same addresses. Default false.
     pub shared: bool,
     /// He may transfer calls. Default true.
@@ -107,6 +112,11 @@ impl Agent {
         self.queues.iter().find(|membership| membership.queue == queue)
     }
 
+    /// Only a telephone that has registered can be rung.
+    pub fn needs_phone(&self) -> bool {
+        self.call.iter().all(|address| matches!(address, Address::Phone(_)))
+    }
+
     pub(super) fn resolve(section: &Section<'_>, scope: &mut Scope<'_, '_>) -> Option<Agent> {
         let item = Item { key: section.path.clone(), value: section.value };
         let table = item.table(&format!("[{}]", section.path), scope.report)?;
@@ -117,9 +127,11 @@ impl Agent {
             let text = format!("nobody could reach this agent; write {such_as}");
             raw.call.list().first().unwrap_or(&item).error(scope.report, text);
         }
+        let phone = Phone::resolve(&raw.phone, section, scope);
+        let own = raw.phone.item.as_ref().map(|_| AgentId::from(section.id));
         let mut call = Vec::new();
         for item in raw.call.list() {
-            let Some(address) = address(&item, scope) else { continue };
+            let Some(address) = address(&item, own, scope) else { continue };
             if call.contains(&address) {
                 item.error(scope.report, "this address stands in the list already; take one out");
             } else {
@@ -144,6 +156,7 @@ impl Agent {
             queues,
             rank: rank as u32,
             login: raw.login.choice(&[("auto", Login::Auto), ("manual", Login::Manual)], report),
+            phone,
             shared: raw.shared.boolean(false, report),
             transfers: raw.transfers.boolean(true, report),
             entra_id: raw
@@ -156,13 +169,17 @@ impl Agent {
     }
 }
 
-fn address(item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<Address> {
+/// `own`: the agent, if he has a telephone.
+fn address(item: &Item<'_>, own: Option<AgentId>, scope: &mut Scope<'_, '_>) -> Option<Address> {
+    if matches!(item.value.get_ref(), DeValue::String(text) if text == "phone") {
+        if own.is_none() {
+            let cure = "write phone = { user = \"NAME\", ha1_sha256 = \"…\" }, as `fernamt passwd` prints it";
+            item.error(scope.report, format!("the agent has no telephone that could register; {cure}"));
+        }
+        return own.map(Address::Phone);
+    }
     let address = Address::resolve(item, scope)?;
-    let template = match &address {
-        Address::Number { user, .. } => user,
-        Address::Uri(address) => &address.uri,
-    };
-    if template.fixed().is_none() {
+    if let Some(template) = address.template().filter(|template| template.fixed().is_none()) {
         item.error(
             scope.report,
             format!("\"{template}\" would be another address with every call; write the agent's own"),

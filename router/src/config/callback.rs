@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::address::Address;
+use super::address::{Address, Template};
 use super::flow::{Goto, Step};
 use super::names::{PromptId, QueueId};
 use super::raw::{Item, section};
@@ -85,7 +85,7 @@ pub(super) fn step(item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<Step> {
 /// An address that is the caller's.
 fn dial_of(item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<Address> {
     let address = Address::resolve(item, scope)?;
-    if !address.template().names_caller() {
+    if !address.template().is_some_and(Template::names_caller) {
         let shown = item.written(scope.report);
         item.error(
             scope.report,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::problem::shortened;
+use super::written::is_secret;
 use super::{Config, Media};
 
 /// Keys that are looked at only when the process starts; whole sections end in a dot.
@@ -38,6 +39,7 @@ impl Config {
                 (false, true) => (section, "added".to_owned()),
                 // Numbers of callers belong in no log.
                 _ if key.starts_with("callers.") && key.ends_with(".numbers") => (key, "changed".to_owned()),
+                _ if is_secret(key) => (key, "changed".to_owned()),
                 _ => (key, format!("{} -> {}", shown(before), shown(after))),
             };
             clauses.insert(name.to_owned(), format!("{name} {words}"));

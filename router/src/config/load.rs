@@ -25,6 +25,7 @@ use super::problem::{Place, Problem, Problems, Report, Severity, Source};
 use super::prompt::{Files, Prompt, Prompts};
 use super::queue::Queue;
 use super::raw::{Field, section};
+use super::registrar::{Registrar, RegistrarToml};
 use super::scope::{Kind, Scope, Section};
 use super::transfer::{Transfers, TransfersToml};
 use super::trunk::Trunk;
@@ -73,6 +74,8 @@ section! {
         flow,
         /// How one queue treats its callers.
         queue,
+        /// Where agents' telephones register.
+        registrar,
         /// People who take calls.
         agent,
         /// Opening hours.
@@ -193,6 +196,12 @@ fn resolve(
     listen_tls::check(&listen_raw, &listen, &resolved.trunks, &scope.trunks, scope.report);
     let emergency = part!(EmergencyToml, raw.emergency, empty, &mut *scope.report);
     let emergency = Emergency::resolve(&emergency, &resolved.trunks, scope.report);
+    let registrar = {
+        let report = &mut *scope.report;
+        part!(RegistrarToml, raw.registrar, empty, report)
+    };
+    let registrar = Registrar::resolve(&registrar, &mut scope);
+    whole::telephones(&registrar, &resolved, &mut scope);
     let groups = scope.callers.sections.clone();
     let callers = CallerGroups::resolve(&groups, &mut scope);
     let (prompts, prompt_names) = scope.prompts.finish();
@@ -208,6 +217,7 @@ fn resolve(
         voicemail,
         graph: graph.map(Arc::new),
         emergency,
+        registrar,
         warnings: Problems::default(),
         trunks: table(resolved.trunks, |id| id.index(), |trunk| &trunk.name),
         flows: table(resolved.flows, |id| id.index(), |flow| &flow.name),

@@ -27,6 +27,7 @@ mod number;
 mod number_plan;
 mod pattern;
 mod pem;
+mod phone;
 mod presence;
 mod problem;
 mod program;
@@ -38,10 +39,12 @@ mod queue_rules;
 mod raw;
 mod read;
 mod reference;
+mod registrar;
 mod scope;
 mod srtp;
 mod transfer;
 mod trunk;
+mod trunk_account;
 mod trunk_dialog;
 mod trunk_emergency;
 mod trunk_headers;
@@ -80,6 +83,7 @@ pub use number::Number;
 pub use number_plan::{Dialling, Reading, Rewrite, Writing, is_telephone_number};
 pub use pattern::Pattern;
 pub use pem::{Pem, PemIdentity};
+pub use phone::{Phone, Reach};
 pub use presence::{Graph, SecretPlace, Stale};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use prompt::{Files, Prompt};
@@ -89,8 +93,10 @@ pub use queue_memory::{QueueMemory, Returning, Sticky};
 pub use queue_rules::{QueueRules, Unstaffed};
 pub use reference::reference;
 pub use srtp::Srtp;
+pub use registrar::{PHONES, Registrar};
 pub use transfer::{Destination, Transfers, WhenGone};
 pub use trunk::{Source, Trunk};
+pub use trunk_account::TrunkAccount;
 pub use trunk_dialog::TrunkDialog;
 pub use trunk_emergency::TrunkEmergency;
 pub use trunk_headers::{HeaderName, HeaderRules};
@@ -103,7 +109,7 @@ pub use trunk_tls::TrunkTls;
 pub use trunk_transfer::TrunkTransfer;
 pub use voicemail::Voicemail;
 
-use sip_core::{PeerId, Sources, Terms};
+use sip_core::{PeerId, Sources, Terms, auth::GuardSettings};
 
 pub(crate) use units::{duration, written};
 
@@ -134,6 +140,8 @@ pub struct Config {
     pub graph: Option<Arc<Graph>>,
     /// Numbers that an agent can always call.
     pub emergency: Emergency,
+    /// Where agents' telephones register.
+    pub registrar: Registrar,
     /// What the operator probably meant otherwise.
     pub warnings: Problems,
     trunks: Table<Trunk>,
@@ -244,10 +252,11 @@ impl Config {
         Some(number).filter(|number| !number.is_empty()).and_then(|number| self.callers.find(number))
     }
 
-    /// Who may talk to us, as whom: every trunk's sources under its id.
+    /// Who may talk to us, as whom: every trunk's sources under its id, and those of telephones as [`PHONES`].
     pub fn sources(&self) -> Sources {
         let mut sources = Sources::new();
         self.trunks().for_each(|(id, trunk)| trunk.allow(id, &mut sources));
+        self.registrar.allow(&mut sources);
         sources
     }
 
@@ -266,6 +275,17 @@ impl Config {
             pems.extend(pair.chain(trust).map(|pem| (pem.path.as_path(), pem)));
         }
         pems
+    }
+
+    /// How SIP finds out which agent's telephone it hears; `None` if none may speak.
+    pub fn guard(&self) -> Option<GuardSettings> {
+        self.registrar.guard(self.agents())
+    }
+
+    /// The agent whose telephone has this number or user name.
+    pub fn agent_called(&self, number: &str) -> Option<AgentId> {
+        let is_called = |phone: &Phone| phone.user == number || phone.number == number;
+        self.agents().find(|(_, agent)| agent.phone.as_ref().is_some_and(is_called)).map(|(id, _)| id)
     }
 
     /// A problem that shows itself only in use, such as an address that another program listens on. `key` is one of

@@ -34,7 +34,7 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A `[trunk.NAME]`. At most 65,536 are ever named, so it also serves as the peer id of SIP sources.
+    /// A `[trunk.NAME]`. At most 65,535 are ever named, so it also serves as the peer id of SIP sources.
     TrunkId
     /// A `[flow.NAME]`.
     FlowId

@@ -94,6 +94,20 @@ impl<'s> Prompts<'s> {
         }
     }
 
+    /// The one line of a small file beside the configuration, without its end.
+    pub(super) fn line(&self, name: &str) -> Result<String, String> {
+        let bytes = self.files.read(&self.base_dir.join(name)).map_err(|error| error.to_string())?;
+        let text = String::from_utf8(bytes).map_err(|_| "it is no UTF-8".to_owned())?;
+        let line = text.trim_end_matches(['\r', '\n']);
+        match line {
+            "" => Err("it is empty".to_owned()),
+            _ if line.len() > 1_024 || line.contains(char::is_control) => {
+                Err("it is more than a line".to_owned())
+            }
+            _ => Ok(line.to_owned()),
+        }
+    }
+
     /// Every prompt that was of use, and their names.
     pub(super) fn finish(self) -> (Vec<(PromptId, Prompt)>, Interned) {
         (self.loaded.into_values().flatten().collect(), self.names)

@@ -128,7 +128,10 @@ const ELSEWHERE: [(&str, &str); 8] = [
     ("tz", "the key is \"zone\""),
     ("moh", "the key is \"music\""),
     ("timeout", "timeouts say which: ring_timeout, max_wait, …"),
-    ("password", "registrations are not part of this version"),
+    (
+        "password",
+        "a password stands in no file; write the HA1s that `fernamt passwd USER --realm REALM` prints",
+    ),
 ];
 
 /// Reports every key of `table` that is not among `known`.

@@ -12,14 +12,17 @@ use super::load::RootToml;
 use super::media::MediaToml;
 use super::node::{JournalToml, LogToml, NodeToml};
 use super::number::NumberToml;
+use super::phone::PhoneToml;
 use super::presence::{GraphToml, PresenceToml};
 use super::queue::{QueueToml, WidenToml};
 use super::queue_confirm::ConfirmToml;
 use super::queue_memory::{ReturningToml, StickyToml};
 use super::raw::SectionDoc;
 use super::srtp::{AgentSrtpToml, TrunkSrtpToml};
+use super::registrar::RegistrarToml;
 use super::transfer::{TransferToml, TransfersToml};
 use super::trunk::TrunkToml;
+use super::trunk_account::TrunkAccountToml;
 use super::trunk_dialog::TrunkDialogToml;
 use super::trunk_emergency::TrunkEmergencyToml;
 use super::trunk_headers::{HeaderRulesToml, TrunkHeadersToml};
@@ -53,6 +56,7 @@ const SECTIONS: &[SectionDoc] = &[
     TrunkDialogToml::DOC,
     TrunkTransferToml::DOC,
     TrunkTlsToml::DOC,
+    TrunkAccountToml::DOC,
     TrunkNumbersToml::DOC,
     TrunkIdentityToml::DOC,
     TrunkEmergencyToml::DOC,
@@ -62,6 +66,7 @@ const SECTIONS: &[SectionDoc] = &[
     HeaderRulesToml::DOC,
     RewriteToml::DOC,
     EmergencyToml::DOC,
+    RegistrarToml::DOC,
     NumberToml::DOC,
     CallersToml::DOC,
     HoursToml::DOC,
@@ -99,7 +104,8 @@ steps below there are `\"answer\"`, `\"hangup\"` (also `{ answer = {} }`, `{ han
 /// The reference page, in Markdown.
 pub fn reference() -> String {
     let (mut page, mut heading) = (HEAD.to_owned(), "");
-    for section in SECTIONS.iter().chain([&AgentToml::DOC, &AgentSrtpToml::DOC, &MembershipToml::DOC]) {
+    let agents = [&AgentToml::DOC, &AgentSrtpToml::DOC, &MembershipToml::DOC, &PhoneToml::DOC];
+    for section in SECTIONS.iter().chain(agents) {
         // A group of keys that is read beside others of its section.
         if section.heading != heading {
             page.push_str(&format!("\n## `{}`\n\n{}\n\n", section.heading, text(section.text)));

@@ -136,7 +136,7 @@ impl<'s, 'i> Scope<'s, 'i> {
             sources: BTreeMap::new(),
             report,
         };
-        let most = usize::from(u16::MAX) + 1;
+        let most = usize::from(u16::MAX); // the last number is that of telephones
         if let Some(section) = scope.trunks.sections.iter().find(|section| section.id >= most) {
             let text =
                 format!("is the {}th name of a trunk since the start; restart to begin anew", section.id + 1);

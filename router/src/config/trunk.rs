@@ -15,6 +15,7 @@ use super::raw::{Item, SectionDoc, section};
 use super::read::bounds;
 use super::scope::{Scope, Section};
 use super::srtp::{Srtp, TrunkSrtpToml};
+use super::trunk_account::{TrunkAccount, TrunkAccountToml};
 use super::trunk_dialog::{TrunkDialog, TrunkDialogToml};
 use super::trunk_emergency::{TrunkEmergency, TrunkEmergencyToml};
 use super::trunk_headers::{HeaderRules, TrunkHeadersToml};
@@ -51,6 +52,7 @@ const GROUPS: &[SectionDoc] = &[
     TrunkTargetsToml::DOC,
     TrunkHealthToml::DOC,
     TrunkLimitsToml::DOC,
+    TrunkAccountToml::DOC,
     TrunkDialogToml::DOC,
     TrunkNumbersToml::DOC,
     TrunkTransferToml::DOC,
@@ -102,6 +104,8 @@ pub struct Trunk {
     pub tls: TrunkTls,
     /// Whether sound is encrypted.
     pub srtp: Srtp,
+    /// Who we are to the far end.
+    pub account: TrunkAccount,
 }
 
 /// Addresses that speak for a trunk.
@@ -151,6 +155,7 @@ impl Trunk {
         let tls = TrunkTlsToml::read_known(table, &section.path, section.span());
         let tls = TrunkTls::resolve(&tls, scope.pem, scope.report);
         let srtp = TrunkSrtpToml::read_known(table, &section.path, section.span());
+        let account = TrunkAccount::resolve(table, section, scope);
         let id = TrunkId::from(section.id);
         let path = &section.path;
         let failover = TrunkTargetsToml::read_known(table, path, section.span());
@@ -187,6 +192,7 @@ impl Trunk {
             headers: HeaderRules::resolve(&headers, report),
             tls,
             srtp: Srtp::resolve(&srtp.srtp, &srtp.srtp_suites, report),
+            account,
         })
     }
 }
@@ -226,7 +232,7 @@ fn accept_from(id: TrunkId, items: &[Item<'_>], scope: &mut Scope<'_, '_>) -> Ve
     sources
 }
 
-fn source(item: &Item<'_>, report: &mut Report) -> Option<Source> {
+pub(super) fn source(item: &Item<'_>, report: &mut Report) -> Option<Source> {
     let text = item.text("\"192.0.2.0/24\"", report)?;
     let Some(source) = parse_source(text) else {
         item.error(report, format!("\"{text}\" is no address; write ADDRESS/BITS, ADDRESS or ADDRESS:PORT, such as \"192.0.2.0/24\""));

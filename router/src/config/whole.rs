@@ -10,6 +10,7 @@ use super::names::{AgentId, FlowId, HoursId, QueueId, TrunkId};
 use super::number::{Number, NumberSection, Numbers};
 use super::queue::Queue;
 use super::raw::Item;
+use super::registrar::Registrar;
 use super::scope::{Kind, Scope};
 use super::transfer::{Destination, Transfers, WhenGone};
 use super::trunk::Trunk;
@@ -22,6 +23,34 @@ pub(super) struct Resolved {
     pub(super) agents: BTreeMap<AgentId, Agent>,
     pub(super) hours: BTreeMap<HoursId, Hours>,
     pub(super) transfers: Transfers,
+}
+
+/// Telephones: each user name is one agent's, and somebody may register who is to.
+pub(super) fn telephones(registrar: &Registrar, resolved: &Resolved, scope: &mut Scope<'_, '_>) {
+    let mut known: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut anybody = None;
+    for section in &scope.agents.sections {
+        let agent = resolved.agents.get(&AgentId::from(section.id));
+        let Some(phone) = agent.and_then(|agent| agent.phone.as_ref()) else { continue };
+        anybody.get_or_insert(section);
+        let names = [phone.user.as_str(), phone.number.as_str()];
+        for name in names.iter().take(if names[0] == names[1] { 1 } else { 2 }) {
+            if let Some(other) = known.insert(name, section.name) {
+                let text = format!(
+                    "\"{name}\" is the user or number of agent.{other} already; give each telephone its own"
+                );
+                scope.report.error(&section.span(), &format!("{}.phone", section.path), text);
+            }
+        }
+    }
+    match anybody {
+        Some(section) if !registrar.is_open() && !scope.report.has_errors() => scope.report.warning(
+            &section.span(),
+            &format!("{}.phone", section.path),
+            "no telephone can register; write [registrar] accept_from = [\"192.0.2.0/24\"]",
+        ),
+        _ => {}
+    }
 }
 
 /// Spreads `[[number]]` sections over their trunks and patterns; reports what no call could reach.
@@ -240,6 +269,8 @@ impl Used {
         if let WhenGone::Goto(goto) = resolved.transfers.when_gone {
             used.goto(goto, resolved);
         }
+        let phones = resolved.agents.values().filter_map(|agent| agent.phone.as_ref());
+        used.trunks.extend(phones.filter_map(|phone| phone.trunk));
         for number in &numbers.list {
             used.trunks.insert(number.trunk);
             used.goto(Goto::Flow(number.flow), resolved);

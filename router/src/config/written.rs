@@ -1,6 +1,7 @@
 //! The file as it was written, key by key: for the difference of two configurations, and for problems found later.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use toml::de::{DeTable, DeValue};
 
@@ -50,7 +51,9 @@ impl Written {
                 }
                 _ => {}
             }
-            written.values.insert(path, report.source.whole(&value.span()));
+            let text = report.source.whole(&value.span());
+            let text = if is_secret(&path) { disguised(&text) } else { text };
+            written.values.insert(path, text);
         }
         written
     }
@@ -68,6 +71,19 @@ impl Written {
             severity: Severity::Error,
         }
     }
+}
+
+/// Keys whose values nobody may read, in no log and no debugger.
+pub(super) fn is_secret(key: &str) -> bool {
+    let name = key.rsplit_once('.').map_or(key, |(_, name)| name);
+    ["ha1_sha256", "ha1_md5", "password"].contains(&name)
+}
+
+/// Differs when the value does.
+fn disguised(value: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    format!("secret {:x}", hasher.finish())
 }
 
 fn number_key(value: &Value<'_>, report: &Report) -> String {

@@ -105,6 +105,44 @@ pub enum What {
         /// The call of ours that has come back to us by this INVITE, under the Call-ID that we gave it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hairpin_of: Option<CallId>,
+        /// The agent whose telephone calls; then `trunk` is `phone`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<String>,
+    },
+    /// An agent's telephone may not call where it wanted: the toll guard is in the way.
+    TollRefused {
+        /// Name of the agent.
+        agent: String,
+        /// Why.
+        why: TollRefusal,
+    },
+    /// A telephone has registered, or by another way than before.
+    Registered {
+        /// Name of the agent.
+        agent: String,
+        /// Its address, as it wrote it.
+        contact: String,
+        /// Where it really is.
+        source: String,
+        /// What it says it is; empty if it does not.
+        device: String,
+    },
+    /// A telephone is not registered any more.
+    Unregistered {
+        /// Name of the agent.
+        agent: String,
+        /// Its address, as it wrote it.
+        contact: String,
+        /// Why, in words: `expired`, `does not answer`, …
+        why: String,
+    },
+    /// Wrong passwords came too often: nobody is believed from there, or as this agent, for a while.
+    LockedOut {
+        /// Where the last came from.
+        source: String,
+        /// Name of the agent whose password it was, if he is locked out and not the address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<String>,
     },
     /// An agent calls for help.
     Emergency {

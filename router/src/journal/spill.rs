@@ -31,6 +31,8 @@ impl What {
             What::CallbackAsked { .. } | What::CallbackBegun { .. } | What::CallbackOver { .. } => {
                 Weight::Final
             }
+            What::TollRefused { .. } | What::LockedOut { .. } => Weight::Record,
+            What::Registered { .. } | What::Unregistered { .. } => Weight::Detail,
             What::CallbackPutOff { .. } => Weight::Record,
             What::CallbackAwaited { .. } => Weight::Detail,
             What::Routed { .. } | What::CallerAnswered | What::Queued { .. } | What::Assigned { .. } => {

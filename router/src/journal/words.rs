@@ -243,6 +243,32 @@ impl Unanswered {
     }
 }
 
+/// Why an agent's telephone may not call where it wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TollRefusal {
+    /// The number begins with nothing that `may_call` has, or with what `never_call` has.
+    Destination,
+    /// He has no trunk, and no other agent has this number.
+    NoTrunk,
+    /// As many calls as `calls_at_once` says are under way.
+    AtOnce,
+    /// As many calls as `calls_per_hour` says have begun within an hour.
+    PerHour,
+}
+
+impl TollRefusal {
+    /// Its word in facts and labels.
+    pub fn word(self) -> &'static str {
+        match self {
+            TollRefusal::Destination => "destination",
+            TollRefusal::NoTrunk => "no-trunk",
+            TollRefusal::AtOnce => "at-once",
+            TollRefusal::PerHour => "per-hour",
+        }
+    }
+}
+
 /// How a callback was over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

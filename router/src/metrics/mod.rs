@@ -15,7 +15,7 @@ pub use trunks::{TargetGauges, TrunkGauges};
 
 use crate::{
     estimate::Score,
-    journal::fact::{AgentState, Cause, Fault, MessageEnd, Unanswered},
+    journal::fact::{AgentState, Cause, Fault, MessageEnd, TollRefusal, Unanswered},
     sums::QueueSums,
 };
 
@@ -60,6 +60,8 @@ pub struct Snapshot {
     pub dispatch: Histogram,
     /// From the answer of the called side to sound both ways.
     pub two_way_sound: Histogram,
+    /// Agents' telephones.
+    pub phones: PhoneNumbers,
     /// What SIP read and wrote.
     pub sip: SipCounters,
     /// What the media workers did.
@@ -83,6 +85,37 @@ pub struct PresenceNumbers {
     pub unknown: u64,
     /// Requests since the start of the process, by what came of them.
     pub requests: BTreeMap<&'static str, u64>,
+}
+
+/// Agents' telephones; counts since the start of the process but for the two levels.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PhoneNumbers {
+    /// Registered now.
+    pub registered: u64,
+    /// REGISTERs that proved an agent.
+    pub registers: u64,
+    /// Requests answered by the question who it is.
+    pub challenged: u64,
+    /// Wrong users or passwords.
+    pub proofs_wrong: u64,
+    /// Addresses and agents that were locked out for them.
+    pub lockouts: u64,
+    /// Those who are locked out now.
+    pub locked_out: u64,
+    /// Calls that the toll guard refused, by why.
+    pub toll_refused: BTreeMap<TollRefusal, u64>,
+}
+
+impl PhoneNumbers {
+    fn add(&mut self, other: &PhoneNumbers) {
+        self.registered += other.registered;
+        self.registers += other.registers;
+        self.challenged += other.challenged;
+        self.proofs_wrong += other.proofs_wrong;
+        self.lockouts += other.lockouts;
+        self.locked_out += other.locked_out;
+        add_counts(&mut self.toll_refused, &other.toll_refused);
+    }
 }
 
 /// Live calls by stage (design §4).
@@ -295,6 +328,7 @@ impl Snapshot {
         self.agents.add(&other.agents);
         self.dispatch.add(&other.dispatch);
         self.two_way_sound.add(&other.two_way_sound);
+        self.phones.add(&other.phones);
         self.sip.add(&other.sip);
         self.media.packets_in += other.media.packets_in;
         self.media.packets_out += other.media.packets_out;

@@ -56,6 +56,7 @@ impl Collector for Page {
         self.calls(&mut sheet)?;
         self.queues(&mut sheet)?;
         super::trunks::write(&self.numbers.trunks, &mut sheet)?;
+        self.phones(&mut sheet)?;
         self.sip(&mut sheet)?;
         self.media(&mut sheet)?;
         self.presence(&mut sheet)?;
@@ -199,6 +200,21 @@ impl Page {
         sheet.counters("queue_estimate_error_ms", help, "queue", per_queue(|score| score.error_ms))?;
         let help = "Callers answered who had an estimate";
         sheet.counters("queue_estimate_answered", help, "queue", per_queue(|score| score.answered))
+    }
+
+    fn phones(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {
+        let phones = &self.numbers.phones;
+        sheet.gauge("phones_registered", "Telephones of agents that are registered", phones.registered)?;
+        sheet.counter("phone_registers", "REGISTERs that proved an agent", phones.registers)?;
+        let help = "Requests of telephones answered by the question who it is";
+        sheet.counter("phone_challenges", help, phones.challenged)?;
+        sheet.counter("phone_wrong_proofs", "Wrong users or passwords", phones.proofs_wrong)?;
+        let help = "Addresses and agents locked out for wrong passwords";
+        sheet.counter("phone_lockouts", help, phones.lockouts)?;
+        sheet.gauge("phone_locked_out", "Addresses and agents that are locked out now", phones.locked_out)?;
+        let refused = phones.toll_refused.iter().map(|(why, count)| (why.word(), *count));
+        let help = "Calls of agents that the toll guard refused, by why";
+        sheet.counters("phone_calls_refused", help, "why", refused)
     }
 
     fn sip(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {

@@ -7,13 +7,14 @@ impl Record {
     /// The record of a call that has just arrived. `None` if `fact` is another one, or belongs to no call.
     pub fn begin(fact: &Fact) -> Option<Record> {
         let (trunk, from, to, source, legs) = match &fact.what {
-            What::Arrived { trunk, from, to, sip_call_id, source, diverted_from, hairpin_of } => {
+            What::Arrived { trunk, from, to, sip_call_id, source, diverted_from, hairpin_of, agent } => {
                 let caller = Leg {
                     sip_call_id: sip_call_id.clone(),
                     trunk: trunk.clone(),
                     party: from.clone(),
                     diverted_from: diverted_from.clone(),
                     hairpin_of: *hairpin_of,
+                    agent: agent.clone(),
                     invited_at: fact.at,
                     ..Leg::default()
                 };
@@ -39,7 +40,7 @@ impl Record {
             flow: String::new(),
             keys: String::new(),
             queue: None,
-            agent: None,
+            agent: legs.first().and_then(|caller: &Leg| caller.agent.clone()),
             unanswered: 0,
             flow_ms: 0,
             wait_ms: 0,
@@ -134,6 +135,8 @@ impl Record {
             What::OpenToAll { .. } | What::Widened { .. } | What::Chosen { .. } => {}
             What::Presence { .. } | What::HeldBack { .. } => {}
             What::Started { .. } | What::Stopped | What::ConfigLoaded { .. } | What::Gap { .. } => {}
+            What::TollRefused { .. } | What::LockedOut { .. } => {}
+            What::Registered { .. } | What::Unregistered { .. } => {}
             What::Wished { .. }
             | What::QueueSwitched { .. }
             | What::Agent { .. }

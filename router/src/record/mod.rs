@@ -48,7 +48,8 @@ pub struct Record {
     pub keys: String,
     /// The queue the caller was in last.
     pub queue: Option<String>,
-    /// The agent the caller was bridged with last.
+    /// The agent the caller was bridged with last; of a call from an agent's telephone, whose `trunk` is `phone`, the
+    /// agent who called.
     pub agent: Option<String>,
     /// Assignments that came to nothing.
     pub unanswered: u16,
@@ -119,7 +120,7 @@ pub struct Leg {
     /// Of the caller's leg: the call of ours that has come back to us by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hairpin_of: Option<CallId>,
-    /// The agent rung by this leg.
+    /// The agent rung by this leg, or who called by it from his telephone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
     /// Of the caller's leg: an agent who calls for help.

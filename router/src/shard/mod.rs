@@ -8,6 +8,7 @@ mod callbacks;
 mod calls;
 mod hairpin;
 mod overload;
+mod phones;
 mod presence;
 mod queues;
 mod reload;
@@ -24,7 +25,7 @@ use std::{
 use media::{Command, Event as MediaEvent};
 use rand::{SeedableRng, rngs::StdRng};
 use scheduler::{Match, Scheduler};
-use sip_core::{Endpoint, Event as SipEvent, Flow, LegKey, Message, PeerId, Reply, Service};
+use sip_core::{Endpoint, Event as SipEvent, Flow, LegKey, Message, PeerId, Reply, Service, UserId};
 
 use self::{alone::Alone, calls::Calls, overload::Overload, presence::Presence, switchboard::Names};
 use crate::{
@@ -41,6 +42,7 @@ use crate::{
     metrics::Histogram,
     presence::{Answer, Ask},
     prompts::Prompts,
+    registrar::{Registrar, toll::Toll},
     staff::Staff,
     standing::Chances,
     sums::Sums,
@@ -184,6 +186,10 @@ impl Shard {
             look_again: false,
             trunks: Trunks::default(),
             overload: Overload::default(),
+            registrar: Registrar::default(),
+            asking_phones: HashMap::new(),
+            toll: Toll::default(),
+            toll_refused: BTreeMap::new(),
             random: StdRng::from_seed(parts.seed),
             arrived: 0,
             ended: BTreeMap::new(),
@@ -214,6 +220,7 @@ impl Shard {
         shard.board.sip.set_urgent(shard.board.config.urgent());
         shard.board.sip.set_terms(shard.board.config.terms());
         shard.board.take_on_trunks();
+        shard.reset_phones(None);
         shard.take_on_agents(None, &parts.wishes);
         shard.give_up_callbacks_of_removed_queues();
         shard
@@ -223,6 +230,10 @@ impl Shard {
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         self.begin_turn(now);
         match input {
+            Input::Sip(sip_core::Input::Closed { flow }) => {
+                self.board.sip.handle_input(now, sip_core::Input::Closed { flow });
+                self.phones_hung_up(&flow);
+            }
             Input::Sip(input) => {
                 self.board.sip.handle_input(now, input);
                 self.board.note_overload();
@@ -254,6 +265,7 @@ impl Shard {
         self.board.look_after_trunks();
         self.board.end_overload();
         self.presence_due();
+        self.look_after_phones();
         while let Some(key) = self.calls.due(now) {
             self.tell(key, CallInput::Deadline);
         }
@@ -277,7 +289,8 @@ impl Shard {
         let trunks = self.board.trunk_deadline().map(|at| (at, "trunk"));
         let overload = self.board.overload_deadline().map(|at| (at, "overload"));
         let presence = self.board.presence.deadline().map(|at| (at, "presence"));
-        [self.sip_timeout, calls, agents, callbacks, trunks, overload, presence]
+        let phones = self.board.registrar.deadline().map(|at| (at, "telephone"));
+        [self.sip_timeout, calls, agents, callbacks, trunks, overload, presence, phones]
             .into_iter()
             .flatten()
             .min_by_key(|(at, _)| *at)
@@ -342,7 +355,12 @@ impl Shard {
 
     fn handle_sip(&mut self, event: SipEvent) {
         match event {
-            SipEvent::Invite { leg, peer, flow, request, .. } => self.admit(leg, peer, flow, &request),
+            SipEvent::Invite { leg, peer, user, flow, request } => {
+                self.admit(leg, (peer, user), flow, &request);
+            }
+            SipEvent::Register { key, user, flow, request } => self.registers(key, user, flow, &request),
+            SipEvent::LockedOut { suspect, source } => self.locked_out(suspect, source),
+            SipEvent::Asked { leg, answer } if self.phone_answered(leg, answer.is_ok()) => {}
             SipEvent::Asked { leg, answer } => self.board.target_checked(leg, &answer),
             event => {
                 let Some(leg) = event.leg() else { return };
@@ -356,15 +374,17 @@ impl Shard {
     }
 
     /// A new call, or the trunk's `overload_status` if there is no room for one.
-    fn admit(&mut self, leg: LegKey, peer: PeerId, flow: Flow, invite: &Message) {
-        let trunk = TrunkId::from(usize::from(peer.0));
-        let help = number_of(&self.board.config, trunk, invite);
+    fn admit(&mut self, leg: LegKey, from: (PeerId, Option<UserId>), flow: Flow, invite: &Message) {
+        let (trunk, agent) = (TrunkId::from(from.0), from.1.map(|user| AgentId(user.0)));
+        let help = number_of(&self.board.config, (trunk, agent), invite);
         let key = if help.is_some() { self.calls.reserve_spare() } else { self.calls.reserve() };
-        let Some(key) = key else { return self.refuse(leg, invite, peer, flow) };
-        let udp_only = self.board.config.trunk(trunk).is_some_and(|trunk| trunk.udp_only);
-        self.board.sip.set_udp_only(leg, udp_only);
+        let Some(key) = key else { return self.refuse(leg, invite, (trunk, agent), flow) };
+        if let Some(settings) = self.board.config.trunk(trunk) {
+            self.board.sip.set_udp_only(leg, settings.udp_only);
+            self.board.sip.set_login(leg, settings.account.login.clone());
+        }
         let source = flow.remote.to_string();
-        let mut call = Call::arrive(key, leg, trunk, invite, &source, &mut self.board);
+        let mut call = Call::arrive(key, leg, (trunk, agent), invite, &source, &mut self.board);
         let span = call.span().entered();
         match (help, self.comes_back(&call)) {
             (Some(number), _) => call.call_for_help(number, &mut self.board),
@@ -376,11 +396,10 @@ impl Shard {
     }
 
     /// No slot: the call has its record all the same, because it was admitted (promise 1).
-    fn refuse(&mut self, leg: LegKey, invite: &Message, peer: PeerId, flow: Flow) {
-        let trunk = TrunkId::from(usize::from(peer.0));
-        let reply = Reply::new(self.board.overload_status(trunk));
+    fn refuse(&mut self, leg: LegKey, invite: &Message, from: (TrunkId, Option<AgentId>), flow: Flow) {
+        let reply = Reply::new(self.board.overload_status(from.0));
         self.board.sip.respond(self.board.now, leg, reply);
-        Call::note_refused(leg, trunk, invite, &flow.remote.to_string(), &mut self.board);
+        Call::note_refused(leg, from, invite, &flow.remote.to_string(), &mut self.board);
     }
 
     fn handle_media(&mut self, event: MediaEvent) {

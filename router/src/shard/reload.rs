@@ -22,6 +22,7 @@ impl Shard {
         self.board.take_on_trunks();
         self.board.fact(None, What::ConfigLoaded { difference });
         self.take_on_agents(Some(&before), &BTreeMap::new());
+        self.reset_phones(Some(&before));
         let config = Arc::clone(&self.board.config);
         self.board.estimates.retain(|queue| config.queue(queue).is_some());
         for queue in self.changed_queues(&before) {
@@ -80,6 +81,7 @@ impl Shard {
     }
 
     fn takes_up_work(&mut self, agent: AgentId, login: Login, wish: Option<Wish>) {
+        self.board.is_to_be_reached(agent);
         let at_start = if login == Login::Manual { Wish::LoggedOut } else { Wish::Ready };
         self.board.agent_wish(agent, wish.unwrap_or(at_start), "start");
     }

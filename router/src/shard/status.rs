@@ -16,10 +16,11 @@ use crate::{
     clock::millis,
     config::{Agent, AgentId, Queue, QueueId},
     credit::{Claims, credits, order_key},
-    metrics::{AgentsByState, CallsByStage, Invites, QueueGauges, SipCounters, Snapshot},
+    metrics::{AgentsByState, CallsByStage, Invites, PhoneNumbers, QueueGauges, SipCounters, Snapshot},
+    registrar::{Binding, Registrar},
     service::Service,
     staff::Crew,
-    status::{AgentStatus, Door, LiveCall, Order, OrderError, QueueStatus, Status},
+    status::{AgentStatus, Door, LiveCall, Order, OrderError, PhoneStatus, QueueStatus, Status},
 };
 
 /// Names told when an order names an agent who does not exist.
@@ -159,7 +160,23 @@ impl Shard {
             queues: agent.queues.iter().map(|own| self.board.queue_name(own.queue)).collect(),
             answered: desk.standing.answered,
             presence: self.board.agent_presence(id),
+            phones: self.board.registrar.of(id).map(|phone| self.phone_status(phone)).collect(),
+            unreached: !desk.is_reached(),
         })
+    }
+
+    fn phone_status(&self, phone: &Binding) -> PhoneStatus {
+        PhoneStatus {
+            contact: phone.contact.to_string(),
+            flow: phone.flow.to_string(),
+            device: phone.device.clone(),
+            expires_s: phone.expires.saturating_duration_since(self.board.now).as_secs(),
+        }
+    }
+
+    /// Which telephones are registered.
+    pub fn registrar(&self) -> &Registrar {
+        &self.board.registrar
     }
 
     /// The shard's numbers. Ports, latencies, media and socket drops are the driver's to fill in.
@@ -179,6 +196,7 @@ impl Shard {
             callers_forgotten: self.board.callers.forgotten(),
             two_way_sound: self.board.two_way_sound.clone(),
             presence: self.board.presence_numbers(),
+            phones: self.phone_numbers(),
             sip: self.sip_counters(),
             ..Snapshot::default()
         };
@@ -195,6 +213,19 @@ impl Shard {
         }
         numbers.trunks = self.trunk_gauges();
         numbers
+    }
+
+    fn phone_numbers(&self) -> PhoneNumbers {
+        let counters = self.board.sip.counters();
+        PhoneNumbers {
+            registered: self.board.registrar.len() as u64,
+            registers: counters.registers,
+            challenged: counters.challenged,
+            proofs_wrong: counters.proofs_wrong,
+            lockouts: counters.lockouts,
+            locked_out: self.board.sip.locked_out(self.board.now) as u64,
+            toll_refused: self.board.toll_refused.clone(),
+        }
     }
 
     fn agents_at_work(&self) -> impl Iterator<Item = (&Agent, &Desk)> {
@@ -309,7 +340,11 @@ impl Shard {
             from: call.parties().caller.clone(),
             to: call.parties().called.clone(),
             queue: call.queue().map(|queue| self.board.queue_name(queue)),
-            agents: call.agents().map(|agent| self.board.agent_name(agent)).collect(),
+            agents: call
+                .agents()
+                .chain(call.speaks_besides())
+                .map(|agent| self.board.agent_name(agent))
+                .collect(),
         }
     }
 }

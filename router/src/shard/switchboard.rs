@@ -10,24 +10,27 @@ use std::{
 use media::{Command, sdp::Policy};
 use rand::{Rng, distr::StandardUniform, prelude::Distribution, rngs::StdRng};
 use scheduler::{Agent, Caller, Line, Match, Rested, Scheduler, Withdrawn};
-use sip_core::{Endpoint, LegKey, Listener, Service};
+use sip_core::{Endpoint, LegKey, Listener, Message, Service};
 
 use super::{Output, alone::Alone, overload::Overload, presence::Presence};
 use crate::{
     agents::{Agents, Desk, Tell},
+    call::Parties,
     callbacks::Callbacks,
     callers::Callers,
     clock::Clock,
-    config::{AgentId, Config, QueueId, Strategy, TrunkId},
+    config::{AgentId, Config, PHONES, QueueId, Strategy, TrunkId},
     estimate::Estimates,
     journal::fact::{
-        AgentState, CallId, Cause, Fact, Fault, LegNumber, MessageEnd, Micros, Unanswered, What, Wish,
+        AgentState, CallId, Cause, Fact, Fault, LegNumber, MessageEnd, Micros, TollRefusal, Unanswered, What,
+        Wish,
     },
     keys::CallKey,
     lines,
     lost_places::LostPlaces,
     metrics::Histogram,
     prompts::Prompts,
+    registrar::{BindingId, Registrar, toll::Toll},
     staff::Staff,
     standing::{Chances, STICKY},
     sums::Sums,
@@ -63,6 +66,12 @@ pub struct Switchboard {
     /// What is known of the trunks.
     pub(super) trunks: Trunks,
     pub(super) overload: Overload,
+    /// Telephones that are registered, and those that are asked whether they are there.
+    pub(super) registrar: Registrar,
+    pub(super) asking_phones: HashMap<LegKey, BindingId>,
+    /// What agents call by trunks, and what they were refused, by why.
+    pub(crate) toll: Toll,
+    pub(super) toll_refused: BTreeMap<TollRefusal, u64>,
     pub(super) random: StdRng,
     /// Calls admitted, and calls ended by cause and fault, since the process started.
     pub(super) arrived: u64,
@@ -119,6 +128,9 @@ impl Names {
     }
 }
 
+/// What people write into numbers and no exchange wants (RFC 3966 §5.1.1).
+const SEPARATORS: [char; 5] = ['-', '.', '(', ')', ' '];
+
 fn host_of(listener: &Listener) -> String {
     match &listener.advertise {
         Some((host, port)) => format!("{host}:{port}"),
@@ -154,6 +166,7 @@ impl Switchboard {
             What::Transfer(step) => {
                 step.outcome().into_iter().for_each(|word| *self.transfers.entry(word).or_default() += 1);
             }
+            What::TollRefused { why, .. } => *self.toll_refused.entry(*why).or_default() += 1,
             What::TwoWaySound { after_ms, .. } => self.two_way_sound.record(Duration::from_millis(*after_ms)),
             _ => {}
         }
@@ -206,7 +219,19 @@ impl Switchboard {
     }
 
     pub(crate) fn trunk_name(&self, trunk: TrunkId) -> String {
-        self.config.trunk(trunk).map(|trunk| trunk.name.clone()).unwrap_or_default()
+        let phones = (trunk == TrunkId::from(PHONES)).then(|| "phone".to_owned());
+        self.config.trunk(trunk).map(|trunk| trunk.name.clone()).or(phones).unwrap_or_default()
+    }
+
+    /// Who calls when an agent does, whatever his telephone says. He dials as people do at his trunk: its number plan
+    /// reads what he wants.
+    pub(crate) fn as_agent(&self, agent: AgentId, invite: &Message) -> Parties {
+        let phone = self.config.agent(agent).and_then(|agent| agent.phone.as_ref());
+        let trunk = phone.and_then(|phone| self.config.trunk(phone.trunk?));
+        let caller = phone.map(|phone| phone.number.clone()).unwrap_or_default();
+        let mut parties = Parties::of(invite, trunk).made_by(caller, self.agent_name(agent));
+        parties.called.retain(|c| !SEPARATORS.contains(&c));
+        parties
     }
 
     /// What we may agree to with a trunk.
@@ -420,6 +445,29 @@ impl Switchboard {
             let weight = settings.membership(queue).map_or(1, |own| own.weight);
             standing.draws(queue, weight, self.random.random(), &self.chances);
         }
+    }
+
+    /// He makes a call of his own, or has answered a colleague's: he is given no caller meanwhile.
+    pub(crate) fn agent_calls(&mut self, agent: AgentId) {
+        self.change(agent, "own call", |agents, _, at| agents.calls(agent, at));
+    }
+
+    /// Such a call is over.
+    pub(crate) fn agent_call_over(&mut self, agent: AgentId) {
+        self.change(agent, "own call ended", |agents, _, at| agents.call_over(agent, at));
+    }
+
+    /// He can be rung, or not: then he counts as paused.
+    pub(super) fn agent_reached(&mut self, agent: AgentId, reached: bool) {
+        if self.agents.get(agent).is_none_or(|desk| desk.is_reached() == reached) {
+            return;
+        }
+        let reason = if reached { "telephone registered" } else { "no telephone registered" };
+        self.change(agent, reason, |agents, _, at| agents.reach(agent, reached, at));
+        if !reached {
+            self.let_down.extend(self.alone.of_agent(agent));
+        }
+        self.note_held_back(agent);
     }
 
     /// Somebody asked for another state: it goes on record and survives a restart.

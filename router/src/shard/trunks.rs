@@ -152,6 +152,9 @@ impl Switchboard {
             from: format!("<sip:{}>", self.own_host()).into(),
             headers: Vec::new(),
             series: None,
+            flow: None,
+            contact: None,
+            login: settings.account.login.clone(),
             timeout: settings.response_timeout,
         };
         // Without room to ask nothing is learnt; the next time comes.

@@ -60,6 +60,7 @@ impl Worker {
             queues: vec![Membership { queue, skill: 10, weight: 1 }],
             rank: u32::MAX,
             login: Login::Auto,
+            phone: None,
             shared: false,
             transfers: false,
             entra_id: None,

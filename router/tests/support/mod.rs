@@ -19,6 +19,7 @@ pub fn fact(call: CallId, at: Micros, what: What) -> Fact {
 
 pub fn arrived(from: &str) -> What {
     What::Arrived {
+        agent: None,
         trunk: "carrier".into(),
         from: from.into(),
         to: "+493012345".into(),

@@ -2,8 +2,10 @@
 
 use super::clients::{Departure, Purpose};
 use super::legs::{Hop, Leg, Stage};
+use super::proofs::Proofs;
 use super::seeks::Work;
 use super::{Endpoint, Event, FailCause, write};
+use crate::auth::digest::Login;
 use crate::dialog::{decimal, write_cseq};
 use crate::key::LegKey;
 use crate::message::{Builder, Header, Message, Method};
@@ -11,6 +13,7 @@ use crate::token::{Kind, Token};
 use crate::transport::{Flow, Host, PeerId, Target, Transport};
 use bytes::Bytes;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A question to one far end.
@@ -20,6 +23,8 @@ pub struct Ask {
     pub peer: Option<PeerId>,
     /// What is asked: not INVITE, ACK or CANCEL.
     pub method: Method,
+    /// The way a telephone registered by, and then no other; `target` is not looked at.
+    pub flow: Option<Flow>,
     /// Whom. If a name has several addresses they are asked in order until one answers.
     pub target: Target,
     /// The Request-URI, as it is to stand on the wire.
@@ -28,10 +33,14 @@ pub struct Ask {
     pub from: Bytes,
     /// `To` without tag.
     pub to: Bytes,
+    /// The Contact; `None`: where we are on the way that is taken.
+    pub contact: Option<Bytes>,
     /// Further headers in order. Those of [`Invite::headers`](super::Invite::headers) that we write ourselves are left out.
     pub headers: Vec<(Bytes, Bytes)>,
     /// Call-ID and CSeq of a series of requests (RFC 3261 §10.2.4); `None`: a Call-ID of its own.
     pub series: Option<(Bytes, u32)>,
+    /// Who we are to a far end that asks.
+    pub login: Option<Arc<Login>>,
     /// Resolving, connecting and the answer together may take this long per address. At most timer F (32 s).
     pub timeout: Duration,
 }
@@ -44,8 +53,8 @@ pub(super) struct Asking {
     /// The name behind them, for certificates.
     server_name: Option<String>,
     /// Deadline of the address now being asked.
-    until: Instant,
-    client: Option<u64>,
+    pub(super) until: Instant,
+    pub(super) client: Option<u64>,
     /// Why the last address gave no answer.
     cause: FailCause,
 }
@@ -59,6 +68,7 @@ impl Endpoint {
         }
         let leg = self.legs.next_key();
         let mut state = Leg::new(Stage::Asking, self.mint.token(Kind::Tag, leg));
+        state.proofs = ask.login.clone().map(Proofs::new);
         let own = self.mint.token(Kind::CallId, leg);
         let call_id =
             ask.series.as_ref().map_or_else(|| Bytes::copy_from_slice(own.as_bytes()), |s| s.0.clone());
@@ -66,7 +76,7 @@ impl Endpoint {
         let peer = ask.peer;
         state.peer = peer;
         let (host, transport) = (ask.target.host.clone(), ask.target.transport.unwrap_or(Transport::Udp));
-        let port = ask.target.port_for(transport);
+        let (port, way) = (ask.target.port_for(transport), ask.flow);
         state.asking = Some(Box::new(Asking {
             ask,
             call_id,
@@ -78,6 +88,10 @@ impl Endpoint {
         }));
         let leg = self.legs.insert(state)?;
         match host {
+            _ if way.is_some_and(|flow| !self.roads.is_open(&flow)) => {
+                self.asked(leg, Err(FailCause::Closed))
+            }
+            _ if way.is_some() => way.into_iter().for_each(|flow| self.ask_on(now, leg, flow)),
             Host::Ip(ip) => {
                 self.ask_resolved(now, leg, [Hop::new(transport, (ip, port).into(), peer)].into())
             }
@@ -158,7 +172,10 @@ impl Endpoint {
         request.parts(Header::From, &[&ask.from, b";tag=", leg.tag.as_bytes()]);
         request.header(Header::To, &ask.to).header(Header::CallId, &asking.call_id);
         write_cseq(&mut request, ask.series.as_ref().map_or(1, |(_, cseq)| *cseq), &ask.method);
-        request.header(Header::Contact, self.origins.contact(flow));
+        match &ask.contact {
+            Some(contact) => request.header(Header::Contact, contact),
+            None => request.header(Header::Contact, self.origins.contact(flow)),
+        };
         if ask.method == Method::Options {
             request
                 .header(Header::Allow, write::ALLOW)

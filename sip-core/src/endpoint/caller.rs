@@ -3,6 +3,7 @@
 use super::clients::{Departure, Purpose};
 use super::inside::{Draft, DraftKind};
 use super::legs::{Hop, Leg, OursState, Outgoing, SentAck, Stage};
+use super::proofs::Proofs;
 use super::seeks::Work;
 use super::{EarlyId, Endpoint, Event, FailCause, Invite, Terms, write};
 use crate::dialog::{Abilities, Dialog, write_cseq};
@@ -35,6 +36,7 @@ impl Endpoint {
         state.udp_only = invite.udp_only;
         state.terms = invite.terms;
         state.peer = invite.peer;
+        state.proofs = invite.login.clone().map(Proofs::new);
         state.outgoing = Some(Box::new(Outgoing {
             call_id: Bytes::copy_from_slice(call_id.as_bytes()),
             flow: invite.flow,

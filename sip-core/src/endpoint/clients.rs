@@ -28,7 +28,7 @@ pub(super) enum Purpose {
 }
 
 impl Purpose {
-    fn is_invite(self) -> bool {
+    pub(super) fn is_invite(self) -> bool {
         matches!(self, Purpose::Invite | Purpose::Abandoned | Purpose::Reinvite)
     }
 }
@@ -40,13 +40,13 @@ pub(super) struct ClientTx {
     pub(super) flow: Flow,
     machine: Machine,
     alarm: Alarm,
-    /// Of an INVITE, gone after a 2xx; and of a question.
+    /// Of an INVITE, gone after a 2xx; of a question; and of what may have to go out again with a proof.
     open: Option<Box<Open>>,
     /// It counts as open in its leg.
     counted: bool,
 }
 
-/// What an INVITE needs until its final response.
+/// What an INVITE needs until its final response, and any request whose sender may have to prove who he is.
 struct Open {
     /// What its ACK and CANCEL are made of.
     request: Bytes,
@@ -54,6 +54,8 @@ struct Open {
     first_response_at: Option<Instant>,
     /// Its CANCEL.
     cancel: Option<u64>,
+    /// How often it has gone out before, without the right proof.
+    times: u8,
 }
 
 /// Boxed, because what lingers is small.
@@ -85,6 +87,18 @@ impl ClientTx {
         let first =
             self.open.as_ref().and_then(|open| open.first_response_at).map(|at| (at, "first response"));
         [first, machine].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// What is needed to send it again with a proof: its leg, purpose, way, text, and how often it went out before.
+    pub(super) fn asked_again(&self) -> Option<(u64, Purpose, Flow, Bytes, u8)> {
+        let open = self.open.as_deref().filter(|open| !open.request.is_empty())?;
+        Some((self.leg, self.purpose, self.flow, open.request.clone(), open.times))
+    }
+
+    pub(super) fn set_times(&mut self, times: u8) {
+        if let Some(open) = &mut self.open {
+            open.times = times;
+        }
     }
 
     fn is_terminated(&self) -> bool {
@@ -146,11 +160,13 @@ impl Endpoint {
     /// Sends a request and watches over it. `None` only when no key is left.
     pub(super) fn depart(&mut self, now: Instant, departure: Departure) -> Option<u64> {
         let Departure { leg, purpose, flow, request, first_response_at } = departure;
+        let request = self.with_proofs(leg, purpose, request);
+        let may_prove = self.legs.get(leg).is_some_and(|state| state.proofs.is_some());
         let (timers, reliable) = (self.settings.timers, flow.is_reliable());
         let mut actions = std::mem::take(&mut self.actions);
-        let kept = if purpose.is_invite() { request.clone() } else { Bytes::new() };
-        let open = Open { request: kept, first_response_at, cancel: None };
-        let open = (purpose.is_invite() || purpose == Purpose::Ask).then(|| Box::new(open));
+        let kept = if purpose.is_invite() || may_prove { request.clone() } else { Bytes::new() };
+        let open = Open { request: kept, first_response_at, cancel: None, times: 0 };
+        let open = (purpose.is_invite() || may_prove || purpose == Purpose::Ask).then(|| Box::new(open));
         let machine = match purpose.is_invite() {
             true => {
                 Machine::Invite(Box::new(InviteClient::new(now, request, reliable, timers, &mut actions)))

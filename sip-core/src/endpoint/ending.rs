@@ -115,6 +115,9 @@ impl Endpoint {
 
     /// Passes a response on to what asked for it.
     pub(super) fn deliver(&mut self, now: Instant, client: u64, response: &Message) {
+        if self.answers_challenge(now, client, response) {
+            return;
+        }
         match self.clients.get(client).map(|tx| tx.purpose) {
             Some(Purpose::Invite | Purpose::Abandoned) => self.invite_response(now, client, response),
             Some(Purpose::Reinvite) => self.reinvite_response(now, client, response),

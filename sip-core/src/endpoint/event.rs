@@ -1,12 +1,14 @@
 //! What an endpoint tells its caller, and what it is asked to do.
 
 use super::Terms;
+use crate::auth::digest::Login;
 use crate::auth::{Suspect, UserId};
 use crate::key::LegKey;
 use crate::message::{Body, Message, StatusCode};
 use crate::transport::{Flow, PeerId, Target};
 use bytes::Bytes;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One early dialog of an INVITE of ours: which branch of a fork is speaking. Numbered from 0 as they appear.
@@ -45,6 +47,9 @@ pub struct Invite {
     pub headers: Vec<(Bytes, Bytes)>,
     /// The offer; without one the answer's 2xx brings it and [`Endpoint::ack`](super::Endpoint::ack) answers it.
     pub body: Option<Body>,
+    /// Who we are to a far end that asks, in the whole dialog; a challenge is told as a failure only if this does not
+    /// answer it.
+    pub login: Option<Arc<Login>>,
     /// Never by TCP because of size alone, in the whole dialog.
     pub udp_only: bool,
     /// 0 to 255, usually 70, or one less than the request that caused this one had.

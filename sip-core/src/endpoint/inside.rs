@@ -295,6 +295,7 @@ impl Endpoint {
     fn send_ack_on(&mut self, leg: u64, draft: &Draft, (client, keeper): (u64, u64), flow: Flow) {
         let branch = self.mint.token(Kind::Ack, leg);
         let Some(bytes) = self.write_draft(leg, draft, &flow, &branch) else { return };
+        let bytes = self.with_proofs_of_invite(leg, bytes);
         let to_tag = self.legs.get(leg).and_then(|state| Some(state.dialog.as_ref()?.remote_tag().clone()));
         if let Some(state) = self.legs.get_mut(keeper) {
             let ours = state

@@ -2,6 +2,7 @@
 
 use super::ask::Asking;
 use super::clock::Alarm;
+use super::proofs::Proofs;
 use super::refer::Referral;
 use super::{FailCause, HangUp, Invite, Terms};
 use crate::dialog::{Abilities, Dialog, SessionTimer, Unacked};
@@ -74,6 +75,8 @@ pub(super) struct Leg {
     /// All of the dialog goes by that way while it is open, whatever Contact and Record-Route say: a telephone behind a
     /// NAT is reached by no other (RFC 5626 §5.3).
     pub(super) pinned: bool,
+    /// What we prove to the far end, if we have a login there.
+    pub(super) proofs: Option<Box<Proofs>>,
     /// Whence their INVITE came: what belongs to the dialog may come from there until it is over, even if the rule
     /// that let the INVITE in is gone by then.
     pub(super) came_from: Option<IpAddr>,
@@ -210,6 +213,7 @@ impl Leg {
             ending: None,
             flow: None,
             pinned: false,
+            proofs: None,
             came_from: None,
             hop: None,
             seek: None,

@@ -19,6 +19,7 @@ mod io;
 mod legs;
 mod origin;
 mod outside;
+mod proofs;
 mod refer;
 mod refusal;
 mod requests;

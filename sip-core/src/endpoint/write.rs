@@ -2,7 +2,7 @@
 
 use super::Reply;
 use crate::dialog::{Refresher, SessionExpires, write_cseq};
-use crate::message::{Builder, Header, Message, Method, StatusCode, respond_to};
+use crate::message::{Builder, Header, Message, Method, StatusCode, respond_to, unfold};
 use bytes::Bytes;
 use std::net::SocketAddr;
 
@@ -88,6 +88,38 @@ pub(super) fn response(request: &Message, source: SocketAddr, reply: &Reply, con
         response.attach(body);
     }
     response.finish()
+}
+
+/// A request once more: with another Via on top, the next CSeq, and without the credentials that were not enough
+/// (RFC 3261 §22.2).
+pub(super) fn again(request: &Message, via: &[u8], cseq: u32) -> Bytes {
+    let method = request.method();
+    let mut again = Builder::request(&method, &request.request_uri_bytes());
+    for field in request.fields() {
+        match field.header {
+            Header::Via => drop(again.header(Header::Via, via)), // ours, the only one
+            Header::CSeq => write_cseq(&mut again, cseq, &method),
+            header if is_rewritten(header) => {}
+            _ => drop(again.named(field.name, unfold(field.value))),
+        }
+    }
+    again.bare_body(&request.body()).finish()
+}
+
+/// The same request with these credentials in place of any other.
+pub(super) fn proved(request: &Message, answers: &[(Header, Bytes)]) -> Bytes {
+    let mut proved = Builder::request(&request.method(), &request.request_uri_bytes());
+    for field in request.fields().filter(|field| !is_rewritten(field.header)) {
+        proved.named(field.name, unfold(field.value));
+    }
+    for (header, answer) in answers {
+        proved.header(*header, answer);
+    }
+    proved.bare_body(&request.body()).finish()
+}
+
+fn is_rewritten(header: Header) -> bool {
+    matches!(header, Header::Authorization | Header::ProxyAuthorization | Header::ContentLength)
 }
 
 /// The ACK of a 3xx to 6xx: same hop, same branch, same routes as the INVITE, To as in the response (RFC 3261

@@ -46,6 +46,7 @@ pub fn invite(targets: &[&str]) -> Invite {
     Invite {
         flow: None,
         peer: None,
+        login: None,
         targets: targets.iter().map(|t| t.parse::<Target>().unwrap()).collect(),
         retry_on: [408, 500, 502, 503, 504].into_iter().filter_map(StatusCode::new).collect(),
         uri: Bytes::from_static(b"sip:bo@far.test"),

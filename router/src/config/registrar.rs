@@ -1,0 +1,166 @@
+//! `[registrar]`: where agents' telephones register, and what becomes of those who only pretend.
+
+use std::time::Duration;
+
+use sip_core::{PeerId, Sources, UserId, auth::GuardSettings};
+
+use super::agent::Agent;
+use super::names::{AgentId, TrunkId};
+use super::phone::Phone;
+use super::raw::section;
+use super::read::bounds;
+use super::scope::Scope;
+use super::trunk::{Source, source};
+
+section! {
+    /// Where agents' telephones register, and call from. Who is asked who he is, and how long guesses are listened to.
+    RegistrarToml "[registrar]" {
+        /// Source addresses of telephones, written as in `trunk.NAME.accept_from`. Whatever begins there is asked for user and password; from anywhere else a REGISTER hears nothing. Default: none, no telephone can register.
+        accept_from,
+        /// The realm that telephones show; HA1s are made for it and for no other. Default `"fernamt"`.
+        realm,
+        /// The shortest time for which a telephone may register; less is answered 423 (RFC 3261 §10.3). `"10s"` to `"1h"`, default `"1m"`.
+        min_expiry,
+        /// For how long a telephone is registered that does not say. `"10s"` to `"1d"`, default `"10m"`.
+        default_expiry,
+        /// The longest time for which a telephone is registered, whatever it asks. `"1m"` to `"1d"`, default `"1h"`.
+        max_expiry,
+        /// Telephones of one agent at once; one more takes the place of the one that would expire first. 1 to 20, default 5.
+        max_contacts,
+        /// How often a registered telephone is asked whether it is there (OPTIONS), which also keeps NATs open; after two questions without an answer it is no longer registered. `"5s"` to `"10m"`, default `"30s"`.
+        keep_alive,
+        /// How long a telephone may use one nonce before it has to prove its password with a new one. `"10s"` to `"1d"`, default `"5m"`.
+        nonce_lifetime,
+        /// Wrong passwords in a row, from one address or for one user, after which no more is believed from there. Where an agent has registered he stays believed. 1 to 1000, default 10.
+        lock_after,
+        /// For how long after the last wrong password. `"10s"` to `"1d"`, default `"5m"`.
+        lock_for,
+    }
+}
+
+/// Where agents' telephones register.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registrar {
+    /// Source addresses of telephones; empty: no telephone can register.
+    pub accept_from: Vec<Source>,
+    /// The realm of HA1s. Default `fernamt`.
+    pub realm: String,
+    /// The shortest registration. 10 s to 1 h, default 1 min.
+    pub min_expiry: Duration,
+    /// For who does not say. 10 s to 1 d, default 10 min; between the other two.
+    pub default_expiry: Duration,
+    /// The longest registration. 1 min to 1 d, default 1 h.
+    pub max_expiry: Duration,
+    /// Telephones of one agent. 1 to 20, default 5.
+    pub max_contacts: usize,
+    /// How often a telephone is asked whether it is there. 5 s to 10 min, default 30 s.
+    pub keep_alive: Duration,
+    /// Life of a nonce. 10 s to 1 d, default 5 min.
+    pub nonce_lifetime: Duration,
+    /// Wrong passwords in a row. 1 to 1,000, default 10.
+    pub lock_after: u32,
+    /// For how long nothing is believed then. 10 s to 1 d, default 5 min.
+    pub lock_for: Duration,
+}
+
+/// The peer that telephones are; no trunk has its number.
+pub const PHONES: PeerId = PeerId(u16::MAX);
+
+/// Nonces in use at one time, some 40 bytes each: two for each of ten thousand telephones.
+const MAX_NONCES: usize = 20_000;
+
+impl Registrar {
+    pub(super) fn resolve(raw: &RegistrarToml<'_>, scope: &mut Scope<'_, '_>) -> Registrar {
+        let accept_from = accept_from(raw, scope);
+        let report = &mut *scope.report;
+        let realm = raw.realm.text("\"fernamt\"", report).unwrap_or("fernamt");
+        if let Some(item) =
+            raw.realm.item.as_ref().filter(|_| realm.is_empty() || realm.contains(['"', '\\']))
+        {
+            item.error(
+                report,
+                format!("{realm:?} is no realm; write a name such as \"fernamt\" (default \"fernamt\")"),
+            );
+        }
+        let registrar = Registrar {
+            accept_from,
+            realm: realm.to_owned(),
+            min_expiry: raw.min_expiry.duration(bounds("10s", "1h", "1m"), report),
+            default_expiry: raw.default_expiry.duration(bounds("10s", "1d", "10m"), report),
+            max_expiry: raw.max_expiry.duration(bounds("1m", "1d", "1h"), report),
+            max_contacts: raw.max_contacts.integer(1..=20, 5, report) as usize,
+            keep_alive: raw.keep_alive.duration(bounds("5s", "10m", "30s"), report),
+            nonce_lifetime: raw.nonce_lifetime.duration(bounds("10s", "1d", "5m"), report),
+            lock_after: raw.lock_after.integer(1..=1_000, 10, report) as u32,
+            lock_for: raw.lock_for.duration(bounds("10s", "1d", "5m"), report),
+        };
+        if registrar.min_expiry > registrar.max_expiry {
+            report.error(
+                &raw.min_expiry.section,
+                &raw.min_expiry.key,
+                "is longer than registrar.max_expiry; no telephone could register; make one of them the other way",
+            );
+        }
+        registrar
+    }
+
+    /// The default, within the two bounds.
+    pub fn expiry_by_default(&self) -> Duration {
+        self.default_expiry.min(self.max_expiry).max(self.min_expiry)
+    }
+
+    /// A telephone could register.
+    pub fn is_open(&self) -> bool {
+        !self.accept_from.is_empty()
+    }
+
+    pub(super) fn allow(&self, sources: &mut Sources) {
+        for source in &self.accept_from {
+            sources.allow(source.net, source.port, PHONES);
+        }
+    }
+
+    /// What SIP has to know of these telephones. `None`: there is no door for them.
+    pub(super) fn guard<'c>(
+        &self,
+        agents: impl Iterator<Item = (AgentId, &'c Agent)>,
+    ) -> Option<GuardSettings> {
+        let user = |(id, agent): (AgentId, &'c Agent)| {
+            let phone: &Phone = agent.phone.as_ref()?;
+            Some((phone.user.clone(), UserId(id.0), phone.ha1s.clone()))
+        };
+        self.is_open().then(|| GuardSettings {
+            peer: PHONES,
+            realm: self.realm.clone(),
+            users: agents.filter_map(user).collect(),
+            nonce_lifetime: self.nonce_lifetime,
+            max_nonces: MAX_NONCES,
+            lock_after: self.lock_after,
+            lock_for: self.lock_for,
+        })
+    }
+}
+
+fn accept_from(raw: &RegistrarToml<'_>, scope: &mut Scope<'_, '_>) -> Vec<Source> {
+    let mut sources: Vec<Source> = Vec::new();
+    for item in raw.accept_from.list() {
+        let Some(source) = source(&item, scope.report) else { continue };
+        let owner: Option<TrunkId> = scope.sources.get(&source).copied();
+        match owner {
+            Some(trunk) => {
+                let (name, shown) = (scope.trunks.name(trunk.index()), item.written(scope.report));
+                item.error(
+                    scope.report,
+                    format!(
+                        "{shown} belongs to trunk.{name} already; give telephones addresses of their own"
+                    ),
+                );
+            }
+            None if sources.contains(&source) => {
+                item.error(scope.report, "stands in the list already; take one out");
+            }
+            None => sources.push(source),
+        }
+    }
+    sources
+}
