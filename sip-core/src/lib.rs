@@ -24,8 +24,8 @@ pub mod transport;
 pub use auth::UserId;
 pub use dialog::SessionPolicy;
 pub use endpoint::{
-    Ask, ByStatus, Counters, EarlyId, Endpoint, Event, FailCause, HangUp, Input, Invite, OpenId, Output,
-    Refusal, Reply, RequestKey, ResolveId, Service, Settings, Terms, Urgent,
+    Ask, ByStatus, Counters, EarlyId, Endpoint, Event, FailCause, HangUp, Input, Invite, Named, OpenId,
+    Output, Refusal, Reply, RequestKey, ResolveId, Service, Settings, Terms, Urgent,
 };
 pub use key::LegKey;
 pub use message::{Body, Message, StatusCode};

@@ -54,7 +54,7 @@ fn section_7_1_our_invite_says_how_long_and_lets_the_far_end_choose_who_refreshe
     let mut desk = desk(POLICY);
     let (_, invite) = calling(&mut desk, SessionPolicy { min_se: 120, ..POLICY }, "");
     assert_eq!(session(&invite), ["1800", "120", ""]);
-    assert_eq!(header(&invite, "Supported"), "timer");
+    assert_eq!(header(&invite, "Supported"), "timer, replaces");
     let (_, invite) = calling(&mut desk, POLICY, "");
     assert_eq!(session(&invite), ["1800", "", ""], "90 is meant where there is no Min-SE");
 }
@@ -217,7 +217,7 @@ fn section_9_our_2xx_shortens_and_says_who_refreshes() {
         let mut desk = desk(POLICY);
         let (_, _, ok) = called(&mut desk, asked);
         assert_eq!(session(&ok), said, "{asked}");
-        assert_eq!(header(&ok, "Supported"), "timer");
+        assert_eq!(header(&ok, "Supported"), "timer, replaces");
     }
 }
 
@@ -239,7 +239,10 @@ fn section_9_a_session_that_is_too_short_gets_422_with_min_se_and_no_call() {
 fn section_9_where_we_know_nothing_of_timers_nothing_is_said_and_a_require_gets_420() {
     let mut desk = Desk::new();
     let (_, _, ok) = called(&mut desk, "Supported: timer\nSession-Expires: 60\n");
-    assert_eq!((session(&ok), header(&ok, "Supported")), (["", "", ""].map(String::from), String::new()));
+    assert_eq!(
+        (session(&ok), header(&ok, "Supported")),
+        (["", "", ""].map(String::from), "replaces".to_owned())
+    );
     let mut desk = Desk::new();
     let sent = desk.hear(&raw_invite("b", "Require: timer, x\n"));
     assert_eq!((statuses(&sent), header(&sent[0], "Unsupported")), (vec![420], "timer, x".into()));

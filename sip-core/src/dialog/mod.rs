@@ -89,6 +89,17 @@ impl Dialog {
         same_tag && request.call_id().is_ok_and(|call_id| call_id == self.call_id)
     }
 
+    /// Whether it is named so: its Call-ID and the far end's tag; `0` stands for none (RFC 3891 §3).
+    pub fn is_named(&self, call_id: &[u8], remote_tag: &[u8]) -> bool {
+        let same_tag = self.remote_tag == remote_tag || (self.remote_tag.is_empty() && remote_tag == b"0");
+        same_tag && self.call_id == call_id
+    }
+
+    /// Its Call-ID and the far end's tag.
+    pub fn name(&self) -> (Bytes, Bytes) {
+        (self.call_id.clone(), self.remote_tag.clone())
+    }
+
     /// Compares a request's number with the last one seen and remembers it. Not for ACK and CANCEL.
     pub fn take_order(&mut self, number: u32) -> Order {
         match self.remote_seq {

@@ -133,6 +133,9 @@ pub enum Event {
         user: Option<UserId>,
         /// The way it came.
         flow: Flow,
+        /// The leg whose place it is to take (RFC 3891): answered, or of an INVITE of ours that rings. Taking it means to
+        /// answer this one and to hang that one up.
+        replaces: Option<LegKey>,
         /// The INVITE.
         request: Message,
     },

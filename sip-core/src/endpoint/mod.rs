@@ -22,6 +22,7 @@ mod outside;
 mod proofs;
 mod refer;
 mod refusal;
+mod replaces;
 mod requests;
 mod roads;
 mod seeks;
@@ -38,6 +39,7 @@ pub use counters::{ByStatus, Counters};
 pub use event::{EarlyId, Event, FailCause, HangUp, Invite, Reply, RequestKey};
 pub use io::{Input, OpenId, Output, ResolveId};
 pub use refusal::Refusal;
+pub use replaces::Named;
 pub use settings::{Service, Settings, Urgent};
 pub use terms::Terms;
 

@@ -67,12 +67,15 @@ impl Endpoint {
         arrival: Arrival<'_>,
         from: (PeerId, Option<UserId>),
     ) {
-        if let Some(reply) = self.fault_of_invite(&arrival, self.terms_of(Some(from.0))) {
-            return self.refuse_outside(arrival.flow, arrival.request, reply);
-        }
+        let fault = self.fault_of_invite(&arrival, self.terms_of(Some(from.0)));
+        let replaces =
+            match fault.map_or_else(|| self.replaced_by(arrival.request), |reply| Err(Box::new(reply))) {
+                Ok(replaces) => replaces,
+                Err(reply) => return self.refuse_outside(arrival.flow, arrival.request, *reply),
+            };
         let merged = self.merge_hash(arrival.request);
         let arrival = Arrival { merged, ..arrival };
-        if self.admit(now, &arrival, from).is_none() {
+        if self.admit(now, &arrival, from, replaces).is_none() {
             let reply = Reply::new(StatusCode::SERVER_INTERNAL_ERROR);
             self.refuse_outside(arrival.flow, arrival.request, reply);
         }
@@ -150,6 +153,7 @@ impl Endpoint {
         now: Instant,
         arrival: &Arrival<'_>,
         (peer, user): (PeerId, Option<UserId>),
+        replaces: Option<LegKey>,
     ) -> Option<()> {
         let leg = self.legs.next_key();
         let tag = self.mint.token(Kind::Tag, leg);
@@ -178,7 +182,7 @@ impl Endpoint {
         }
         self.counters.invites_admitted += 1;
         let (flow, request) = (arrival.flow, arrival.request.clone());
-        self.tell(leg, Event::Invite { leg: LegKey(leg), peer, user, flow, request });
+        self.tell(leg, Event::Invite { leg: LegKey(leg), peer, user, flow, replaces, request });
         Some(())
     }
 }

@@ -5,7 +5,8 @@ use crate::dialog::SessionPolicy;
 use crate::transport::PeerId;
 use std::collections::BTreeMap;
 
-/// What we are ready to use in dialogs with a peer; by default no extension at all.
+/// What we are ready to use in dialogs with a peer; by default only Replaces (RFC 3891), which changes nothing for who
+/// does not use it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
     /// Session timers (RFC 4028). `None`: we know nothing of them.
@@ -16,8 +17,8 @@ impl Terms {
     /// The value of our Supported.
     pub(super) fn supported(self) -> &'static [u8] {
         match self.session {
-            Some(_) => b"timer",
-            None => b"",
+            Some(_) => b"timer, replaces",
+            None => b"replaces",
         }
     }
 

@@ -1,5 +1,7 @@
 //! Whom a REFER sends to whom: Refer-To (RFC 3515 §2.1) and Replaces (RFC 3891 §6.1).
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use super::params::Params;
@@ -93,6 +95,16 @@ impl Replaces {
             }
             _ => Err(fault("Replaces", "a Call-ID, to-tag and from-tag")),
         }
+    }
+}
+
+impl fmt::Display for Replaces {
+    /// As a value of the header.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let (call_id, to_tag, from_tag) = (text(&self.call_id), text(&self.to_tag), text(&self.from_tag));
+        let early_only = if self.early_only { ";early-only" } else { "" };
+        write!(f, "{call_id};to-tag={to_tag};from-tag={from_tag}{early_only}")
     }
 }
 
