@@ -168,6 +168,13 @@ impl Agents {
         }
     }
 
+    /// He talks on, in another call.
+    pub fn moves(&mut self, agent: AgentId, call: CallKey) {
+        if let Some(desk) = self.desk(agent) {
+            desk.call = Some(call);
+        }
+    }
+
     /// His call is over; `wrap_up` follows, then his wish.
     pub fn wraps_up(&mut self, agent: AgentId, wrap_up: Duration, now: Instant, at: Micros) -> Tell {
         if let Some(desk) = self.desk(agent) {

@@ -60,6 +60,8 @@ pub enum Why {
         /// When.
         at: Micros,
     },
+    /// He was transferred in this call.
+    Transferred,
     /// Every caller of the queue has it.
     HeadStart,
     /// With his place he has the credit that he had then.
@@ -75,6 +77,8 @@ pub struct Claims<'a> {
     pub callers: Option<&'a CallerGroup>,
     /// When he gave up in this queue, if that was soon enough ago to count.
     pub gave_up: Option<Micros>,
+    /// He was transferred in this call.
+    pub transferred: bool,
 }
 
 /// What a caller is credited with in `queue`: only what applies, each once.
@@ -105,7 +109,8 @@ fn boosts(queue: &Queue, claims: Claims<'_>) -> impl Iterator<Item = (Duration, 
         claims.callers.map(|callers| (callers.boost, Why::Callers { callers: callers.name.clone() }));
     let returning = queue.memory.returning.zip(claims.gave_up);
     let returning = returning.map(|(returning, at)| (returning.boost, Why::GaveUp { at }));
-    [number, callers, returning, Some((queue.head_start, Why::HeadStart))].into_iter().flatten()
+    let transferred = claims.transferred.then_some((queue.memory.transferred.boost, Why::Transferred));
+    [number, callers, returning, transferred, Some((queue.head_start, Why::HeadStart))].into_iter().flatten()
 }
 
 impl Credit {
@@ -123,6 +128,7 @@ impl Credit {
             Why::Number { number } => format!("{} by the number {number}", ahead()),
             Why::Callers { callers } => format!("{} as one of callers.{callers}", ahead()),
             Why::GaveUp { at } => format!("{} as he gave up at {}", ahead(), clock(*at)),
+            Why::Transferred => format!("{} as he was transferred", ahead()),
             Why::KeptPlace => format!("{} as he was before", ahead()),
             Why::HeadStart => format!("{} by the queue's head start", ahead()),
         }

@@ -5,7 +5,7 @@ mod config_support;
 use std::time::Duration;
 
 use config_support::{DESK, config, config_named, sentences};
-use router::config::{Destination, Goto, Names, WhenGone};
+use router::config::{Destination, Goto, Names, Transferred, WhenGone};
 
 fn with(text: &str) -> String {
     format!("{DESK}{text}")
@@ -140,4 +140,33 @@ fn a_queue_that_only_transfers_lead_to_is_used() {
     ));
     assert!(config.warnings.is_empty(), "{}", config.warnings);
     assert!(matches!(config.transfer_rules()[..], [(_, Destination::Goto(Goto::Queue(_)))]));
+}
+
+#[test]
+fn a_queue_says_how_those_stand_who_are_transferred_into_it() {
+    let transferred = |text: &str| {
+        let config = config(&format!("{DESK}{text}"));
+        config.queues().next().expect("a queue").1.memory.transferred
+    };
+    assert_eq!(transferred(""), Transferred::default());
+    let minute = Duration::from_secs(60);
+    let anew = transferred("transferred = { place = \"anew\", boost = \"1m\" }\n");
+    assert_eq!(anew, Transferred { anew: true, boost: minute });
+    for (text, expected) in [
+        (
+            "{ place = \"new\" }",
+            "queue.desk.transferred.place: \"new\" is not known here; did you mean \"anew\"?",
+        ),
+        (
+            "{ boost = 60 }",
+            "queue.desk.transferred.boost: 60 has no unit; write \"60s\" or \"60ms\" (default \"0s\")",
+        ),
+        (
+            "\"kept\"",
+            "queue.desk.transferred: \"kept\" is not a table; write it such as { place = \"kept\", boost = \"2m\" }",
+        ),
+    ] {
+        let told = sentences(&format!("{DESK}transferred = {text}\n"));
+        assert_eq!(told, [expected], "{text}");
+    }
 }

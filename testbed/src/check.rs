@@ -6,7 +6,7 @@ use router::{
     agents::Desk,
     call::{Call, StageName},
     config::{AgentId, QueueId},
-    journal::fact::{AgentState, CallId, Cause, Fact, LeftQueue, What, Wish},
+    journal::fact::{AgentState, CallId, Cause, Fact, LeftQueue, TransferStep, What, Wish},
     lines::{self, Accepting},
     record::Records,
 };
@@ -150,7 +150,10 @@ pub fn left_over(world: &World) -> Vec<String> {
     let told = invites.admitted + invites.challenged + invites.refused + invites.dropped;
     // The router counts from its start; what came before, the journal knows.
     let run = world.facts().rsplit(|fact| matches!(fact.what, What::Started { .. })).next().unwrap_or(&[]);
-    let arrived = run.iter().filter(|fact| matches!(fact.what, What::Arrived { .. })).count();
+    // Who takes the place of a party has no call of his own.
+    let is_arrival =
+        |what: &What| matches!(what, What::Arrived { .. } | What::Transfer(TransferStep::Replaced { .. }));
+    let arrived = run.iter().filter(|fact| is_arrival(&fact.what)).count();
     expect_none("INVITEs of unknown fate", invites.read.abs_diff(told) as usize);
     expect_none("admitted INVITEs without a call", invites.admitted.abs_diff(arrived as u64) as usize);
     for phone in world.phones() {

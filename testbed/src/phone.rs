@@ -64,6 +64,8 @@ pub(crate) enum Deed {
     Mute(bool),
     Transfer { to: String, headers: Vec<(String, String)> },
     Register { contact: String, expires: u32 },
+    TransferAttended,
+    HangUpFirst,
 }
 
 /// Where a telephone's last call is.
@@ -411,6 +413,8 @@ impl Phone {
             Deed::Offer(bytes) => self.reinvite(now, sdp(bytes)),
             Deed::Die => self.dead = true,
             Deed::Mute(muted) => self.muted = muted,
+            Deed::HangUpFirst => self.hang_up_first(now),
+            Deed::TransferAttended => self.transfer_attended(now),
             Deed::Transfer { to, headers } => self.transfer(now, &to, &headers),
             Deed::Register { contact, expires } => self.register(now, &contact, expires),
         }

@@ -323,6 +323,21 @@ impl World {
         self.plan(phone, after, Deed::Transfer { to: to.to_owned(), headers: owned.collect() });
     }
 
+    /// Asks after this long to have the party of its first call connected with that of its second.
+    pub fn transfers_attended_in(&mut self, phone: PhoneId, after: Duration) {
+        self.plan(phone, after, Deed::TransferAttended);
+    }
+
+    /// Hangs up the first of its calls after this long; others go on.
+    pub fn hangs_up_first_in(&mut self, phone: PhoneId, after: Duration) {
+        self.plan(phone, after, Deed::HangUpFirst);
+    }
+
+    /// How the router is told which call the first one of this telephone is (Replaces).
+    pub fn names_call(&self, phone: PhoneId) -> String {
+        self.at(phone).names_call().expect("it is in a call")
+    }
+
     /// From now on the telephone does not hang up by itself when it hears that its transfer is done.
     pub fn stays_after_transfer(&mut self, phone: PhoneId) {
         self.phones[phone.0].transfers.stays = true;

@@ -473,3 +473,34 @@ fn a_caller_on_hold_is_transferred_like_any_other() {
     assert_eq!(segments(&record).len(), 2);
     assert!((800..1_200).contains(&record.hold_ms), "{}", record.hold_ms);
 }
+
+/// Who of two callers in sales is first: `mine`, who came to support first and was transferred later than `other` came to
+/// sales, or that other.
+fn transferred_is_first(seed: u64, sales: &str) -> bool {
+    let number = "[[number]]\nmatch = \"8\"\ntrunk = \"carrier\"\nflow = \"sales\"\n[flow.sales]\nsteps = [{ queue = \"sales\" }, \"hangup\"]\n";
+    let desk = DESK.replace("[queue.sales]", &format!("[queue.sales]\n{sales}"));
+    let mut world = house::world(seed, &[&desk, ANNA, number]);
+    let (anna, mine) = (anna(&mut world, Behaviour::Answers(SECOND)), world.caller("+49301"));
+    world.dials(mine, "+4930999");
+    world.run_for(5 * SECOND);
+    let other = world.caller("+49302");
+    world.dials(other, "8");
+    world.run_for(5 * SECOND);
+    world.transfers_in(anna, "8001", MILLISECOND);
+    world.run_for(2 * SECOND);
+    let carla = world.phone_at("carla", "10.2.0.13:5060", Behaviour::Answers(SECOND));
+    world.agent_wish("carla", Wish::Ready);
+    world.run_for(3 * SECOND);
+    let first = world.heard(carla, mine);
+    assert_ne!(first, world.heard(carla, other));
+    [mine, other].into_iter().for_each(|caller| world.hangs_up_in(caller, SECOND));
+    world.run_until_silent().assert_nothing_left();
+    first
+}
+
+#[test]
+fn a_transferred_caller_keeps_his_place_unless_the_queue_lets_him_begin_anew() {
+    assert!(transferred_is_first(40, ""), "he came to a queue first");
+    assert!(!transferred_is_first(41, "transferred = { place = \"anew\" }"));
+    assert!(transferred_is_first(42, "transferred = { place = \"anew\", boost = \"1m\" }"));
+}

@@ -65,6 +65,7 @@ impl Call {
             trunk,
             arrived: board.at,
             in_line_since: None,
+            transferred: None,
             credits: Vec::new(),
             seat: CALLER,
             legs: smallvec![Leg::new(CALLER, Some(sip))],
@@ -101,12 +102,12 @@ impl Call {
         call
     }
 
-    /// The record of a call that was refused for want of a slot.
+    /// The record of a call that was refused before it was one: for want of a slot, or a place that it wanted.
     pub fn note_refused(
         sip: LegKey,
         (trunk, agent): (TrunkId, Option<AgentId>),
-        invite: &Message,
-        source: &str,
+        (invite, source): (&Message, &str),
+        (cause, fault, status): (Cause, Fault, u16),
         board: &mut Switchboard,
     ) {
         let parties = Parties::of(invite, board.config.trunk(trunk));
@@ -123,9 +124,7 @@ impl Call {
             agent: agent.map(|agent| board.agent_name(agent)),
         };
         board.fact(Some(id), arrived);
-        let (cause, fault) = (Cause::Overload, Fault::Router);
-        let status = Some(board.overload_status(trunk).code());
-        board.fact(Some(id), What::Ended { cause, fault, status, q850: None, reason: None });
+        board.fact(Some(id), What::Ended { cause, fault, status: Some(status), q850: None, reason: None });
     }
 
     /// Finds the number and runs its flow, or refuses.

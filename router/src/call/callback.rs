@@ -117,6 +117,7 @@ impl Call {
             trunk: trunk.unwrap_or(TrunkId(u32::MAX)), // it is gone: nothing is known of it
             arrived: board.at,
             in_line_since: Some(callback.arrived),
+            transferred: None,
             credits: Vec::new(),
             seat: CALLER,
             legs: smallvec![Leg::new(CALLER, None)],

@@ -42,6 +42,10 @@ impl Dial {
         };
         Some(Dial { address, ring_timeout, on_busy, on_no_answer, on_failure })
     }
+
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
 }
 
 impl Call {
@@ -340,9 +344,7 @@ impl Call {
         self.note_cut_prompt(board);
         self.customer_reached(board);
         let number = ring.reserved().map_or(number, |reserved| reserved.leg);
-        if let (Some(a), Some(b)) = (self.caller().media_key(), self.leg(number).and_then(Leg::media_key)) {
-            board.media(Command::Bridge { a, b });
-        }
+        self.connect(number, board);
         self.note_holds(board);
         self.own_answered(board);
         let winner = self.leg(number).and_then(|leg| leg.agent);

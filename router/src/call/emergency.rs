@@ -46,7 +46,9 @@ impl Call {
         self.fact(What::Emergency { number: number.clone(), trunks: names }, board);
         self.is_emergency = true;
         self.called_by().into_iter().for_each(|agent| board.agent_calls(agent));
-        self.occupy_trunk(CALLER, Some(self.trunk), board);
+        if self.called_by().is_none() {
+            self.occupy_trunk(CALLER, Some(self.trunk), board);
+        }
         let user = Template::parse(&number).unwrap_or_else(|_| unreachable!("digits are a template"));
         let addresses: Vec<Address> =
             trunks.into_iter().map(|trunk| Address::Number { user: user.clone(), trunk }).collect();

@@ -151,6 +151,11 @@ impl Why {
         Why::new(Cause::MediaLost, side(leg), StatusCode::REQUEST_TIMEOUT)
     }
 
+    /// It was a consultation before a transfer.
+    pub(super) fn transferred() -> Why {
+        Why::new(Cause::Transferred, Fault::None, StatusCode::REQUEST_TERMINATED)
+    }
+
     /// The far end let the session run out, or does not know it any more.
     pub(super) fn session_expired(leg: LegNumber) -> Why {
         Why::new(Cause::SessionExpired, side(leg), StatusCode::REQUEST_TIMEOUT)

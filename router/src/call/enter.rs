@@ -19,6 +19,9 @@ impl Call {
             return self.turned_away(queue, LeftQueue::Removed, board);
         };
         self.in_line_since.get_or_insert_with(|| board.arrival());
+        if settings.memory.transferred.anew {
+            self.in_line_since = self.in_line_since.max(self.transferred);
+        }
         if let Some(how) = self.refused_at_the_door(queue, &settings, board) {
             return self.turned_away(queue, how, board);
         }
@@ -91,7 +94,7 @@ impl Call {
         let number = self.config.route(self.trunk, &self.parties.called);
         let callers = board.config.callers(&self.parties.caller);
         let gave_up = self.gave_up_in(id, queue, board);
-        credits(queue, Claims { number, callers, gave_up })
+        credits(queue, Claims { number, callers, gave_up, transferred: self.transferred.is_some() })
     }
 
     /// When he gave up in a queue, if he has called again soon enough.

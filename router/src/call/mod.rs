@@ -18,6 +18,7 @@ mod enter;
 mod failure;
 mod flow;
 mod identity;
+mod join;
 mod keys;
 mod leg;
 mod menu;
@@ -56,7 +57,11 @@ use crate::{
 };
 
 pub(crate) use self::emergency::number_of;
-pub use self::{end::Why, parties::Parties};
+pub use self::{
+    end::Why,
+    join::{Given, Joining},
+    parties::Parties,
+};
 
 /// The caller's leg, or that of the customer who is called back.
 pub(crate) const CALLER: LegNumber = 0;
@@ -72,6 +77,8 @@ pub struct Call {
     arrived: Micros,
     /// When he first came to a queue: by this he is placed in every queue, however often he enters one.
     in_line_since: Option<Micros>,
+    /// When he was last transferred into a queue or a flow.
+    transferred: Option<Micros>,
     /// What he is credited with in the queue he is in, or was in last.
     credits: Vec<Credit>,
     /// Who is where the caller is: after a transfer by the caller it is whom he had called.
@@ -189,6 +196,8 @@ pub enum Input {
     QueueChanged,
     /// His queue has something new to say.
     Announcement,
+    /// What another call has given for an attended transfer.
+    Joins(Box<(Joining, Option<Given>)>),
     /// End now.
     End(Why),
 }
@@ -325,6 +334,10 @@ impl Call {
             Input::Deadline => self.handle_deadline(board),
             Input::QueueChanged => self.queue_changed(board),
             Input::Announcement => self.hears_news(board),
+            Input::Joins(joined) => {
+                let (joining, given) = *joined;
+                self.joins(&joining, given, board);
+            }
             Input::End(why) => self.end(why, board),
         }
     }

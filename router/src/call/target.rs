@@ -125,7 +125,7 @@ impl Call {
         Ok(Target::Number { number: user.to_owned(), flow, hours, pattern })
     }
 
-    fn trunk_of(&self, leg: LegNumber) -> Option<TrunkId> {
+    pub(super) fn trunk_of(&self, leg: LegNumber) -> Option<TrunkId> {
         let own = self.leg(leg)?.trunk;
         own.or((leg == self.seat).then_some(self.trunk))
     }

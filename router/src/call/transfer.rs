@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sip_core::{
     LegKey, Message, Reply, RequestKey, StatusCode,
-    message::{Header, ReferTo},
+    message::{Header, ParseError, ReferTo, Replaces},
 };
 use tracing::info;
 
@@ -91,18 +91,50 @@ impl Call {
         board: &mut Switchboard,
     ) {
         let (Some(sip), Ok(to)) = (self.sip_of(by), ReferTo::of(refer)) else { return };
-        match self.may_transfer(by, board).and_then(|()| self.target_of(by, &to, board)) {
+        let allowed = self.may_transfer(by, board);
+        if let (Ok(()), Some(replaces)) = (allowed, to.replaces()) {
+            return self.asked_to_join((by, sip), key, (&to, replaces), board);
+        }
+        match allowed.and_then(|()| self.target_of(by, &to, board)) {
             Ok(target) => {
                 board.sip.accept_refer(board.now, sip, key);
-                self.note_asked(by, &to, &target, board);
+                self.note_asked(by, &to, target.in_words(board), board);
                 let referred_by = refer.value(Header::ReferredBy).map(|value| Bytes::copy_from_slice(&value));
                 self.begin_transfer((by, sip), target, referred_by, board);
             }
-            Err(status) => {
-                let refused = TransferStep::Refused { by, to: named(&to), status: status.code() };
-                self.fact(What::Transfer(refused), board);
-                board.sip.answer_request(board.now, sip, key, Reply::new(status));
-            }
+            Err(status) => self.refuse_transfer((by, sip), key, &to, status, board),
+        }
+    }
+
+    fn refuse_transfer(
+        &self,
+        (by, sip): (LegNumber, LegKey),
+        key: RequestKey,
+        to: &ReferTo,
+        status: StatusCode,
+        board: &mut Switchboard,
+    ) {
+        let refused = TransferStep::Refused { by, to: named(to), status: status.code() };
+        self.fact(What::Transfer(refused), board);
+        board.sip.answer_request(board.now, sip, key, Reply::new(status));
+    }
+
+    /// A REFER that names another dialog. One that is none of ours is not the fault of the REFER's own dialog, so that is
+    /// told by NOTIFY: a 481 to the REFER would end the call.
+    fn asked_to_join(
+        &mut self,
+        (by, sip): (LegNumber, LegKey),
+        key: RequestKey,
+        (to, replaces): (&ReferTo, Result<Replaces, ParseError>),
+        board: &mut Switchboard,
+    ) {
+        let Ok(replaces) = replaces else {
+            return self.refuse_transfer((by, sip), key, to, StatusCode::BAD_REQUEST, board);
+        };
+        board.sip.accept_refer(board.now, sip, key);
+        self.note_asked(by, to, "whom he speaks with in another call".to_owned(), board);
+        if let Err(status) = self.transfer_attended((by, sip), &replaces, board) {
+            self.attended_failed(by, sip, status, board);
         }
     }
 
@@ -121,9 +153,8 @@ impl Call {
         }
     }
 
-    fn note_asked(&self, by: LegNumber, to: &ReferTo, target: &Target, board: &mut Switchboard) {
+    fn note_asked(&self, by: LegNumber, to: &ReferTo, destination: String, board: &mut Switchboard) {
         let agent = self.leg(by).and_then(|leg| leg.agent).map(|agent| board.agent_name(agent));
-        let destination = target.in_words(board);
         info!(parent: &self.span, by, agent, destination, "transfer");
         let asked = TransferStep::Asked { by, agent, to: named(to), destination };
         self.fact(What::Transfer(asked), board);
@@ -141,30 +172,21 @@ impl Call {
 
 /// Doing it.
 impl Call {
-    fn begin_transfer(
+    pub(super) fn begin_transfer(
         &mut self,
         (by, sip): (LegNumber, LegKey),
         target: Target,
         referred_by: Option<Bytes>,
         board: &mut Switchboard,
     ) {
-        let Some(other) = self.other_party(by) else { return };
-        let Stage::Talking(talk) = self.stage else { return };
-        self.stage = Stage::InFlow(Waits::Nothing);
-        if let (Some(agent), Some(leg)) = (talk.agent(), self.leg_mut(talk.leg())) {
-            leg.engaged = Some((agent, talk.queue()));
-        }
-        if let Some(leg) = self.leg(other).and_then(|leg| leg.media_key()) {
-            board.media(media::Command::Unbridge { leg });
-        }
-        let before = Seat { leg: self.seat, parties: self.parties.clone(), trunk: self.trunk };
-        self.takes_seat(other, board);
-        let transfer = Transfer { by, sip, talk, before, referred_by, recall: false };
+        let Some(transfer) = self.steps_aside(by, sip, board) else { return };
+        let transfer = Transfer { referred_by, ..transfer };
         let ring_timeout = self.config.transfers.ring_timeout;
         match target {
             Target::Goto(to) => self.led_to(&transfer, to, board),
             Target::Number { number, flow, hours, pattern } => {
                 self.transfer_done(&transfer, board);
+                self.transferred = Some(board.arrival());
                 self.parties.called = number;
                 let name = self.config.flow(flow).map(|flow| flow.name.clone()).unwrap_or_default();
                 self.fact(What::Routed { flow: name, number: pattern }, board);
@@ -184,8 +206,53 @@ impl Call {
         }
     }
 
+    /// Whoever transfers is no longer in the talk; the other one is where the caller is.
+    pub(super) fn steps_aside(
+        &mut self,
+        by: LegNumber,
+        sip: LegKey,
+        board: &mut Switchboard,
+    ) -> Option<Transfer> {
+        let other = self.other_party(by)?;
+        let Stage::Talking(talk) = self.stage else { return None };
+        self.stage = Stage::InFlow(Waits::Nothing);
+        if let (Some(agent), Some(leg)) = (talk.agent(), self.leg_mut(talk.leg())) {
+            leg.engaged = Some((agent, talk.queue()));
+        }
+        if let Some(leg) = self.leg(other).and_then(|leg| leg.media_key()) {
+            board.media(media::Command::Unbridge { leg });
+        }
+        let before = Seat { leg: self.seat, parties: self.parties.clone(), trunk: self.trunk };
+        self.takes_seat(other, board);
+        Some(Transfer { by, sip, talk, before, referred_by: None, recall: false })
+    }
+
+    /// Whoever is where the caller is and the party of `leg` hear each other.
+    pub(super) fn connect(&mut self, leg: LegNumber, board: &mut Switchboard) {
+        let other = self.leg(leg).and_then(|leg| leg.media_key());
+        if let (Some(a), Some(b)) = (self.caller().media_key(), other) {
+            board.media(media::Command::Bridge { a, b });
+        }
+    }
+
+    /// The transferred party talks to the new one.
+    pub(super) fn talks_to(
+        &mut self,
+        leg: LegNumber,
+        agent: Option<AgentId>,
+        transfer: &Transfer,
+        board: &mut Switchboard,
+    ) {
+        self.connect(leg, board);
+        let name = agent.map(|agent| board.agent_name(agent));
+        self.fact(What::Bridged { leg, agent: name }, board);
+        self.stage = Stage::Talking(Talk::new(leg, agent, transfer.place(), board.now));
+        self.transfer_done(transfer, board);
+    }
+
     fn led_to(&mut self, transfer: &Transfer, to: Goto, board: &mut Switchboard) {
         self.transfer_done(transfer, board);
+        self.transferred = Some(board.arrival());
         self.last_failure = None;
         self.position = Position::default();
         self.go_to(to, board);
@@ -294,10 +361,7 @@ impl Call {
         if let Some(leg) = self.leg_mut(talk.leg()) {
             leg.engaged = None;
         }
-        let other = self.leg(talk.leg()).and_then(|leg| leg.media_key());
-        if let (Some(a), Some(b)) = (self.caller().media_key(), other) {
-            board.media(media::Command::Bridge { a, b });
-        }
+        self.connect(talk.leg(), board);
         let agent = talk.agent().map(|agent| board.agent_name(agent));
         self.fact(What::Bridged { leg: talk.leg(), agent }, board);
         self.stage = Stage::Talking(talk);

@@ -200,6 +200,11 @@ fn transfer(step: &TransferStep) -> Option<String> {
         TransferStep::Over { status, .. } => format!("the transfer comes to nothing: {status}"),
         TransferStep::Left { .. } => "who transferred him had hung up".to_owned(),
         TransferStep::RingsBack { .. } => "who transferred him is rung".to_owned(),
+        TransferStep::Gave { call } => format!("was a consultation: its party goes on in call {call}"),
+        TransferStep::Came { from, party, agent, .. } => {
+            format!("{} comes over from call {from}", agent.as_ref().unwrap_or(party))
+        }
+        TransferStep::Replaced { leg, party: new, .. } => format!("{new} takes the place of {}", party(leg)),
         TransferStep::Seated { .. } => return None,
     })
 }

@@ -89,7 +89,7 @@ pub use problem::{Place, Problem, Problems, Severity};
 pub use prompt::{Files, Prompt};
 pub use queue::{MAX_STEPS, Queue, Strategy, WidenStep};
 pub use queue_confirm::QueueConfirm;
-pub use queue_memory::{QueueMemory, Returning, Sticky};
+pub use queue_memory::{QueueMemory, Returning, Sticky, Transferred};
 pub use queue_rules::{QueueRules, Unstaffed};
 pub use reference::reference;
 pub use srtp::Srtp;

@@ -33,6 +33,8 @@ section! {
         head_start,
         /// Who gave up in this queue and calls again soon stands ahead: `{ within = "10m", boost = "2m" }`. Default: he stands as everybody does.
         returning,
+        /// How callers stand who are transferred into this queue: `{ place = "kept", boost = "2m" }`. Default: by the time at which they first came to a queue.
+        transferred,
         /// Who spoke to an agent waits for him first: `{ within = "7d", wait = "30s" }`. Default: for everybody at once.
         sticky,
         /// Whoever waited here when Fernamt crashed or was ended gets his place again, once, if he calls again from the same asserted number within so long after the next start. `"0s"` (never) to `"1h"`, default `"2m"`.

@@ -19,6 +19,16 @@ section! {
 }
 
 section! {
+    /// How callers stand who are transferred into this queue.
+    TransferredToml "transferred = { … }" {
+        /// `"kept"`: by the time at which they first came to a queue in this call, so that nobody waits twice; `"anew"`: by that of the transfer. Default `"kept"`.
+        place,
+        /// They stand as if they had come so much sooner. All boosts of a caller together count for 24 hours at most. `"0s"` to `"24h"`, default `"0s"`.
+        boost,
+    }
+}
+
+section! {
     /// Who spoke to an agent waits for him first, if he serves this queue, is logged in and has not asked for a pause; whoever lets it ring or goes is not waited for any longer.
     StickyToml "sticky = { … }" {
         /// How long ago they spoke at most, whichever queue brought them together; the caller is known by the asserted number. No longer than `journal.retention` over a restart. `"1m"` to `"90d"`, default `"7d"`.
@@ -35,6 +45,8 @@ pub struct QueueMemory {
     pub returning: Option<Returning>,
     /// Whether callers wait first for whom they spoke to last. Default no.
     pub sticky: Option<Sticky>,
+    /// How callers stand who are transferred here.
+    pub transferred: Transferred,
     /// How long after our return callers whom we cut off get their places again. 0 s (never) to 1 h, default 2 min.
     pub keep_place: Duration,
 }
@@ -45,6 +57,15 @@ pub struct Returning {
     /// How soon. 1 min to 24 h, default 10 min.
     pub within: Duration,
     /// By how much. 1 s to 24 h, default 2 min.
+    pub boost: Duration,
+}
+
+/// How callers stand who are transferred into a queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Transferred {
+    /// By the time of the transfer, not by that of their first queue in this call. Default false.
+    pub anew: bool,
+    /// By so much they stand as if they had come sooner. 0 s to 24 h, default 0 s.
     pub boost: Duration,
 }
 
@@ -61,6 +82,12 @@ impl QueueMemory {
     pub(super) fn resolve(raw: &QueueToml<'_>, max_wait: Duration, scope: &mut Scope<'_, '_>) -> QueueMemory {
         QueueMemory {
             returning: raw.returning.item.as_ref().and_then(|item| Returning::resolve(item, scope)),
+            transferred: raw
+                .transferred
+                .item
+                .as_ref()
+                .map(|item| Transferred::resolve(item, scope))
+                .unwrap_or_default(),
             keep_place: raw.keep_place.duration(bounds("0s", "1h", "2m"), scope.report),
             sticky: raw.sticky.item.as_ref().and_then(|item| Sticky::resolve(item, max_wait, scope)),
         }
@@ -82,6 +109,19 @@ impl Sticky {
             raw.wait.item.as_ref().unwrap_or(item).error(scope.report, text);
         }
         Some(Sticky { within, wait })
+    }
+}
+
+impl Transferred {
+    fn resolve(item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Transferred {
+        let Some(table) = item.table("{ place = \"kept\", boost = \"2m\" }", scope.report) else {
+            return Transferred::default();
+        };
+        let raw = TransferredToml::read(table, &item.key, item.value.span(), scope.report);
+        Transferred {
+            anew: raw.place.choice(&[("kept", false), ("anew", true)], scope.report),
+            boost: raw.boost.duration(bounds("0s", "24h", "0s"), scope.report),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::phone::PhoneToml;
 use super::presence::{GraphToml, PresenceToml};
 use super::queue::{QueueToml, WidenToml};
 use super::queue_confirm::ConfirmToml;
-use super::queue_memory::{ReturningToml, StickyToml};
+use super::queue_memory::{ReturningToml, StickyToml, TransferredToml};
 use super::raw::SectionDoc;
 use super::srtp::{AgentSrtpToml, TrunkSrtpToml};
 use super::registrar::RegistrarToml;
@@ -83,6 +83,7 @@ const SECTIONS: &[SectionDoc] = &[
     WidenToml::DOC,
     ConfirmToml::DOC,
     ReturningToml::DOC,
+    TransferredToml::DOC,
     StickyToml::DOC,
     TransferToml::DOC,
     TransfersToml::DOC,

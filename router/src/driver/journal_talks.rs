@@ -4,13 +4,18 @@ use rusqlite::{Connection, Row};
 use serde::{Deserialize, Serialize};
 
 use super::journal_store::{unreadable, unwritable};
-use crate::record::{Record, Segment, Transfer};
+use crate::{
+    journal::fact::CallId,
+    record::{Record, Segment, Transfer},
+};
 
 #[derive(Serialize)]
 struct Written<'a> {
     segments: &'a [Segment],
     #[serde(skip_serializing_if = "<[Transfer]>::is_empty")]
     transfers: &'a [Transfer],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    went_to: Option<CallId>,
 }
 
 /// What the column says.
@@ -19,6 +24,8 @@ pub(super) struct Talks {
     pub(super) segments: Vec<Segment>,
     #[serde(default)]
     pub(super) transfers: Vec<Transfer>,
+    #[serde(default)]
+    pub(super) went_to: Option<CallId>,
 }
 
 /// Adds the column to a file of an earlier version.
@@ -31,8 +38,9 @@ pub(super) fn add_column(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Nothing for a call in which nobody spoke with anybody, which is most of what is refused.
 pub(super) fn write(record: &Record) -> rusqlite::Result<Option<String>> {
-    let written = Written { segments: &record.segments, transfers: &record.transfers };
-    let is_empty = written.segments.is_empty() && written.transfers.is_empty();
+    let Record { segments, transfers, went_to, .. } = record;
+    let written = Written { segments, transfers, went_to: *went_to };
+    let is_empty = segments.is_empty() && transfers.is_empty() && went_to.is_none();
     (!is_empty).then(|| serde_json::to_string(&written).map_err(unwritable)).transpose()
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fact::LegNumber;
+use super::fact::{CallId, LegNumber};
 
 /// A step of a transfer. From [`Asked`](Self::Asked) to [`Over`](Self::Over) whoever asked and whom he had talked to
 /// are apart.
@@ -45,6 +45,42 @@ pub enum TransferStep {
         /// Who had asked.
         by: LegNumber,
     },
+    /// This call ends: its party goes on in another call, to which whoever speaks with it has transferred somebody.
+    Gave {
+        /// That call.
+        call: CallId,
+    },
+    /// The party of another call goes on here: the end of an attended transfer.
+    Came {
+        /// Its number here.
+        leg: LegNumber,
+        /// The other call, which ends.
+        from: CallId,
+        /// SIP Call-ID.
+        sip_call_id: String,
+        /// The trunk it was called by or has called by; empty for a plain address.
+        trunk: String,
+        /// Its number or address.
+        party: String,
+        /// The agent that it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<String>,
+    },
+    /// Another telephone has taken a party's place (an INVITE with Replaces, RFC 3891).
+    Replaced {
+        /// Whose place.
+        leg: LegNumber,
+        /// The new leg.
+        by: LegNumber,
+        /// SIP Call-ID of the new leg.
+        sip_call_id: String,
+        /// The trunk it came by.
+        trunk: String,
+        /// Number or address of whoever has taken it.
+        party: String,
+        /// Where the INVITE came from.
+        source: String,
+    },
     /// How it went.
     Over {
         /// Who had asked.
@@ -64,6 +100,7 @@ impl TransferStep {
             TransferStep::Refused { .. } => Some("refused"),
             TransferStep::Asked { .. } | TransferStep::Seated { .. } => None,
             TransferStep::Left { .. } | TransferStep::RingsBack { .. } => None,
+            TransferStep::Gave { .. } | TransferStep::Came { .. } | TransferStep::Replaced { .. } => None,
         }
     }
 }

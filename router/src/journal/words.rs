@@ -46,6 +46,8 @@ pub enum Cause {
     Unreachable,
     /// Offer and answer left no common ground (488).
     NoCommonMedia,
+    /// It was a consultation: its party goes on in the call of whom it was transferred to.
+    Transferred,
     /// Our 2xx was never acknowledged (RFC 3261 §13.3.1.4).
     NoAck,
     /// The far end died silently: no RTP, no RTCP, no answer to a question in the dialog.
@@ -89,6 +91,7 @@ impl Cause {
             Cause::Declined => "declined",
             Cause::Unreachable => "unreachable",
             Cause::NoCommonMedia => "no-common-media",
+            Cause::Transferred => "transferred",
             Cause::NoAck => "no-ack",
             Cause::MediaLost => "media-lost",
             Cause::SessionExpired => "session-expired",

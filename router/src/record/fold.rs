@@ -56,6 +56,7 @@ impl Record {
             legs,
             segments: Vec::new(),
             transfers: Vec::new(),
+            went_to: None,
             progress: Progress { since_ms: whole_ms(fact.at), ..Progress::default() },
         })
     }

@@ -83,6 +83,9 @@ pub struct Record {
     /// Transfers that were asked for, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transfers: Vec<Transfer>,
+    /// The call in which its party goes on: this one was a consultation before a transfer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub went_to: Option<CallId>,
     /// Where the call is now; of use only while it lives.
     #[serde(default)]
     pub progress: Progress,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Record, Stage};
+use super::{Leg, Record, Stage};
 use crate::journal::fact::{LegNumber, Micros, TransferStep};
 
 /// Two parties who were connected.
@@ -60,12 +60,39 @@ impl Record {
                 self.progress.stage = Stage::Flow;
             }
             TransferStep::RingsBack { .. } => {}
+            TransferStep::Gave { call } => {
+                self.went_to = Some(*call);
+                self.progress.bridged = None;
+                self.progress.stage = Stage::Flow;
+            }
+            TransferStep::Came { leg, sip_call_id, trunk, party, agent, .. } => {
+                let known = self.leg_there(*leg, at, [sip_call_id, trunk, party]);
+                self.legs.push(Leg { agent: agent.clone(), ..known });
+            }
+            TransferStep::Replaced { by, sip_call_id, trunk, party, .. } => {
+                let known = self.leg_there(*by, at, [sip_call_id, trunk, party]);
+                self.legs.push(known);
+            }
             TransferStep::Over { by, status } => {
                 let open = |transfer: &&mut Transfer| transfer.by == *by && transfer.status.is_none();
                 if let Some(transfer) = self.transfers.iter_mut().rev().find(open) {
                     transfer.status = Some(*status);
                 }
             }
+        }
+    }
+
+    /// A leg that is answered as soon as it is known here.
+    fn leg_there(&self, leg: LegNumber, at: Micros, [sip_call_id, trunk, party]: [&String; 3]) -> Leg {
+        Leg {
+            leg,
+            sip_call_id: sip_call_id.clone(),
+            trunk: trunk.clone(),
+            party: party.clone(),
+            invited_at: at,
+            answered_at: Some(at),
+            status: Some(200),
+            ..Leg::default()
         }
     }
 

@@ -7,6 +7,7 @@ mod alone;
 mod callbacks;
 mod calls;
 mod hairpin;
+mod joins;
 mod overload;
 mod phones;
 mod presence;
@@ -36,8 +37,8 @@ use crate::{
     clock::Clock,
     config::{AgentId, Config, QueueId, TrunkId},
     estimate::Estimates,
-    journal::fact::{Fact, LegNumber, Micros, Unanswered, Wish},
-    keys::{CallKey, media_leg_number, media_leg_slot},
+    journal::fact::{Cause, Fact, Fault, Micros, Unanswered, Wish},
+    keys::CallKey,
     lost_places::LostPlaces,
     metrics::Histogram,
     presence::{Answer, Ask},
@@ -207,6 +208,8 @@ impl Shard {
             service: Service::Open,
             alone: Alone::default(),
             let_down: VecDeque::new(),
+            joinings: VecDeque::new(),
+            rehomed: HashMap::new(),
             by_chance: Vec::new(),
             staff: Staff::new(now),
             restaffed: VecDeque::new(),
@@ -308,6 +311,8 @@ impl Shard {
             self.drain_sip();
             if let Some(made) = self.board.matches.pop_front() {
                 self.deliver(made);
+            } else if let Some(joining) = self.board.joinings.pop_front() {
+                self.join(joining);
             } else if let Some(call) = self.board.let_down.pop_front() {
                 self.tell(call, CallInput::QueueChanged);
             } else if let Some(queue) = self.board.restaffed.pop_front() {
@@ -355,7 +360,10 @@ impl Shard {
 
     fn handle_sip(&mut self, event: SipEvent) {
         match event {
-            SipEvent::Invite { leg, peer, user, flow, request } => {
+            SipEvent::Invite { leg, peer, user, flow, replaces: Some(old), request, .. } => {
+                self.replace(old, leg, (peer, user), flow, &request);
+            }
+            SipEvent::Invite { leg, peer, user, flow, request, .. } => {
                 self.admit(leg, (peer, user), flow, &request);
             }
             SipEvent::Register { key, user, flow, request } => self.registers(key, user, flow, &request),
@@ -397,15 +405,14 @@ impl Shard {
 
     /// No slot: the call has its record all the same, because it was admitted (promise 1).
     fn refuse(&mut self, leg: LegKey, invite: &Message, from: (TrunkId, Option<AgentId>), flow: Flow) {
-        let reply = Reply::new(self.board.overload_status(from.0));
-        self.board.sip.respond(self.board.now, leg, reply);
-        Call::note_refused(leg, from, invite, &flow.remote.to_string(), &mut self.board);
+        let status = self.board.overload_status(from.0);
+        self.board.sip.respond(self.board.now, leg, Reply::new(status));
+        let ended = (Cause::Overload, Fault::Router, status.code());
+        Call::note_refused(leg, from, (invite, &flow.remote.to_string()), ended, &mut self.board);
     }
 
     fn handle_media(&mut self, event: MediaEvent) {
-        let leg = event.leg();
-        let Some(key) = self.calls.in_slot(media_leg_slot(leg)).filter(|key| key.owns(leg)) else { return };
-        let number: LegNumber = media_leg_number(leg);
+        let Some((key, number)) = self.owner_of(&event) else { return };
         self.tell(key, CallInput::Media(number, event));
     }
 

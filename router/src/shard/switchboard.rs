@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use media::{Command, sdp::Policy};
+use media::{Command, MediaLegKey, sdp::Policy};
 use rand::{Rng, distr::StandardUniform, prelude::Distribution, rngs::StdRng};
 use scheduler::{Agent, Caller, Line, Match, Rested, Scheduler, Withdrawn};
 use sip_core::{Endpoint, LegKey, Listener, Message, Service};
@@ -15,7 +15,7 @@ use sip_core::{Endpoint, LegKey, Listener, Message, Service};
 use super::{Output, alone::Alone, overload::Overload, presence::Presence};
 use crate::{
     agents::{Agents, Desk, Tell},
-    call::Parties,
+    call::{Joining, Parties},
     callbacks::Callbacks,
     callers::Callers,
     clock::Clock,
@@ -101,6 +101,10 @@ pub struct Switchboard {
     pub(super) alone: Alone,
     /// Callers who wait alone for agents who have gone in this turn; they are still to be told.
     pub(super) let_down: VecDeque<CallKey>,
+    /// Attended transfers of this turn.
+    pub(super) joinings: VecDeque<Joining>,
+    /// Engine legs that belong to another call than the one that opened them.
+    pub(super) rehomed: HashMap<MediaLegKey, (CallKey, LegNumber)>,
     /// Queues that choose by chance.
     pub(super) by_chance: Vec<QueueId>,
     pub(super) staff: Staff,
@@ -206,6 +210,21 @@ impl Switchboard {
 impl Switchboard {
     pub(crate) fn adopt(&mut self, sip: LegKey, call: CallKey, leg: LegNumber) {
         self.legs.insert(sip, (call, leg));
+    }
+
+    /// The call and leg that a dialog belongs to.
+    pub(crate) fn party_at(&self, sip: LegKey) -> Option<(CallKey, LegNumber)> {
+        self.legs.get(&sip).copied()
+    }
+
+    /// What the engine tells of this leg is for another call from now on, until it is closed.
+    pub(crate) fn rehome(&mut self, media: MediaLegKey, call: CallKey, leg: LegNumber) {
+        self.rehomed.insert(media, (call, leg));
+    }
+
+    /// Two calls are to become one in this turn.
+    pub(crate) fn join(&mut self, joining: Joining) {
+        self.joinings.push_back(joining);
     }
 
     pub(crate) fn forget(&mut self, sip: LegKey) {
@@ -372,6 +391,11 @@ impl Switchboard {
             agents.rings(agent, call, at);
             Tell::Nothing
         });
+    }
+
+    /// He talks on in another call.
+    pub(crate) fn agent_moves(&mut self, agent: AgentId, call: CallKey) {
+        self.agents.moves(agent, call);
     }
 
     pub(crate) fn agent_talks(&mut self, agent: AgentId) {

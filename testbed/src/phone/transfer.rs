@@ -29,6 +29,28 @@ impl Phone {
         self.sip.refer(now, leg, std::iter::once(field("Refer-To", to)).chain(others).collect());
     }
 
+    /// Asks the far end of its first call to have the other party connected with the far end of its second.
+    pub(super) fn transfer_attended(&mut self, now: Instant) {
+        let [first, second] = self.legs[..] else { return };
+        let Some(name) = self.sip.name(second) else { return };
+        let escaped = name.to_string().replace('@', "%40").replace(';', "%3B").replace('=', "%3D");
+        let to = format!("<sip:second@{}?Replaces={escaped}>", self.router);
+        self.sip.refer(now, first, vec![("Refer-To".into(), to.into())]);
+    }
+
+    /// Hangs up the first of its calls; others go on.
+    pub(super) fn hang_up_first(&mut self, now: Instant) {
+        if let Some(leg) = self.legs.first().copied() {
+            self.sip.hang_up(now, leg, HangUp::new(StatusCode::REQUEST_TERMINATED));
+            self.over(leg, PhoneState::Ended);
+        }
+    }
+
+    /// How the router is told which call its first one is.
+    pub(crate) fn names_call(&self) -> Option<String> {
+        self.legs.first().and_then(|leg| self.sip.name(*leg)).map(|name| name.to_string())
+    }
+
     /// A NOTIFY, or the refusal of a REFER.
     pub(super) fn told_of_transfer(&mut self, now: Instant, leg: LegKey, status: StatusCode, is_last: bool) {
         self.transfers.told.push(status.code());

@@ -1,0 +1,267 @@
+//! Calls that become one: an attended transfer (RFC 5589 §7), in which whoever transfers has called the new party
+//! himself, and an INVITE that takes the place of a party (Replaces, RFC 3891).
+
+use bytes::Bytes;
+use media::sdp::Negotiation;
+use sip_core::{LegKey, Message, Named, Reply, StatusCode, message::Replaces};
+use tracing::info;
+
+use super::{
+    Call, Stage, Waits, Why,
+    arrive::{sdp, text},
+    leg::{Leg, NoSound},
+    parties::Parties,
+    ring::{Purpose, Ring},
+    talk::{Talk, refusal},
+    target::Target,
+};
+use crate::{
+    config::{Address, AgentId, Goto, QueueId, TrunkId},
+    journal::fact::{CallId, LegNumber, TransferStep, What},
+    keys::CallKey,
+    shard::Switchboard,
+};
+
+/// An attended transfer that was asked for and taken: the shard brings the two calls together in the same turn.
+pub struct Joining {
+    /// The call in which it was asked for. It goes on.
+    pub call: CallKey,
+    /// Who asked.
+    by: LegNumber,
+    sip: LegKey,
+    /// The call in which he speaks with the new party. It ends.
+    pub other: CallKey,
+    /// He himself in that call.
+    pub leg: LegNumber,
+}
+
+/// What a call gives up for another.
+pub enum Given {
+    /// A party that was talked to.
+    Party(Box<Party>),
+    /// Nobody yet: the caller waits in this queue, or an agent of it rings for him.
+    Queue(QueueId),
+    /// Nobody yet: this address rings.
+    Address(Address),
+}
+
+/// A party, its dialog and its sound.
+pub struct Party {
+    leg: Leg,
+    agent: Option<AgentId>,
+    call: CallId,
+    sip_call_id: String,
+    trunk: String,
+    number: String,
+}
+
+/// Giving.
+impl Call {
+    /// Whoever sits at `leg` has transferred somebody else to the other party of this call, which ends with that. `None`:
+    /// there is no such party, and nothing has changed.
+    pub fn gives_up(&mut self, leg: LegNumber, to: CallId, board: &mut Switchboard) -> Option<Given> {
+        let given = match &self.stage {
+            Stage::Talking(_) => Given::Party(Box::new(self.party_besides(leg, board)?)),
+            _ if leg != self.seat => return None,
+            Stage::Waiting(place) => Given::Queue(place.queue),
+            Stage::Ringing(Ring { purpose: Purpose::Assignment(place), .. }) => Given::Queue(place.queue),
+            Stage::Ringing(Ring { purpose: Purpose::Step(dial), .. }) => {
+                Given::Address(dial.address().filled(|template| self.parties.fill(template)))
+            }
+            _ => return None,
+        };
+        self.fact(What::Transfer(TransferStep::Gave { call: to }), board);
+        self.end(Why::transferred(), board);
+        Some(given)
+    }
+
+    fn party_besides(&mut self, leg: LegNumber, board: &mut Switchboard) -> Option<Party> {
+        let Stage::Talking(talk) = self.stage else { return None };
+        let other = self.other_party(leg)?;
+        let number =
+            if other == super::CALLER { self.parties.caller.clone() } else { self.number_of(other, board) };
+        let own = talk.agent().map(|agent| (agent, talk.queue()));
+        let agent = talk.agent().filter(|_| other == talk.leg());
+        let given = self.leg_mut(other)?;
+        let taken = std::mem::replace(given, Leg::new(other, None));
+        if let Some(leg) = self.leg_mut(leg).filter(|_| agent.is_none()) {
+            leg.engaged = own; // whoever transfers is the agent
+        }
+        self.stage = Stage::InFlow(Waits::Nothing);
+        let trunk = taken.trunk.map(|trunk| board.trunk_name(trunk)).unwrap_or_default();
+        let sip_call_id = taken.sip.and_then(|sip| board.sip.name(sip)).map(|name| text(&name.call_id));
+        let sip_call_id = sip_call_id.unwrap_or_default();
+        Some(Party { leg: taken, agent, call: self.id, sip_call_id, trunk, number })
+    }
+}
+
+/// Taking.
+impl Call {
+    /// A REFER that names another dialog: whoever sent it speaks there with the new party.
+    pub(super) fn transfer_attended(
+        &mut self,
+        (by, sip): (LegNumber, LegKey),
+        replaces: &Replaces,
+        board: &mut Switchboard,
+    ) -> Result<(), StatusCode> {
+        let named = match board.sip.named(replaces) {
+            Some(Named::Answered(named) | Named::Ringing(named) | Named::Unanswered(named)) => named,
+            Some(Named::Over) | None => return Err(StatusCode::CALL_DOES_NOT_EXIST),
+        };
+        let (other, leg) = board.party_at(named).ok_or(StatusCode::CALL_DOES_NOT_EXIST)?;
+        if other == self.key {
+            return Err(StatusCode::FORBIDDEN);
+        }
+        board.join(Joining { call: self.key, by, sip, other, leg });
+        Ok(())
+    }
+
+    /// What the other call has given for an attended transfer.
+    pub fn joins(&mut self, joining: &Joining, given: Option<Given>, board: &mut Switchboard) {
+        let (by, sip) = (joining.by, joining.sip);
+        match given {
+            Some(Given::Party(party)) => self.takes_party(by, sip, *party, board),
+            Some(Given::Queue(queue)) => self.goes_instead(by, sip, Target::Goto(Goto::Queue(queue)), board),
+            Some(Given::Address(address)) => self.goes_instead(by, sip, Target::Address(address), board),
+            None => self.attended_failed(by, sip, StatusCode::CALL_DOES_NOT_EXIST, board),
+        }
+    }
+
+    fn goes_instead(&mut self, by: LegNumber, sip: LegKey, target: Target, board: &mut Switchboard) {
+        match self.other_party(by) {
+            Some(_) => self.begin_transfer((by, sip), target, None, board),
+            None => self.attended_failed(by, sip, StatusCode::CALL_DOES_NOT_EXIST, board),
+        }
+    }
+
+    /// The new party is not there: the talk goes on.
+    pub(super) fn attended_failed(
+        &self,
+        by: LegNumber,
+        sip: LegKey,
+        status: StatusCode,
+        board: &mut Switchboard,
+    ) {
+        board.sip.notify(board.now, sip, status);
+        self.fact(What::Transfer(TransferStep::Over { by, status: status.code() }), board);
+    }
+
+    fn takes_party(&mut self, by: LegNumber, sip: LegKey, party: Party, board: &mut Switchboard) {
+        let Party { mut leg, agent, call, sip_call_id, trunk, number } = party;
+        let new = LegNumber::try_from(self.legs.len()).unwrap_or(LegNumber::MAX);
+        leg.number = new;
+        if let Some(own) = leg.sip {
+            board.adopt(own, self.key, new);
+        }
+        if let Some(media) = leg.media_key() {
+            board.rehome(media, self.key, new);
+        }
+        agent.into_iter().for_each(|agent| board.agent_moves(agent, self.key));
+        self.legs.push(leg);
+        let name = agent.map(|agent| board.agent_name(agent));
+        let came =
+            TransferStep::Came { leg: new, from: call, sip_call_id, trunk, party: number, agent: name };
+        self.fact(What::Transfer(came), board);
+        let Some(transfer) = self.steps_aside(by, sip, board) else {
+            self.hang_up_leg(new, StatusCode::REQUEST_TERMINATED, board);
+            return self.attended_failed(by, sip, StatusCode::CALL_DOES_NOT_EXIST, board);
+        };
+        self.talks_to(new, agent, &transfer, board);
+        info!(parent: &self.span, %call, "joined with another call");
+    }
+}
+
+/// An INVITE that takes a party's place.
+impl Call {
+    /// Somebody calls to be where the party of `old` is: answered at once, and the old dialog is hung up (RFC 3891 §3).
+    /// `Err`: why not; nothing has changed.
+    pub fn replaced(
+        &mut self,
+        old: LegNumber,
+        sip: LegKey,
+        trunk: TrunkId,
+        (invite, source): (&Message, &str),
+        board: &mut Switchboard,
+    ) -> Result<(), Box<Reply>> {
+        let refused = |status| Err(Box::new(Reply::new(status)));
+        if !self.may_replace(old, trunk, board) {
+            return refused(StatusCode::FORBIDDEN);
+        }
+        let Stage::Talking(talk) = self.stage else { return refused(StatusCode::DECLINE) };
+        if self.other_party(old).is_none() {
+            return refused(StatusCode::CALL_DOES_NOT_EXIST);
+        }
+        if board.admit_to_trunk(trunk).is_err() {
+            return refused(board.overload_status(trunk));
+        }
+        let new = LegNumber::try_from(self.legs.len()).unwrap_or(LegNumber::MAX);
+        let mut leg = Leg::new(new, Some(sip));
+        let description = describe(&mut leg, self.key, trunk, invite, board)?;
+        let replaced = self.leg(old);
+        leg.agent = replaced.and_then(|leg| leg.agent);
+        leg.taken = true;
+        self.legs.push(leg);
+        board.adopt(sip, self.key, new);
+        self.occupy_trunk(new, Some(trunk), board);
+        board.sip.respond(board.now, sip, Reply::new(StatusCode::OK).with_body(sdp(description)));
+        let parties = Parties::of(invite, board.config.trunk(trunk));
+        let sip_call_id = text(invite.call_id().ok().as_deref().unwrap_or_default());
+        let (trunk, party, source) = (board.trunk_name(trunk), parties.caller, source.to_owned());
+        let replaced = TransferStep::Replaced { leg: old, by: new, sip_call_id, trunk, party, source };
+        self.fact(What::Transfer(replaced), board);
+        if old == self.seat {
+            self.fact(What::Transfer(TransferStep::Seated { leg: new }), board);
+            self.seat = new;
+            self.answered = super::Answered::Acknowledged;
+        }
+        let dialled = if old == talk.leg() { new } else { talk.leg() };
+        self.hang_up_leg(old, StatusCode::REQUEST_TERMINATED, board);
+        self.connect(dialled, board);
+        let agent = talk.agent().map(|agent| board.agent_name(agent));
+        self.fact(What::Bridged { leg: dialled, agent }, board);
+        self.stage = Stage::Talking(Talk::new(dialled, talk.agent(), talk.place(), board.now));
+        Ok(())
+    }
+
+    /// Whoever comes by the trunk of the party whose place he wants, or by one whose far end may transfer. That he knows
+    /// both tags says that a party of the dialog has told him.
+    fn may_replace(&self, old: LegNumber, trunk: TrunkId, board: &Switchboard) -> bool {
+        let settings = board.config.trunk(trunk);
+        let ip = self.leg(old).and_then(|leg| match leg.address.as_ref()? {
+            Address::Uri(address) => address.target.literal(),
+            Address::Number { .. } => None,
+        });
+        // A telephone at a plain address calls by the trunk that its address belongs to.
+        let has = |ip| settings.is_some_and(|trunk| trunk.sources().any(|source| source.net.contains(&ip)));
+        let is_own = self.trunk_of(old).map_or_else(|| ip.is_some_and(has), |own| own == trunk);
+        is_own || settings.is_some_and(|trunk| trunk.transfer.allowed)
+    }
+}
+
+/// Our description for whoever takes a place: the answer to his offer, or our offer if he made none.
+fn describe(
+    leg: &mut Leg,
+    call: CallKey,
+    trunk: TrunkId,
+    invite: &Message,
+    board: &mut Switchboard,
+) -> Result<Bytes, Box<Reply>> {
+    let policy = board.policy(trunk);
+    let no_sound = |why| match why {
+        NoSound::NoPort => Box::new(Reply::new(StatusCode::SERVICE_UNAVAILABLE)),
+        NoSound::Refused(error) => Box::new(refusal(&error)),
+    };
+    let offer = invite.body();
+    if !offer.is_empty() {
+        // On paper first: no port is taken for somebody who is refused.
+        let mut trial = Negotiation::new(policy.clone(), board.media_address(0), 0);
+        trial.answer(&offer).map_err(|error| Box::new(refusal(&error)))?;
+    }
+    leg.open_sound(call.media_leg(leg.number), policy, board).map_err(no_sound)?;
+    if !offer.is_empty() {
+        return leg.answer(&offer, board).map_err(|error| Box::new(refusal(&error)));
+    }
+    leg.answer_due_in_ack = true;
+    let offer = leg.sound.as_mut().map(|sound| sound.negotiation.offer());
+    offer.ok_or_else(|| Box::new(Reply::new(StatusCode::SERVER_INTERNAL_ERROR)))
+}
