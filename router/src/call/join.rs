@@ -229,7 +229,7 @@ impl Call {
         let settings = board.config.trunk(trunk);
         let ip = self.leg(old).and_then(|leg| match leg.address.as_ref()? {
             Address::Uri(address) => address.target.literal(),
-            Address::Number { .. } => None,
+            Address::Number { .. } | Address::Phone(_) => None,
         });
         // A telephone at a plain address calls by the trunk that its address belongs to.
         let has = |ip| settings.is_some_and(|trunk| trunk.sources().any(|source| source.net.contains(&ip)));
@@ -253,8 +253,8 @@ fn describe(
     };
     let offer = invite.body();
     if !offer.is_empty() {
-        // On paper first: no port is taken for somebody who is refused.
-        let mut trial = Negotiation::new(policy.clone(), board.media_address(0), 0);
+        // On paper first: no port is taken for somebody who is refused. What it says is sent to nobody, keys included.
+        let mut trial = Negotiation::new(policy.clone(), board.media_address(0), 0, [0; 32]);
         trial.answer(&offer).map_err(|error| Box::new(refusal(&error)))?;
     }
     leg.open_sound(call.media_leg(leg.number), policy, board).map_err(no_sound)?;

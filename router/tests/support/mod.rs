@@ -77,6 +77,7 @@ pub fn leg_ended(leg: u16) -> What {
         jitter_us: 850,
         rejected: 0,
         round_trip_us: Some(21_000),
+        ..LegMedia::default()
     };
     What::LegEnded { leg, media }
 }
