@@ -69,7 +69,10 @@ fn a_response_that_opens_a_dialog_has_our_contact_the_record_routes_and_one_tag_
         assert_eq!(header(sent, "Record-Route"), "<sip:p1.test;lr>|<sip:p2.test;lr>");
     }
     assert_eq!(tag_of(&ringing[0]), tag_of(&ok[0]));
-    assert_eq!(header(&ok[0], "Allow"), "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REFER, NOTIFY");
+    assert_eq!(
+        header(&ok[0], "Allow"),
+        "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, INFO, UPDATE, REFER, NOTIFY"
+    );
 }
 
 #[test]
@@ -197,16 +200,16 @@ fn what_we_do_not_take_is_refused_as_the_rfc_says_and_leaves_nothing_behind() {
             invite("").replace("INVITE", "SUBSCRIBE"),
             405,
             "Allow",
-            "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REFER, NOTIFY",
+            "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, INFO, UPDATE, REFER, NOTIFY",
         ),
         (
             invite("").replace("INVITE", "FROBNICATE"),
             501,
             "Allow",
-            "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REFER, NOTIFY",
+            "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, INFO, UPDATE, REFER, NOTIFY",
         ),
         (invite("").replace("sip:desk@10.0.0.1 ", "http://x.test "), 416, "", ""),
-        (invite("Require: 100rel, timer\nRequire: x\n"), 420, "Unsupported", "100rel, timer, x"),
+        (invite("Require: 100rel, timer\nRequire: x\n"), 420, "Unsupported", "timer, x"),
         (format!("{}ab", invite(body)), 415, "Accept", "application/sdp"),
         (
             format!("{}ab", invite(&body.replace("text/plain", "application/sdp\nContent-Encoding: gzip"))),
@@ -230,6 +233,15 @@ fn what_we_do_not_take_is_refused_as_the_rfc_says_and_leaves_nothing_behind() {
         let counters = desk.endpoint.counters();
         assert_eq!(counters.invites_read, counters.invites_refused, "{text}");
     }
+}
+
+#[test]
+fn options_without_hops_left_are_answered_here_for_they_go_no_further_16_3() {
+    let mut desk = Desk::new();
+    let last =
+        raw_invite("a", "").replace("INVITE", "OPTIONS").replace("Max-Forwards: 70", "Max-Forwards: 0");
+    let sent = desk.hear(&last);
+    assert_eq!((statuses(&sent), header(&sent[0], "Accept")), (vec![200], "application/sdp".into()));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use support::*;
 const POLICY: SessionPolicy = SessionPolicy { expires: 1_800, min_se: 90, by_update: false };
 
 fn terms(policy: SessionPolicy) -> Terms {
-    Terms { session: Some(policy) }
+    Terms { session: Some(policy), ..Terms::default() }
 }
 
 /// A desk that uses session timers with everybody.

@@ -2,12 +2,14 @@
 
 mod abilities;
 mod glare;
+mod reliable;
 mod route_set;
 mod session_timer;
 mod unacked;
 
 pub use abilities::Abilities;
 pub use glare::pause;
+pub use reliable::{Acknowledged, RAck, Reliable, Seen, Unpracked, wanted_prack};
 pub use route_set::RouteSet;
 pub use session_timer::{
     LEAST_MIN_SE, Refresher, SessionDue, SessionExpires, SessionPolicy, SessionTimer, min_se,
@@ -132,6 +134,11 @@ impl Dialog {
     /// Where our requests go, before resolving. `None`: the far end's Contact names no host.
     pub fn next_hop(&self) -> Option<Uri> {
         self.routes.next_hop(&self.target)
+    }
+
+    /// Leaves so many numbers out.
+    pub fn skip(&mut self, numbers: u32) {
+        self.local_seq += numbers;
     }
 
     /// Whether we made the Call-ID; it decides who waits longer after a glare.

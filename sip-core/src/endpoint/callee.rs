@@ -13,7 +13,8 @@ const REMINDER: Duration = Duration::from_secs(60);
 impl Endpoint {
     /// Answers the INVITE or re-INVITE that waits: 101 to 199 any number of times, then one final status.
     ///
-    /// A 2xx is repeated until its ACK is there. The last 1xx is repeated once a minute. A 3xx to 6xx to the first
+    /// A 1xx is reliable where [`Terms`](super::Terms) and the far end want it so; then a 2xx waits for the PRACKs of all
+    /// descriptions before it. A 2xx is repeated until its ACK is there. The last 1xx is repeated once a minute. A 3xx to 6xx to the first
     /// INVITE ends the leg. Without an INVITE waiting nothing happens.
     pub fn respond(&mut self, now: Instant, leg: LegKey, reply: Reply) {
         let Some(state) = self.legs.get(leg.0).filter(|state| state.told) else { return };
@@ -28,14 +29,24 @@ impl Endpoint {
     }
 
     fn respond_progress(&mut self, now: Instant, leg: u64, theirs: Theirs, reply: &Reply) {
+        if !self.postpone_progress(leg, reply) {
+            self.send_progress(now, leg, theirs, reply);
+        }
+    }
+
+    pub(super) fn send_progress(&mut self, now: Instant, leg: u64, theirs: Theirs, reply: &Reply) {
         let Some(tag) = self.legs.get(leg).map(|state| state.tag) else { return };
-        self.reply(now, theirs.server, reply, tag.as_bytes(), true);
+        let Some(bytes) = self.reply(now, theirs.server, reply, tag.as_bytes(), true) else { return };
+        self.progress_sent(now, leg, reply, bytes);
         if let Some(state) = self.legs.get_mut(leg) {
             state.theirs = Some(Theirs { remind_at: Some(now + REMINDER), ..theirs });
         }
     }
 
     fn respond_accept(&mut self, now: Instant, leg: u64, theirs: Theirs, reply: &Reply) {
+        if self.postpone_accept(leg, reply) {
+            return;
+        }
         let Some(tag) = self.legs.get(leg).map(|state| state.tag) else { return };
         let Some(request) = self.open_request(theirs.server).map(|open| open.request.clone()) else { return };
         let way = self.reply_way(theirs.server);
@@ -114,6 +125,7 @@ impl Endpoint {
         }
         self.unacked_due(now, leg);
         self.reminder_due(now, leg);
+        self.provisional_due(now, leg);
         self.pause_due(now, leg);
         self.referral_due(now, leg);
         self.session_due(now, leg);

@@ -1,12 +1,13 @@
 //! The calling side: an INVITE of ours from the first target to the ACK (RFC 3261 §13.2, §9.1; RFC 3263 §4.3).
 
 use super::clients::{Departure, Purpose};
+use super::forks::PRACKS;
 use super::inside::{Draft, DraftKind};
 use super::legs::{Hop, Leg, OursState, Outgoing, SentAck, Stage};
 use super::proofs::Proofs;
 use super::seeks::Work;
-use super::{EarlyId, Endpoint, Event, FailCause, Invite, Terms, write};
-use crate::dialog::{Abilities, Dialog, write_cseq};
+use super::{EarlyId, Endpoint, Event, FailCause, Invite, Reliability, Terms, write};
+use crate::dialog::{Abilities, Dialog, wanted_prack, write_cseq};
 use crate::key::LegKey;
 use crate::message::{Body, Builder, Header, Message, Method, StatusCode};
 use crate::token::{Kind, Token};
@@ -237,6 +238,9 @@ impl Endpoint {
         write_cseq(&mut request, out.cseq, &Method::Invite);
         self.add_invite_headers(&mut request, flow, leg.terms);
         leg.add_session_wish(&mut request);
+        if leg.terms.reliable == Reliability::Required {
+            request.header(Header::Require, b"100rel");
+        }
         write::add_headers(&mut request, &invite.headers);
         if let Some(body) = &invite.body {
             request.attach(body);
@@ -322,7 +326,13 @@ impl Endpoint {
             return;
         }
         let Some(out) = state.outgoing.as_deref_mut() else { return };
-        let early = EarlyId(out.early(response, most));
+        let early = out.early(response, most);
+        if let Some(rseq) = wanted_prack(response)
+            && !self.take_reliable(now, leg, (client, early, rseq), response)
+        {
+            return;
+        }
+        let early = EarlyId(early);
         self.tell(leg, Event::Progress { leg: LegKey(leg), early, response: response.clone() });
     }
 
@@ -371,7 +381,11 @@ impl Endpoint {
         }
         let first = purpose == Purpose::Invite
             && self.legs.get(leg).is_some_and(|state| state.stage == Stage::Inviting);
-        let (Ok(dialog), Ok(cseq)) = (Dialog::of_response(response), response.cseq()) else { return };
+        let (Ok(mut dialog), Ok(cseq)) = (Dialog::of_response(response), response.cseq()) else { return };
+        let terms = self.legs.get(leg).map(|state| state.terms);
+        if terms.is_some_and(|terms| terms.reliable != Reliability::Never) {
+            dialog.skip(PRACKS);
+        }
         if !first {
             return self.end_fork(now, (client, cseq.number), dialog, flow);
         }
@@ -386,7 +400,11 @@ impl Endpoint {
         match ending {
             // The 2xx was faster than the CANCEL (RFC 3261 §9.1): take the call and end it.
             Some(ending) => self.hang_up_answered(now, leg, ending.headers),
-            None => self.tell(leg, Event::Answered { leg: LegKey(leg), response: response.clone() }),
+            None => {
+                let known = self.outgoing(leg).and_then(|out| out.known(to_tag));
+                let early = known.map(|at| EarlyId(at as u16));
+                self.tell(leg, Event::Answered { leg: LegKey(leg), early, response: response.clone() });
+            }
         }
     }
 
@@ -450,7 +468,8 @@ impl Endpoint {
     pub(super) fn ack_answer(&mut self, now: Instant, leg: u64, body: Option<Body>) {
         let Some(state) = self.legs.get_mut(leg) else { return };
         state.stage = Stage::Confirmed;
-        let Some((client, cseq)) = state.outgoing.take().and_then(|out| Some((out.client?, out.cseq))) else {
+        let Some((client, cseq)) = self.drop_outgoing(leg).and_then(|out| Some((out.client?, out.cseq)))
+        else {
             return;
         };
         self.send_ack(now, leg, (leg, client, cseq), body);
@@ -480,19 +499,5 @@ impl Outgoing {
 
     fn has_more(&self) -> bool {
         !self.addresses.is_empty() || !self.targets.is_empty()
-    }
-
-    /// The number of the early dialog that speaks. Beyond `most` of them they share the last number.
-    fn early(&mut self, response: &Message, most: usize) -> u16 {
-        let to = response.to();
-        let tag = to.as_ref().ok().and_then(|to| to.tag()).unwrap_or_default();
-        let known = self.forks.iter().position(|fork| fork == tag);
-        let at = known.unwrap_or_else(|| {
-            if self.forks.len() < most.max(1) {
-                self.forks.push(Bytes::copy_from_slice(tag));
-            }
-            self.forks.len() - 1
-        });
-        at as u16
     }
 }

@@ -25,6 +25,8 @@ pub(super) enum Purpose {
     /// A question outside dialogs.
     Ask,
     Update,
+    Prack,
+    Info,
 }
 
 impl Purpose {
@@ -224,7 +226,8 @@ impl Endpoint {
             (Method::Notify, Purpose::Notify) | (Method::Refer, Purpose::Refer) => Some(client),
             (Method::Invite | Method::Cancel, Purpose::Ask) => None,
             (_, Purpose::Ask) => Some(client),
-            (Method::Update, Purpose::Update) => Some(client),
+            (Method::Info, Purpose::Info) => Some(client),
+            (Method::Update, Purpose::Update) | (Method::Prack, Purpose::Prack) => Some(client),
             _ => None,
         }
     }

@@ -85,11 +85,12 @@ impl Endpoint {
         let Some(state) = self.legs.get_mut(leg) else { return };
         state.told = false;
         state.stage = Stage::Over;
-        state.outgoing = None;
+        state.provisionals = None;
         state.unacked = None;
         state.ending = None;
         state.session = None;
-        let Some(ours) = state.ours.take() else { return };
+        self.drop_outgoing(leg);
+        let Some(ours) = self.legs.get_mut(leg).and_then(|state| state.ours.take()) else { return };
         match (ours.state, ours.client) {
             (OursState::Answered { client, cseq }, _) => self.send_ack(now, leg, (leg, client, cseq), None),
             (OursState::Sent, Some(client)) => self.expire_invite(now, client),
@@ -152,7 +153,7 @@ impl Endpoint {
             Purpose::Notify => self.notified(now, leg, false),
             Purpose::Refer => self.refer_answered(leg, StatusCode::REQUEST_TIMEOUT),
             Purpose::Bye if cause == FailCause::Closed => self.repeat_bye(now, leg),
-            Purpose::Abandoned | Purpose::Bye | Purpose::Cancel => {}
+            Purpose::Abandoned | Purpose::Bye | Purpose::Cancel | Purpose::Prack | Purpose::Info => {}
         }
     }
 
@@ -170,9 +171,10 @@ impl Endpoint {
         let Some(state) = self.legs.get_mut(leg) else { return };
         state.told = false;
         state.stage = Stage::Over;
-        state.outgoing = None;
         state.asking = None;
+        state.provisionals = None;
         state.ending = None;
+        self.drop_outgoing(leg);
         self.settle(leg);
     }
 

@@ -179,6 +179,8 @@ pub enum Event {
     Answered {
         /// Our leg.
         leg: LegKey,
+        /// Which branch of a fork has answered; `None`: one that had said nothing before.
+        early: Option<EarlyId>,
         /// The 2xx.
         response: Message,
     },
@@ -216,7 +218,7 @@ pub enum Event {
         /// The ACK.
         request: Message,
     },
-    /// No ACK came within 64*T1 (RFC 3261 §13.3.1.4). The leg still lives: hang it up.
+    /// No ACK came within 64*T1 (RFC 3261 §13.3.1.4), or no PRACK of a reliable provisional response (RFC 3262 §3). The leg still lives: hang it up.
     AckMissing {
         /// The leg.
         leg: LegKey,
@@ -252,7 +254,7 @@ pub enum Event {
         /// The BYE.
         request: Message,
     },
-    /// A request inside the dialog (INFO, UPDATE with an offer), to be answered with
+    /// A request inside the dialog (INFO, UPDATE or PRACK with a description), to be answered with
     /// [`answer_request`](super::Endpoint::answer_request) within 32 s.
     Request {
         /// The leg.

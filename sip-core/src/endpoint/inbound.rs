@@ -262,8 +262,8 @@ impl Endpoint {
             tag,
             contact: contact.as_deref(),
             supported: self.terms_of(peer).supported(),
-            session: None,
             server: &self.settings.user_agent,
+            ..write::Context::default()
         };
         let bytes = write::response(request, flow.remote, &reply, &context);
         self.counters.responses_out.add(reply.status);

@@ -4,7 +4,7 @@ use super::clients::{Departure, Purpose};
 use super::legs::{Hop, Ours, OursState, SentAck, Stage};
 use super::seeks::Work;
 use super::{Endpoint, Event, FailCause, write};
-use crate::dialog::{Abilities, Dialog, pause};
+use crate::dialog::{Abilities, Dialog, RAck, Seen, pause, wanted_prack};
 use crate::key::LegKey;
 use crate::message::{Body, Header, Message, Method, StatusCode, Uri};
 use crate::token::{Kind, Token};
@@ -33,6 +33,8 @@ pub(super) enum DraftKind {
     Notify,
     Refer,
     Update,
+    Prack,
+    Info,
 }
 
 impl DraftKind {
@@ -45,6 +47,8 @@ impl DraftKind {
             DraftKind::Notify => Method::Notify,
             DraftKind::Refer => Method::Refer,
             DraftKind::Update => Method::Update,
+            DraftKind::Prack => Method::Prack,
+            DraftKind::Info => Method::Info,
         }
     }
 }
@@ -65,7 +69,13 @@ impl Endpoint {
             return self.tell(leg, Event::Reinvited { leg: LegKey(leg), response, status });
         }
         let busy = state.is_invite_pending();
-        state.ours = Some(Box::new(Ours { body, state: OursState::Sent, client: None, give_up_at }));
+        state.ours = Some(Box::new(Ours {
+            body,
+            state: OursState::Sent,
+            client: None,
+            seen: Seen::default(),
+            give_up_at,
+        }));
         match busy {
             true => self.pause_reinvite(now, leg),
             false => self.send_reinvite(now, leg),
@@ -129,6 +139,7 @@ impl Endpoint {
         let leg = tx.leg;
         match status {
             _ if status.is_provisional() => {
+                self.acknowledge_progress(now, leg, response);
                 if self.legs.get(leg).is_none_or(|state| state.stage == Stage::Over) {
                     self.expire_invite(now, client);
                 }
@@ -139,6 +150,17 @@ impl Endpoint {
                 self.send_reinvite(now, leg);
             }
             _ => self.reinvited(leg, Some(response), status),
+        }
+    }
+
+    /// A reliable provisional response to a re-INVITE of ours (RFC 3262 §4).
+    fn acknowledge_progress(&mut self, now: Instant, leg: u64, response: &Message) {
+        let ours = self.legs.get_mut(leg).and_then(|state| state.ours.as_mut());
+        let (Some(rseq), Ok(cseq), Some(ours)) = (wanted_prack(response), response.cseq(), ours) else {
+            return;
+        };
+        if ours.seen.take(rseq) {
+            self.send_prack(now, leg, RAck { rseq, cseq: cseq.number }, None);
         }
     }
 
@@ -283,6 +305,8 @@ impl Endpoint {
             DraftKind::Notify => Purpose::Notify,
             DraftKind::Refer => Purpose::Refer,
             DraftKind::Update => Purpose::Update,
+            DraftKind::Prack => Purpose::Prack,
+            DraftKind::Info => Purpose::Info,
         };
         let branch = self.next_branch();
         let Some(request) = self.write_draft(leg, &draft, &flow, &branch) else { return };
@@ -347,7 +371,7 @@ impl Endpoint {
                 (None, DraftKind::Notify) => self.notified(now, leg, false),
                 (None, DraftKind::Refer) => self.refer_answered(leg, StatusCode::SERVICE_UNAVAILABLE),
                 (None, DraftKind::Update) => self.updated(now, leg, StatusCode::SERVICE_UNAVAILABLE, None),
-                (None, DraftKind::Ack { .. } | DraftKind::Bye) => {
+                (None, DraftKind::Ack { .. } | DraftKind::Bye | DraftKind::Prack | DraftKind::Info) => {
                     tracing::debug!(?cause, leg, kind = ?draft.kind, "no way for a request in a dialog");
                 }
             }

@@ -2,10 +2,12 @@
 
 use super::ask::Asking;
 use super::clock::Alarm;
+use super::forks::Fork;
 use super::proofs::Proofs;
 use super::refer::Referral;
+use super::reliable::Provisionals;
 use super::{FailCause, HangUp, Invite, Terms};
-use crate::dialog::{Abilities, Dialog, SessionTimer, Unacked};
+use crate::dialog::{Abilities, Dialog, Seen, SessionTimer, Unacked};
 use crate::message::Body;
 use crate::token::Token;
 use crate::transport::{Flow, PeerId, Target, Transport};
@@ -48,6 +50,8 @@ pub(super) struct Leg {
     pub(super) asking: Option<Box<Asking>>,
     /// Their INVITE that waits for our final response.
     pub(super) theirs: Option<Theirs>,
+    /// Provisional responses to it, if they are reliable.
+    pub(super) provisionals: Option<Box<Provisionals>>,
     /// Our 2xx that waits for its ACK.
     pub(super) unacked: Option<Box<Unacked>>,
     /// The way that 2xx goes, and where to connect to if it is gone.
@@ -136,8 +140,8 @@ pub(super) struct Outgoing {
     pub(super) client: Option<u64>,
     /// The CSeq number of that attempt.
     pub(super) cseq: u32,
-    /// To tags seen, in order: early dialogs.
-    pub(super) forks: Vec<Bytes>,
+    /// Early dialogs, in the order in which they appeared.
+    pub(super) forks: Vec<Fork>,
     /// Why the last attempt failed.
     pub(super) cause: FailCause,
 }
@@ -157,6 +161,8 @@ pub(super) struct Ours {
     pub(super) state: OursState,
     /// The transaction of the last try.
     pub(super) client: Option<u64>,
+    /// Its reliable provisional responses.
+    pub(super) seen: Seen,
     /// No further try after this.
     pub(super) give_up_at: Instant,
 }
@@ -200,6 +206,7 @@ impl Leg {
             outgoing: None,
             asking: None,
             theirs: None,
+            provisionals: None,
             unacked: None,
             unacked_way: None,
             ours: None,
@@ -233,6 +240,11 @@ impl Leg {
     pub(super) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let unacked = self.unacked.as_ref().map(|u| (u.poll_timeout(), "2xx without ACK"));
         let remind = self.theirs.and_then(|t| t.remind_at).map(|at| (at, "1xx reminder"));
+        let prack = self
+            .provisionals
+            .as_ref()
+            .and_then(|p| p.machine.poll_timeout())
+            .map(|at| (at, "1xx without PRACK"));
         let pause = self.ours.as_ref().and_then(|ours| match ours.state {
             OursState::Paused { until } => Some((until, "glare pause")),
             OursState::Sent | OursState::Answered { .. } => None,
@@ -240,7 +252,10 @@ impl Leg {
         let session = self.session.as_ref().map(|session| (session.poll_timeout(), "session"));
         let linger = self.linger_until.map(|at| (at, "K"));
         let referral = self.referral.as_ref().map(|referral| (referral.until, "referral"));
-        [unacked, remind, pause, session, linger, referral].into_iter().flatten().min_by_key(|(at, _)| *at)
+        [unacked, remind, prack, pause, session, linger, referral]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(at, _)| *at)
     }
 
     /// Nothing of it is on the wire or waited for any more.

@@ -180,6 +180,7 @@ impl Endpoint {
         if let Some(state) = self.legs.get_mut(leg) {
             state.theirs = Some(Theirs { server, remind_at: None });
         }
+        self.begin_provisionals(leg, arrival.request);
         self.counters.invites_admitted += 1;
         let (flow, request) = (arrival.flow, arrival.request.clone());
         self.tell(leg, Event::Invite { leg: LegKey(leg), peer, user, flow, replaces, request });

@@ -21,7 +21,7 @@ impl Endpoint {
             (None, Some(out)) => {
                 let from = request.from().ok()?;
                 let tag = from.tag().unwrap_or_default();
-                request.call_id().ok()? == out.call_id && out.forks.iter().any(|fork| fork == tag)
+                request.call_id().ok()? == out.call_id && out.known(tag).is_some()
             }
             (None, None) => false,
         };
@@ -46,10 +46,11 @@ impl Endpoint {
             Method::Bye if !(over && self.is_busy()) => self.bye(now, arrival, leg),
             _ if over => self.refuse(arrival, Reply::new(StatusCode::CALL_DOES_NOT_EXIST)),
             Method::Invite => self.reinvite_received(now, arrival, leg),
-            Method::Info => self.info(now, arrival, leg),
+            Method::Info => self.info_received(now, arrival, leg),
             Method::Refer => self.refer_received(now, arrival, leg),
             Method::Notify => self.notify_received(now, arrival, leg),
             Method::Update => self.update_received(now, arrival, leg),
+            Method::Prack => self.prack_received(now, arrival, leg),
             method => self.request_outside_invite(arrival, &method),
         }
     }
@@ -90,6 +91,7 @@ impl Endpoint {
         if let Some(state) = self.legs.get_mut(leg) {
             state.theirs = Some(Theirs { server, remind_at: None });
         }
+        self.begin_provisionals(leg, arrival.request);
         self.tell(leg, Event::Reinvite { leg: LegKey(leg), request: arrival.request.clone() });
         self.settle(leg);
     }
@@ -113,26 +115,15 @@ impl Endpoint {
         }
     }
 
-    fn info(&mut self, now: Instant, arrival: &Arrival<'_>, leg: u64) {
-        let Some(terms) = self.legs.get(leg).filter(|state| state.told).map(|state| state.terms) else {
-            return self.refuse(arrival, Reply::new(StatusCode::CALL_DOES_NOT_EXIST));
-        };
-        if let Some(reply) = self.fault_of_require(arrival.request, terms) {
-            return self.refuse(arrival, reply);
-        }
-        if self.is_busy() {
-            return self.refuse(arrival, Reply::new(StatusCode::SERVICE_UNAVAILABLE));
-        }
-        let Some(server) = self.open_other(now, arrival, leg) else { return };
-        let (leg_key, request) = (LegKey(leg), arrival.request.clone());
-        self.tell(leg, Event::Request { leg: leg_key, key: RequestKey(server), request });
-    }
-
     /// Answers [`Event::Request`] with a final status. Too late or a second time: nothing happens.
     pub fn answer_request(&mut self, now: Instant, leg: LegKey, key: RequestKey, reply: Reply) {
         let fits = self.open_request(key.0).is_some_and(|open| open.leg == leg.0);
         match fits && reply.status.is_final() {
             true if self.is_update(key.0) => self.answer_update(now, leg.0, key.0, &reply),
+            true if self.is_prack(key.0) => {
+                self.reply(now, key.0, &reply, &[], false);
+                self.prack_answered(now, leg.0);
+            }
             true => drop(self.reply(now, key.0, &reply, &[], false)),
             false => {}
         }

@@ -161,6 +161,7 @@ impl Endpoint {
             tag,
             contact: contact.as_deref(),
             supported: state.map_or(b"", |state| state.terms.supported()),
+            rseq: self.rseq_of(open.leg, &open.request, reply),
             session: state.filter(|_| with_contact).and_then(|state| state.session_answer(&open.request)),
             server: &self.settings.user_agent,
         };

@@ -2,6 +2,7 @@
 
 use super::Endpoint;
 use crate::dialog::SessionPolicy;
+use crate::message::{Header, Message};
 use crate::transport::PeerId;
 use std::collections::BTreeMap;
 
@@ -11,20 +12,46 @@ use std::collections::BTreeMap;
 pub struct Terms {
     /// Session timers (RFC 4028). `None`: we know nothing of them.
     pub session: Option<SessionPolicy>,
+    /// Provisional responses that are acknowledged (RFC 3262).
+    pub reliable: Reliability,
+}
+
+/// When provisional responses are acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reliability {
+    /// Where their INVITE requires it; ours say nothing of it.
+    #[default]
+    Never,
+    /// The same, and our INVITEs leave it to the far end.
+    Offered,
+    /// Wherever the far end can, and our INVITEs require it.
+    Required,
 }
 
 impl Terms {
     /// The value of our Supported.
     pub(super) fn supported(self) -> &'static [u8] {
-        match self.session {
-            Some(_) => b"timer, replaces",
-            None => b"replaces",
+        match (self.session.is_some(), self.reliable != Reliability::Never) {
+            (true, true) => b"timer, replaces, 100rel",
+            (true, false) => b"timer, replaces",
+            (false, true) => b"replaces, 100rel",
+            (false, false) => b"replaces",
         }
     }
 
-    /// Whether we can do what a Require asks for.
+    /// Whether we can do what a Require asks for. A far end that cannot do without 100rel gets it.
     pub(super) fn understands(self, tag: &[u8]) -> bool {
-        self.supported().split(|byte| *byte == b',').any(|known| known.trim_ascii().eq_ignore_ascii_case(tag))
+        tag.eq_ignore_ascii_case(b"100rel")
+            || self
+                .supported()
+                .split(|byte| *byte == b',')
+                .any(|known| known.trim_ascii().eq_ignore_ascii_case(tag))
+    }
+
+    /// Whether our provisional responses to this INVITE are reliable (RFC 3262 §3).
+    pub(super) fn is_reliable_for(self, invite: &Message) -> bool {
+        let can = invite.has_token(Header::Supported, "100rel") && self.reliable == Reliability::Required;
+        can || invite.has_token(Header::Require, "100rel")
     }
 }
 

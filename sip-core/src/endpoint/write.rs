@@ -7,7 +7,7 @@ use bytes::Bytes;
 use std::net::SocketAddr;
 
 /// Methods we take, in requests and responses alike (RFC 3261 §20.5).
-pub(super) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REFER, NOTIFY";
+pub(super) const ALLOW: &[u8] = b"INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, INFO, UPDATE, REFER, NOTIFY";
 
 /// Headers that belong to the endpoint: a caller who writes them too would write them twice.
 fn is_ours(header: Header, status: Option<StatusCode>) -> bool {
@@ -45,6 +45,8 @@ pub(super) struct Context<'a> {
     /// OPTIONS.
     pub(super) contact: Option<&'a [u8]>,
     pub(super) supported: &'a [u8],
+    /// The response is reliable, with this number (RFC 3262 §3).
+    pub(super) rseq: Option<u32>,
     /// How long the session lasts from now on (RFC 4028 §9).
     pub(super) session: Option<SessionExpires>,
     pub(super) server: &'a str,
@@ -52,7 +54,7 @@ pub(super) struct Context<'a> {
 
 /// The whole of a response that a caller asked for.
 pub(super) fn response(request: &Message, source: SocketAddr, reply: &Reply, context: &Context<'_>) -> Bytes {
-    let Context { tag, contact, supported, session, server } = *context;
+    let Context { tag, contact, supported, rseq, session, server } = *context;
     let mut response = respond_to(request, source, reply.status, reply.reason.as_deref(), Some(tag));
     if let Some(contact) = contact {
         if request.method() != Method::Options {
@@ -67,6 +69,9 @@ pub(super) fn response(request: &Message, source: SocketAddr, reply: &Reply, con
     }
     if asks && reply.status.is_success() {
         response.header(Header::Supported, supported);
+    }
+    if let Some(rseq) = rseq {
+        response.header(Header::Require, b"100rel").header(Header::RSeq, rseq.to_string());
     }
     if let Some(session) = session.filter(|_| reply.status.is_success()) {
         if session.refresher == Some(Refresher::Uac) {
