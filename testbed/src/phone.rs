@@ -4,6 +4,8 @@
 mod dialog;
 mod transfer;
 
+pub use dialog::HoldBy;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
@@ -58,6 +60,8 @@ pub(crate) enum Deed {
     HangUp,
     Press(char),
     Hold(Direction),
+    HoldBy(HoldBy),
+    PressByInfo(char),
     Move(SocketAddr),
     Offer(Bytes),
     Die,
@@ -136,6 +140,9 @@ pub struct Phone {
     dead: bool,
     muted: bool,
     terms: Terms,
+    events: bool,
+    /// The hold or resume on its way.
+    holding: Option<Deed>,
     pub(crate) out: VecDeque<Datagram>,
     pub(crate) deeds: BTreeMap<(Instant, u64), Deed>,
     planned: u64,
@@ -245,6 +252,8 @@ impl Phone {
             dead: false,
             muted: false,
             terms: Terms::default(),
+            events: true,
+            holding: None,
             out: VecDeque::new(),
             deeds: BTreeMap::new(),
             planned: 0,
@@ -402,6 +411,9 @@ impl Phone {
     }
 
     fn perform(&mut self, now: Instant, deed: Deed) {
+        if matches!(deed, Deed::Hold(_) | Deed::HoldBy(_)) {
+            self.holding = Some(deed.clone());
+        }
         match deed {
             Deed::Dial { called, offer } => self.dial(now, &called, offer),
             Deed::Answer(leg) => self.answer(now, leg),
@@ -409,6 +421,8 @@ impl Phone {
             Deed::HangUp => self.hang_up(now),
             Deed::Press(key) => self.press(key),
             Deed::Hold(direction) => self.hold(now, direction),
+            Deed::HoldBy(how) => self.hold_by(now, how),
+            Deed::PressByInfo(key) => self.press_by_info(now, key),
             Deed::Move(address) => self.move_sound(now, address),
             Deed::Offer(bytes) => self.reinvite(now, sdp(bytes)),
             Deed::Die => self.dead = true,
@@ -483,9 +497,8 @@ impl Phone {
         match event {
             Event::Invite { leg, request, .. } => self.rung(now, leg, &request.body()),
             Event::Cancelled { leg, .. } => self.over(leg, PhoneState::Failed(487)),
-            Event::Progress { .. } if self.state == PhoneState::Calling => self.state = PhoneState::Ringing,
-            Event::Progress { .. } => {}
-            Event::Answered { leg, response } => self.connected(now, leg, &response.body()),
+            Event::Progress { leg, early, response } => self.progressed(now, leg, early, &response.body()),
+            Event::Answered { leg, response, .. } => self.connected(now, leg, &response.body()),
             Event::Failed { leg, status, .. } => self.over(leg, PhoneState::Failed(status.code())),
             Event::Acked { request, .. } => self.take_answer(now, &request.body()),
             Event::Bye { leg, .. } => self.over(leg, PhoneState::Ended),
@@ -499,9 +512,10 @@ impl Phone {
                     answer.ok().and_then(|answer| answer.status()).map_or(0, |status| status.code());
             }
             Event::Reinvite { leg, request } => self.reoffered(now, leg, &request.body()),
+            Event::Request { leg, key, request } => self.asked(now, leg, key, &request),
             Event::RefreshDue { leg } => self.refresh(now, leg),
             Event::SessionExpired { leg } => self.expired(now, leg),
-            Event::Reinvited { response: Some(response), .. } => self.take_answer(now, &response.body()),
+            Event::Reinvited { status, response, .. } => self.reinvited(now, status, response.as_ref()),
             _ => {}
         }
     }
@@ -568,6 +582,7 @@ impl Phone {
     fn connected(&mut self, now: Instant, leg: LegKey, description: &[u8]) {
         let Some(sound) = &mut self.sound else { return };
         let answer = match sound.negotiation.last_description() {
+            Some(_) if description.is_empty() => None, // it came before
             Some(_) => {
                 sound.stream = sound.negotiation.accept(description).ok();
                 None
@@ -707,7 +722,8 @@ fn kind_of(start_line: &str) -> String {
 
 impl Sound {
     fn new(phone: &Phone) -> Sound {
-        let (policy, local) = (phone.policy.clone(), phone.sound_at);
+        let (local, events) = (phone.sound_at, phone.events);
+        let policy = Policy { telephone_event: events, ..phone.policy.clone() };
         Sound {
             negotiation: Negotiation::new(policy, local, 7, [phone.voice; 32]),
             stream: None,

@@ -33,7 +33,7 @@ use sip_core::{Flow, Message, Service, Terms, Transport};
 use crate::{
     check,
     net::{Datagram, Link, Net},
-    phone::{Behaviour, Deed, Phone, PhoneId, PhoneState, sound_of},
+    phone::{Behaviour, Deed, HoldBy, Phone, PhoneId, PhoneState, sound_of},
     tone::Tone,
 };
 
@@ -280,6 +280,21 @@ impl World {
     /// The same with a direction of its own choice: Teams and others hold by `inactive`.
     pub fn holds_by(&mut self, phone: PhoneId, direction: Direction, after: Duration) {
         self.plan(phone, after, Deed::Hold(direction));
+    }
+
+    /// Puts the far end on hold in this dialect after this long.
+    pub fn holds_by_in(&mut self, phone: PhoneId, how: HoldBy, after: Duration) {
+        self.plan(phone, after, Deed::HoldBy(how));
+    }
+
+    /// Presses a key after this long, and says so by INFO.
+    pub fn presses_by_info_in(&mut self, phone: PhoneId, key: char, after: Duration) {
+        self.plan(phone, after, Deed::PressByInfo(key));
+    }
+
+    /// Knows no telephone-event from the next call on.
+    pub fn knows_no_events(&mut self, phone: PhoneId) {
+        self.phones[phone.0].forget_events();
     }
 
     /// Moves its sound to another address by a re-INVITE after this long.

@@ -5,7 +5,7 @@ mod house;
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use house::{DIRECT, teams, the_end};
-use router::journal::fact::{Cause, Fault};
+use router::journal::fact::{Cause, Fault, What};
 use sip_core::{Message, SessionPolicy, Terms, message::Method};
 use testbed::{
     Behaviour, PhoneId, World,
@@ -17,7 +17,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// What a telephone wants; it refreshes by re-INVITE.
 fn timers() -> Terms {
-    Terms { session: Some(SessionPolicy { expires: 1_800, min_se: 90, by_update: false }) }
+    let session = Some(SessionPolicy { expires: 1_800, min_se: 90, by_update: false });
+    Terms { session, ..Terms::default() }
 }
 
 /// A house whose trunks have these keys, and a caller who dials `far` through it; three seconds old.
@@ -105,4 +106,30 @@ fn session_timers_that_are_off_are_not_spoken_of() {
     assert!(sent.borrow().is_empty());
     world.hangs_up_in(caller, SECOND);
     assert_eq!(the_end(&mut world), (Cause::CallerHungUp, Fault::None, None));
+}
+
+#[test]
+fn a_refresh_that_meets_a_hold_of_the_only_leg_there_is_comes_after_it() {
+    let config = house::house(&[house::QUEUE])
+        .replace("[trunk.carrier]\n", "[trunk.carrier]\nsession_expires = \"90s\"\n");
+    let mut world = World::new(2, &config).rtp_every(500 * MILLISECOND);
+    let caller = world.caller("caller");
+    world.agrees_to(caller, timers());
+    world.dials(caller, "+4930999");
+    // Ours leaves 45 s after the answer; his, in the same instant, has not arrived yet.
+    world.holds_in(caller, true, 45 * SECOND + MILLISECOND);
+    world.run_for(44 * SECOND);
+    let sent = requests_of_router(&mut world, Method::Invite);
+    world.run_for(15 * SECOND);
+    assert_eq!((world.at(caller).got("491"), sent.borrow().len()), (1, 2), "{}", world.ladder());
+    assert_eq!(
+        house::count(&world, |what| matches!(what, What::Held { leg: 0, held: true })),
+        1,
+        "{}",
+        world.ladder()
+    );
+    world.run_for(2 * MINUTE);
+    assert_eq!(world.state(caller), PhoneState::Talking);
+    world.hangs_up_in(caller, SECOND);
+    assert_eq!(the_end(&mut world), (Cause::Abandoned, Fault::None, None));
 }

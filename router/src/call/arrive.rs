@@ -172,20 +172,22 @@ impl Call {
         if let Err(why) = self.negotiate_caller(board) {
             return self.end(*why, board);
         }
-        let description = self.caller_description();
+        let described = self.is_described_reliably(board);
+        let description = if described { None } else { self.caller_description() };
         self.respond(StatusCode::OK, description, board);
         self.answered = Answered::Sent;
         self.caller().taken = true;
         self.fact(What::CallerAnswered, board);
     }
 
-    /// Sends 183 with our description, so that the caller hears us before the answer. False if he made no offer:
-    /// without one there is no early sound (RFC 3261 §13.2.1).
+    /// Sends 183 with our description, so that the caller hears us before the answer. False if he made no offer and the
+    /// 183 is not reliable: then there is no early sound (RFC 3261 §13.2.1, RFC 3262 §5).
     pub(crate) fn open_early(&mut self, board: &mut Switchboard) -> bool {
         if self.answered != Answered::No {
             return true;
         }
-        if self.offer.is_none() && self.caller().sound.is_none() {
+        let reliable = self.caller_sip().is_some_and(|sip| board.sip.is_reliable(sip));
+        if self.offer.is_none() && self.caller().sound.is_none() && !reliable {
             return false;
         }
         if let Err(why) = self.negotiate_caller(board) {

@@ -3,24 +3,21 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use media::Command;
-use sip_core::{HangUp, Invite, Message, PeerId, StatusCode};
+use sip_core::{EarlyId, HangUp, Invite, Message, PeerId, StatusCode};
 
 use super::{
-    Answered, CALLER, Call, Stage, Why,
+    CALLER, Call, Stage, Why,
     arrive::{sdp, text},
     failure::{Failure, Origin},
     flow::Outcome,
     leg::{Leg, NoSound},
     ring::{Purpose, Ring, Rung},
-    secure,
     talk::Talk,
     way::Way,
 };
 use crate::{
     config::{Address, AgentId, Goto, Step, TrunkId},
     journal::fact::{LeftQueue, LegNumber, Unanswered, What},
-    media_command::play,
     reason::Reason,
     shard::Switchboard,
 };
@@ -220,79 +217,19 @@ impl Call {
         }
     }
 
-    /// 1xx of a leg we dialled.
-    pub(super) fn progressed(&mut self, number: LegNumber, response: &Message, board: &mut Switchboard) {
-        let Some(status) = response.status() else { return };
-        let Some(leg) = self.leg_mut(number) else { return };
-        let first = !std::mem::replace(&mut leg.rang, true);
-        if first {
-            self.target_responded(number, board);
-            self.fact(What::Ringing { leg: number, status: status.code() }, board);
-        }
-        self.transfer_progresses(status, board);
-        let Stage::Ringing(Ring { purpose: Purpose::Step(_) | Purpose::Transfer(_), .. }) = &self.stage
-        else {
-            return;
-        };
-        if response.body().is_empty() {
-            self.ring_for_caller(status, board);
-        } else {
-            self.early_sound_of(number, status, &response.body(), board);
-        }
-    }
-
-    /// The caller learns that it rings: by the status, or by a tone if he was answered before.
-    fn ring_for_caller(&mut self, status: StatusCode, board: &mut Switchboard) {
-        match self.answered {
-            Answered::No => self.respond(status, None, board),
-            Answered::Early => {}
-            Answered::Sent | Answered::Acknowledged => self.play_ringback(board),
-        }
-    }
-
-    fn play_ringback(&mut self, board: &mut Switchboard) {
-        let Stage::Ringing(ring) = &mut self.stage else { return };
-        if std::mem::replace(&mut ring.plays_ringback, true) {
-            return;
-        }
-        self.plays += 1;
-        if let Some(leg) = self.caller().media_key() {
-            board.media(play::repeat(leg, self.plays, board.prompts.ringback()));
-        }
-    }
-
-    /// 183 with a description: the caller hears what the far end plays. The answer proper comes with the 200, so a
-    /// copy of the negotiation takes this one (RFC 3264 §4: one offer, one answer; each fork has its own).
-    fn early_sound_of(
+    /// 2xx of a leg we dialled: it is the winner, unless its description is unusable or it must hear something first.
+    pub(super) fn picked_up(
         &mut self,
         number: LegNumber,
-        status: StatusCode,
-        answer: &[u8],
+        early: Option<EarlyId>,
+        response: &Message,
         board: &mut Switchboard,
     ) {
-        let Some(leg) = self.leg_mut(number) else { return };
-        let Some(sound) = &leg.sound else { return };
-        let Ok(stream) = sound.negotiation.clone().accept(answer) else { return };
-        let key = sound.key;
-        leg.connect(stream, board);
-        let description =
-            self.caller().sound.as_ref().and_then(|sound| sound.negotiation.last_description().cloned());
-        if self.answered == Answered::No && description.is_some() {
-            self.respond(status, description, board);
-            self.answered = Answered::Early;
-        }
-        if let Some(caller) = self.caller().media_key().filter(|_| self.answered != Answered::No) {
-            board.media(Command::Bridge { a: caller, b: key });
-        }
-    }
-
-    /// 2xx of a leg we dialled: it is the winner, unless its description is unusable or it must hear something first.
-    pub(super) fn picked_up(&mut self, number: LegNumber, response: &Message, board: &mut Switchboard) {
         let Some(sip) = self.leg(number).and_then(|leg| leg.sip) else { return };
         self.target_responded(number, board);
         board.sip.ack(board.now, sip, None);
         self.fact(What::LegAnswered { leg: number }, board);
-        if let Err(failure) = self.take_answer(number, &response.body(), board) {
+        if let Err(failure) = self.take_answer(number, early, response.body(), board) {
             self.hang_up_leg(number, StatusCode::NOT_ACCEPTABLE_HERE, board);
             return self.leg_failed(number, failure, board);
         }
@@ -322,24 +259,6 @@ impl Call {
         }
     }
 
-    fn take_answer(
-        &mut self,
-        number: LegNumber,
-        answer: &[u8],
-        board: &mut Switchboard,
-    ) -> Result<(), Failure> {
-        let span = self.span.clone();
-        let Some(leg) = self.leg_mut(number) else { return Ok(()) };
-        let early = leg.sound.as_ref().is_some_and(|sound| sound.connected);
-        if answer.is_empty() && early {
-            return Ok(()); // the description came with the 183, and generous we are
-        }
-        leg.accept(answer, board).map_err(|error| {
-            secure::log_refusal(&span, number, &error);
-            Failure::found(StatusCode::NOT_ACCEPTABLE_HERE, &error.to_string(), Origin::Remote)
-        })
-    }
-
     fn connect_parties(&mut self, number: LegNumber, ring: Ring, board: &mut Switchboard) {
         self.note_cut_prompt(board);
         self.customer_reached(board);
@@ -362,6 +281,7 @@ impl Call {
         let name = winner.map(|agent| board.agent_name(agent));
         self.fact(What::Bridged { leg: number, agent: name }, board);
         self.stage = Stage::Talking(Talk::new(number, winner, place, board.now));
+        self.follow_holds(board);
         self.spare_losers(&ring, winner, board);
         if let Purpose::Transfer(transfer) = &ring.purpose {
             self.transfer_done(transfer, board);

@@ -136,9 +136,9 @@ impl Why {
         Why::new(Cause::Internal, Fault::Router, StatusCode::SERVER_INTERNAL_ERROR)
     }
 
-    /// The 200 was never acknowledged (RFC 3261 §13.3.1.4).
+    /// The 200 was never acknowledged (RFC 3261 §13.3.1.4), or a reliable 1xx (RFC 3262 §3).
     pub(super) fn no_ack(leg: LegNumber) -> Why {
-        Why::new(Cause::NoAck, side(leg), StatusCode::REQUEST_TIMEOUT)
+        Why::new(Cause::NoAck, side(leg), StatusCode::SERVER_TIMEOUT)
     }
 
     /// The answer in the ACK cannot be used.

@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use media::{
-    Command, MediaLegKey,
+    Command, Direction, MediaLegKey,
     sdp::{Negotiation, NegotiationError, Policy, Stream},
 };
 use sip_core::{LegKey, message::Uri};
 
-use super::{confirm::Whisper, transfer::Engaged};
+use super::{confirm::Whisper, early::EarlyAnswers, session::Offered, transfer::Engaged};
 use crate::{
     config::{Address, AgentId, TrunkId},
     journal::fact::{LegMedia, LegNumber},
@@ -45,8 +45,16 @@ pub(super) struct Leg {
     pub(super) holds: bool,
     /// That is on record.
     pub(super) hold_noted: bool,
-    /// Our description in the offer that the ACK will answer (late offer, RFC 3264 §4).
+    /// Our description in the offer that the ACK, or a PRACK before it, will answer (late offer, RFC 3264 §4).
     pub(super) answer_due_in_ack: bool,
+    /// What branches of it have answered before the 2xx.
+    pub(super) early: EarlyAnswers,
+    /// We have told the far end that it is on hold.
+    pub(super) told_held: bool,
+    /// An offer of ours in the dialog that is under way.
+    pub(super) offered: Option<Offered>,
+    /// Its keys come in the sound.
+    pub(super) presses_by_event: bool,
 }
 
 /// Offer and answer, port and engine leg.
@@ -75,6 +83,7 @@ impl Leg {
         let (sound, agent, trunk, whisper) = (None, None, None, None);
         let (rang, holds, hold_noted, answer_due_in_ack) = (false, false, false, false);
         let (uri, address, taken, engaged, leaves_at) = (String::new(), None, false, None, None);
+        let (early, told_held, offered, presses_by_event) = (EarlyAnswers::default(), false, None, false);
         Leg {
             number,
             sip,
@@ -91,6 +100,10 @@ impl Leg {
             holds,
             hold_noted,
             answer_due_in_ack,
+            early,
+            told_held,
+            offered,
+            presses_by_event,
         }
     }
 
@@ -104,6 +117,18 @@ impl Leg {
         let uri = self.uri.parse::<Uri>().ok();
         let user = uri.as_ref().and_then(Uri::user_decoded);
         user.map(|user| String::from_utf8_lossy(&user).into_owned()).unwrap_or_default()
+    }
+
+    /// By what was agreed on the far end sends us sound, on hold too.
+    pub(super) fn sends_sound(&self) -> bool {
+        let stream = self.sound.as_ref().and_then(|sound| sound.negotiation.stream());
+        stream.is_some_and(|stream| stream.direction.receives())
+    }
+
+    /// The far end hears keys in the sound (RFC 4733).
+    pub(super) fn takes_events(&self) -> bool {
+        let stream = self.sound.as_ref().and_then(|sound| sound.negotiation.stream());
+        stream.is_some_and(|stream| stream.send_event.is_some())
     }
 
     /// Reserves a port and an engine leg, once.
@@ -169,6 +194,13 @@ impl Leg {
 }
 
 impl Sound {
+    /// An offer that tells the far end that it is on hold, or not any more, in the codec it speaks now (RFC 6337 §5.3).
+    pub(super) fn offer_hold(&mut self, held: bool) -> Bytes {
+        let codec = self.negotiation.stream().map(|stream| stream.codec);
+        let direction = if held { Direction::SendOnly } else { Direction::SendRecv };
+        self.negotiation.offer_like(direction, codec.as_slice())
+    }
+
     fn open(key: MediaLegKey, port: u16, policy: Policy, board: &mut Switchboard) -> Sound {
         let local = board.media_address(port);
         let open = Command::Open {

@@ -12,11 +12,14 @@ mod callback;
 mod confirm;
 mod dial;
 mod diversion;
+mod dtmf;
+mod early;
 mod emergency;
 mod end;
 mod enter;
 mod failure;
 mod flow;
+mod hold;
 mod identity;
 mod join;
 mod keys;
@@ -348,8 +351,8 @@ impl Call {
             SipEvent::Acked { request, .. } => self.acknowledged(leg, &request, board),
             SipEvent::AckMissing { .. } => self.lost(leg, Why::no_ack(leg), board),
             SipEvent::Bye { request, .. } => self.hung_up(leg, &request, board),
-            SipEvent::Progress { response, .. } => self.progressed(leg, &response, board),
-            SipEvent::Answered { response, .. } => self.picked_up(leg, &response, board),
+            SipEvent::Progress { early, response, .. } => self.progressed(leg, early, &response, board),
+            SipEvent::Answered { early, response, .. } => self.picked_up(leg, early, &response, board),
             SipEvent::AttemptFailed { .. } => self.attempt_failed(leg, &event, board),
             SipEvent::Failed { status, response, cause, .. } => {
                 self.leg_failed(leg, Failure::of(status, response.as_ref(), cause), board);
@@ -371,8 +374,8 @@ impl Call {
         match event {
             MediaEvent::Played { play, .. } if self.whispered(leg, play, board) => {}
             MediaEvent::Played { play, .. } => self.played(play, board),
-            MediaEvent::Digit { digit, .. } if leg == self.seat => self.pressed(digit.as_char(), board),
-            MediaEvent::Digit { digit, .. } => self.confirmed(leg, digit.as_char(), board),
+            MediaEvent::Digit { digit, duration_ms, .. } => self.key_by_event(leg, digit, duration_ms, board),
+            MediaEvent::Heard { bridged: false, .. } => self.heard_first(leg, board),
             MediaEvent::Quiet { .. } => self.message_is_over(MessageEnd::Silence, board),
             MediaEvent::TwoWay { at, .. } => self.sound_went_both_ways(at, board),
             MediaEvent::Unauthentic { .. } => self.could_not_be_opened(leg),

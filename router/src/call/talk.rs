@@ -12,6 +12,7 @@ use super::{
     Call, Stage, Why,
     arrive::{sdp, text},
     assign::Place,
+    hold::HoldMusic,
     leg::Leg,
 };
 use crate::{
@@ -30,6 +31,7 @@ pub(super) struct Talk {
     place: Option<Place>,
     since: Instant,
     heard_both: bool,
+    pub(super) hold_music: HoldMusic,
 }
 
 /// An agent's leg that ends sooner was no conversation: his telephone crashed, or a machine answered and hung up.
@@ -45,7 +47,7 @@ const NO_SOUND_REASON: &[u8] = b"Q.850;cause=41;text=\"No sound came from this t
 
 impl Talk {
     pub(super) fn new(leg: LegNumber, agent: Option<AgentId>, place: Option<Place>, since: Instant) -> Talk {
-        Talk { leg, agent, place, since, heard_both: false }
+        Talk { leg, agent, place, since, heard_both: false, hold_music: HoldMusic::default() }
     }
 
     /// The dialled leg.
@@ -106,6 +108,7 @@ impl Call {
 
     /// A re-INVITE: sound ends at us, so we answer it here, always from *this* offer (RFC 3264 §8).
     pub(super) fn reoffered(&mut self, number: LegNumber, request: &Message, board: &mut Switchboard) {
+        self.prefer_partners_codec(number);
         let Some(leg) = self.leg_mut(number) else { return };
         let Some(sip) = leg.sip else { return };
         let reply = leg.answer_reoffer(request, board);
@@ -127,11 +130,11 @@ impl Call {
         }
         if !changed.is_empty() {
             self.watch_held_legs(board);
+            self.follow_holds(board);
         }
     }
 
-    /// A request in the dialog that is neither BYE nor re-INVITE. INFO without a body is a sign of life (RFC 6086
-    /// §4.2.2 answers what it cannot use with 415 or 469); other methods the endpoint has answered already.
+    /// A request in the dialog that is neither BYE nor re-INVITE; other methods the endpoint has answered already.
     pub(super) fn asked(
         &mut self,
         number: LegNumber,
@@ -140,12 +143,10 @@ impl Call {
         board: &mut Switchboard,
     ) {
         let Some(sip) = self.leg(number).and_then(|leg| leg.sip) else { return };
-        if request.method() == Method::Update {
-            return self.updated_by(number, key, request, board);
-        }
         let status = match request.method() {
-            Method::Info if request.body().is_empty() => StatusCode::OK,
-            Method::Info => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Method::Update => return self.updated_by(number, key, request, board),
+            Method::Prack => return self.described_by_prack(number, key, request, board),
+            Method::Info => self.informed(number, request, board),
             _ => StatusCode::NOT_IMPLEMENTED,
         };
         board.sip.answer_request(board.now, sip, key, Reply::new(status));
@@ -159,7 +160,7 @@ impl Call {
 
     /// A leg on hold sends nothing by agreement, so it is asked now and then.
     fn watch_held_legs(&mut self, board: &mut Switchboard) {
-        let anyone = self.legs.iter().any(|leg| leg.holds && leg.sip.is_some());
+        let anyone = self.legs.iter().any(|leg| (leg.holds || leg.told_held) && leg.sip.is_some());
         let next = board.now + board.config.media.silence_timeout;
         self.probe_at = anyone.then(|| self.probe_at.unwrap_or(next));
     }

@@ -365,6 +365,7 @@ impl Call {
         let agent = talk.agent().map(|agent| board.agent_name(agent));
         self.fact(What::Bridged { leg: talk.leg(), agent }, board);
         self.stage = Stage::Talking(talk);
+        self.follow_holds_anew(board);
         self.failed_transfer = Some(Box::new(Failed { transfer, failure, until: board.now + GRACE }));
     }
 

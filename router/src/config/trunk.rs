@@ -154,6 +154,7 @@ impl Trunk {
         let headers = TrunkHeadersToml::read_known(table, &section.path, section.span());
         let tls = TrunkTlsToml::read_known(table, &section.path, section.span());
         let tls = TrunkTls::resolve(&tls, scope.pem, scope.report);
+        let dialog = TrunkDialog::resolve(&dialog, scope);
         let srtp = TrunkSrtpToml::read_known(table, &section.path, section.span());
         let account = TrunkAccount::resolve(table, section, scope);
         let id = TrunkId::from(section.id);
@@ -185,7 +186,7 @@ impl Trunk {
             response_timeout: raw.response_timeout.duration(bounds("500ms", "32s", "8s"), report),
             answer_timeout: raw.answer_timeout.duration(bounds("5s", "10m", "3m"), report),
             numbers: TrunkNumbers::resolve(&numbers, report),
-            dialog: TrunkDialog::resolve(&dialog, report),
+            dialog,
             transfer: TrunkTransfer::resolve(table, section, report),
             identity: TrunkIdentity::resolve(&identity, report),
             emergency,

@@ -1,12 +1,14 @@
-//! How dialogs with a trunk are kept: session timers.
+//! How dialogs with a trunk are kept: session timers, reliable provisional responses, hold.
 
 use std::time::Duration;
 
-use sip_core::{SessionPolicy, Terms};
+use sip_core::{Reliability, SessionPolicy, Terms};
 
+use super::names::PromptId;
 use super::problem::Report;
 use super::raw::{Field, section};
 use super::read::{Bounds, bounds};
+use super::scope::Scope;
 
 section! {
     /// How dialogs with a trunk are kept.
@@ -17,6 +19,12 @@ section! {
         min_se,
         /// How we say that we are there: `"reinvite"`, with what was agreed on repeated unchanged, or `"update"` (RFC 3311) where the far end takes it. Default `"reinvite"`.
         refresh,
+        /// Provisional responses that are acknowledged (RFC 3262): `"never"`, `"offered"` (our calls leave it to the far end) or `"required"` (our calls insist on it, and calls of a far end that can do it get it). A call that insists on it gets it always. Leave it at `"never"` towards Teams. Default `"never"`.
+        reliable,
+        /// What a party on this trunk is told when the other side puts it on hold: `"local"`, nothing, it only hears something else; or `"pass"`, a re-INVITE with `sendonly`, so that its telephone shows the hold. Leave it at `"local"` towards Teams, which does not understand it. Default `"local"`.
+        hold,
+        /// What a party on this trunk hears while the other side has put it on hold. Default: what the other side sends by itself; if that is nothing, the music of the queue that brought the call, or silence.
+        hold_music,
     }
 }
 
@@ -25,12 +33,29 @@ section! {
 pub struct TrunkDialog {
     /// Session timers; `None`: off.
     pub session: Option<SessionPolicy>,
+    /// Provisional responses that are acknowledged. Default never.
+    pub reliable: Reliability,
+    /// What a party is told when it is put on hold. Default local.
+    pub hold: Hold,
+    /// What it hears then; `None`: what the other side sends, else the queue's music.
+    pub hold_music: Option<PromptId>,
+}
+
+/// What a party is told when the other side puts it on hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Hold {
+    /// Nothing.
+    #[default]
+    Local,
+    /// That it is on hold, by re-INVITE.
+    Pass,
 }
 
 /// As a trunk of which nothing is said; also for addresses without a trunk.
 impl Default for TrunkDialog {
     fn default() -> TrunkDialog {
-        TrunkDialog { session: Some(SessionPolicy { expires: 1_800, min_se: 90, by_update: false }) }
+        let session = Some(SessionPolicy { expires: 1_800, min_se: 90, by_update: false });
+        TrunkDialog { session, reliable: Reliability::Never, hold: Hold::Local, hold_music: None }
     }
 }
 
@@ -40,28 +65,44 @@ const MIN_SE: Bounds = bounds("90s", "24h", "90s");
 impl TrunkDialog {
     /// The extensions used with this trunk.
     pub fn terms(&self) -> Terms {
-        Terms { session: self.session }
+        Terms { session: self.session, reliable: self.reliable }
     }
 
-    pub(super) fn resolve(raw: &TrunkDialogToml<'_>, report: &mut Report) -> TrunkDialog {
-        let by_update = raw.refresh.choice(&[("reinvite", false), ("update", true)], report);
-        let min_se = raw.min_se.duration(MIN_SE, report);
-        if is_off(&raw.session_expires) {
-            return TrunkDialog { session: None };
-        }
-        let expires = raw.session_expires.duration(SESSION_EXPIRES, report);
-        if expires < min_se {
-            let longest = raw.session_expires.item.as_ref().or(raw.min_se.item.as_ref());
-            longest.into_iter().for_each(|item| {
-                item.error(
-                    report,
-                    "min_se is longer than session_expires; write the same for both, or a shorter min_se",
-                );
-            });
-        }
-        let (expires, min_se) = (whole_seconds(expires), whole_seconds(min_se));
-        TrunkDialog { session: Some(SessionPolicy { expires, min_se, by_update }) }
+    pub(super) fn resolve(raw: &TrunkDialogToml<'_>, scope: &mut Scope<'_, '_>) -> TrunkDialog {
+        let report = &mut *scope.report;
+        let reliable = raw.reliable.choice(
+            &[
+                ("never", Reliability::Never),
+                ("offered", Reliability::Offered),
+                ("required", Reliability::Required),
+            ],
+            report,
+        );
+        let hold = raw.hold.choice(&[("local", Hold::Local), ("pass", Hold::Pass)], report);
+        let session = session(raw, report);
+        let hold_music = raw.hold_music.item.as_ref().and_then(|item| scope.prompt(item));
+        TrunkDialog { session, reliable, hold, hold_music }
     }
+}
+
+fn session(raw: &TrunkDialogToml<'_>, report: &mut Report) -> Option<SessionPolicy> {
+    let by_update = raw.refresh.choice(&[("reinvite", false), ("update", true)], report);
+    let min_se = raw.min_se.duration(MIN_SE, report);
+    if is_off(&raw.session_expires) {
+        return None;
+    }
+    let expires = raw.session_expires.duration(SESSION_EXPIRES, report);
+    if expires < min_se {
+        let longest = raw.session_expires.item.as_ref().or(raw.min_se.item.as_ref());
+        longest.into_iter().for_each(|item| {
+            item.error(
+                report,
+                "min_se is longer than session_expires; write the same for both, or a shorter min_se",
+            );
+        });
+    }
+    let (expires, min_se) = (whole_seconds(expires), whole_seconds(min_se));
+    Some(SessionPolicy { expires, min_se, by_update })
 }
 
 fn is_off(field: &Field<'_>) -> bool {

@@ -40,7 +40,9 @@ impl Endpoint {
                 Stage::Invited if leg.told => Some(Named::Unanswered(LegKey(key))),
                 Stage::Answered | Stage::Invited | Stage::Inviting | Stage::Asking => None,
             },
-            (None, Some(out)) if out.call_id == call_id && out.forks.iter().any(|fork| fork == theirs) => {
+            (None, Some(out))
+                if out.call_id == call_id && out.forks.iter().any(|fork| fork.tag == theirs) =>
+            {
                 leg.told.then_some(Named::Ringing(LegKey(key)))
             }
             _ => None,
@@ -52,7 +54,7 @@ impl Endpoint {
         let leg: &Leg = self.legs.get(leg.0)?;
         let (call_id, to_tag) = match (&leg.dialog, &leg.outgoing) {
             (Some(dialog), _) if leg.stage == Stage::Confirmed => dialog.name(),
-            (None, Some(out)) => (out.call_id.clone(), out.forks.first()?.clone()),
+            (None, Some(out)) => (out.call_id.clone(), out.forks.first()?.tag.clone()),
             _ => return None,
         };
         let from_tag = Bytes::copy_from_slice(leg.tag.as_bytes());

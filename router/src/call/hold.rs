@@ -1,0 +1,94 @@
+//! Hold and resume (RFC 3264 §8.4, RFC 5359 §2.1). A hold is answered here, whatever its dialect: sound ends at us, so the
+//! other side's description need not change for it. What the other side hears changes at its source.
+
+use std::sync::Arc;
+
+use media::{Command, Prompt};
+
+use super::{Call, Stage, arrive::sdp, leg::Leg, session::Offered};
+use crate::{config::Hold, journal::fact::LegNumber, media_command::play, shard::Switchboard};
+
+/// Who of two parties who talk hears hold music.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct HoldMusic {
+    caller: bool,
+    called: bool,
+}
+
+impl HoldMusic {
+    fn of(&mut self, is_caller: bool) -> &mut bool {
+        if is_caller { &mut self.caller } else { &mut self.called }
+    }
+}
+
+impl Call {
+    /// Each of two parties hears what the other's hold or resume makes him hear, from now on.
+    pub(super) fn follow_holds(&mut self, board: &mut Switchboard) {
+        let Stage::Talking(talk) = &self.stage else { return };
+        let (caller, called) = (self.seat, talk.leg());
+        for (held, holder) in [(caller, called), (called, caller)] {
+            let Some(is_held) = self.leg(holder).map(|leg| leg.holds) else { continue };
+            let music = if is_held { self.hold_music(held, holder, board) } else { None };
+            self.plays_hold_music(held, music, board);
+            self.tell_hold(held, is_held, board);
+        }
+    }
+
+    /// The same two are connected again, and nothing plays any more.
+    pub(super) fn follow_holds_anew(&mut self, board: &mut Switchboard) {
+        if let Stage::Talking(talk) = &mut self.stage {
+            talk.hold_music = HoldMusic::default();
+        }
+        self.follow_holds(board);
+    }
+
+    /// What the held party's trunk says; else, if the holding side sends nothing by itself, the music of the queue that
+    /// brought them together.
+    fn hold_music(&self, held: LegNumber, holder: LegNumber, board: &Switchboard) -> Option<Arc<Prompt>> {
+        let trunk = self.leg(held).and_then(|leg| leg.trunk).and_then(|trunk| board.config.trunk(trunk));
+        let of_trunk = trunk.and_then(|trunk| trunk.dialog.hold_music);
+        let silent = !self.leg(holder).is_some_and(Leg::sends_sound);
+        let queue = self.queue().filter(|_| silent).and_then(|queue| board.config.queue(queue));
+        of_trunk.or(queue.and_then(|queue| queue.music)).and_then(|music| board.prompts.get(music))
+    }
+
+    fn plays_hold_music(&mut self, held: LegNumber, music: Option<Arc<Prompt>>, board: &mut Switchboard) {
+        let Some(leg) = self.leg(held).and_then(Leg::media_key) else { return };
+        let is_caller = held == self.seat;
+        let Stage::Talking(talk) = &mut self.stage else { return };
+        if std::mem::replace(talk.hold_music.of(is_caller), music.is_some()) == music.is_some() {
+            return;
+        }
+        self.plays += 1;
+        board.media(match music {
+            Some(music) => play::music(leg, self.plays, music),
+            None => Command::Stop { leg },
+        });
+    }
+
+    /// A trunk whose telephones want to know gets a re-INVITE; one at a time.
+    fn tell_hold(&mut self, held: LegNumber, is_held: bool, board: &mut Switchboard) {
+        let Some(leg) = self.leg_mut(held).filter(|leg| leg.told_held != is_held && leg.offered.is_none())
+        else {
+            return;
+        };
+        let trunk = leg.trunk.and_then(|trunk| board.config.trunk(trunk));
+        if trunk.is_none_or(|trunk| trunk.dialog.hold == Hold::Local) {
+            return;
+        }
+        let (Some(sip), Some(sound)) = (leg.sip, leg.sound.as_mut()) else { return };
+        leg.offered = Some(Offered::Hold(is_held));
+        let offer = sound.offer_hold(is_held);
+        board.sip.reinvite(board.now, sip, Some(sdp(offer)));
+    }
+
+    /// A codec that the other side speaks already need not be converted: it is answered first (RFC 3264 §8.3.2).
+    pub(super) fn prefer_partners_codec(&mut self, number: LegNumber) {
+        let partner = self.other_party(number).and_then(|partner| self.leg(partner));
+        let codec =
+            partner.and_then(|leg| leg.sound.as_ref()?.negotiation.stream()).map(|stream| stream.codec);
+        if let (Some(codec), Some(sound)) = (codec, self.leg_mut(number).and_then(|leg| leg.sound.as_mut())) {
+            sound.negotiation.prefer(codec);
+        }
+    }
+}

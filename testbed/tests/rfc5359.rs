@@ -1,0 +1,228 @@
+//! Call flows of RFC 5359 through us: hold (§2.1, §2.2) in every dialect, and what the other side is told and hears.
+
+mod house;
+
+use std::{cell::RefCell, rc::Rc, time::Duration};
+
+use house::{ANNA, DIRECT, QUEUE, anna, heard, house, teams, the_end};
+use router::journal::fact::{Cause, Fault, What};
+use sip_core::{Message, message::Method};
+use testbed::{
+    Behaviour, PhoneId, World,
+    phone::{HoldBy, PhoneState},
+    world::{MILLISECOND, ROUTER, SECOND},
+};
+
+const DIALECTS: [HoldBy; 3] = [HoldBy::SendOnly, HoldBy::Inactive, HoldBy::Nowhere];
+
+/// Caller and agent in a call through the queue, three seconds old; the caller's trunk has these keys.
+fn agent_talks(keys: &str) -> (World, PhoneId, PhoneId) {
+    let config = house(&[QUEUE, ANNA]).replace("[trunk.carrier]\n", &format!("[trunk.carrier]\n{keys}\n"));
+    let mut world = World::new(1, &config);
+    let caller = world.caller("caller");
+    let agent = anna(&mut world, Behaviour::Answers(SECOND));
+    world.dials(caller, "+4930999");
+    world.run_for(4 * SECOND);
+    assert_eq!(world.state(agent), PhoneState::Talking);
+    (world, caller, agent)
+}
+
+/// Caller and far end of a dialled call; both trunks have these keys.
+fn talk(keys: &str) -> (World, PhoneId, PhoneId) {
+    let mut config = house(&[DIRECT]);
+    for trunk in ["[trunk.teams]\n", "[trunk.carrier]\n"] {
+        config = config.replace(trunk, &format!("{trunk}{keys}\n"));
+    }
+    let mut world = World::new(2, &config);
+    let caller = world.caller("caller");
+    let far = teams(&mut world, Behaviour::Answers(SECOND));
+    world.dials(caller, "+4930123");
+    world.run_for(3 * SECOND);
+    (world, caller, far)
+}
+
+/// How often `listener` has heard this byte.
+fn packets(world: &World, listener: PhoneId, voice: u8) -> u64 {
+    world.at(listener).heard.get(&voice).copied().unwrap_or(0)
+}
+
+/// What more of this byte is heard within two seconds.
+fn more(world: &mut World, listener: PhoneId, voice: u8) -> u64 {
+    let before = packets(world, listener, voice);
+    world.run_for(2 * SECOND);
+    packets(world, listener, voice) - before
+}
+
+/// A description that the router wrote: to whom, in which request if in one, and what it says.
+type Written = (String, Option<Method>, String);
+
+/// Descriptions that the router writes from now on.
+fn descriptions(world: &mut World) -> Rc<RefCell<Vec<Written>>> {
+    let written = Rc::new(RefCell::new(Vec::new()));
+    let seen = Rc::clone(&written);
+    world.lose_if(move |datagram| {
+        let message = Message::parse(datagram.bytes.clone()).ok();
+        let message = message.filter(|m| datagram.from.to_string() == ROUTER && !m.body().is_empty());
+        seen.borrow_mut().extend(message.map(|message| {
+            let method = message.is_request().then(|| message.method());
+            (datagram.to.to_string(), method, String::from_utf8_lossy(&message.body()).into_owned())
+        }));
+        false
+    });
+    written
+}
+
+fn ends_well(mut world: World, caller: PhoneId) {
+    world.hangs_up_in(caller, SECOND);
+    assert_eq!(the_end(&mut world), (Cause::CallerHungUp, Fault::None, None));
+}
+
+#[test]
+fn section_2_1_in_every_dialect_a_held_caller_is_not_heard_and_comes_back_with_the_resume() {
+    for dialect in DIALECTS {
+        let (mut world, caller, agent) = agent_talks("");
+        let voice = world.at(caller).voice();
+        world.holds_by_in(agent, dialect, Duration::ZERO);
+        world.run_for(SECOND);
+        assert_eq!(more(&mut world, agent, voice), 0, "{dialect:?}\n{}", world.ladder());
+        let held = world.happened().filter(|what| matches!(what, What::Held { leg: 1, held: true })).count();
+        assert_eq!(held, 1, "{dialect:?}");
+        world.holds_in(agent, false, Duration::ZERO);
+        world.run_for(SECOND);
+        assert!(more(&mut world, agent, voice) > 90, "{dialect:?}\n{}", world.ladder());
+        ends_well(world, caller);
+    }
+}
+
+#[test]
+fn section_2_1_who_is_held_by_an_agent_who_sends_nothing_hears_the_queues_music() {
+    let (mut world, caller, agent) = agent_talks("");
+    let (music, voice) = (world.voice_of("music"), world.at(agent).voice());
+    assert_eq!(more(&mut world, caller, music), 0);
+    world.holds_by_in(agent, HoldBy::Inactive, Duration::ZERO);
+    world.run_for(SECOND);
+    assert!(more(&mut world, caller, music) > 90, "{}", world.ladder());
+    world.holds_in(agent, false, Duration::ZERO);
+    world.run_for(SECOND);
+    assert_eq!(more(&mut world, caller, music), 0);
+    assert!(more(&mut world, caller, voice) > 90);
+    ends_well(world, caller);
+}
+
+#[test]
+fn section_2_2_a_telephone_that_plays_music_of_its_own_is_heard_unless_the_trunk_has_some() {
+    for (keys, plays) in [("", false), ("hold_music = \"prompts/welcome.wav\"", true)] {
+        let (mut world, caller, agent) = agent_talks(keys);
+        let (welcome, voice) = (world.voice_of("welcome"), world.at(agent).voice());
+        world.holds_by_in(agent, HoldBy::SendOnly, Duration::ZERO);
+        world.run_for(SECOND);
+        assert_eq!(more(&mut world, caller, welcome) > 90, plays, "{keys}");
+        assert_eq!(more(&mut world, caller, voice) > 90, !plays, "{keys}");
+        assert!(!heard(&world, agent, "welcome"), "the agent is not on hold");
+        world.holds_in(agent, false, Duration::ZERO);
+        world.run_for(SECOND);
+        assert!(more(&mut world, caller, voice) > 90);
+        ends_well(world, caller);
+    }
+}
+
+#[test]
+fn a_hold_that_stays_here_is_told_to_nobody() {
+    let (mut world, caller, far) = talk("");
+    let written = descriptions(&mut world);
+    world.holds_by_in(far, HoldBy::Inactive, Duration::ZERO);
+    world.holds_in(far, false, 2 * SECOND);
+    world.run_for(4 * SECOND);
+    let to: Vec<_> = written.borrow().iter().map(|(to, ..)| to.clone()).collect();
+    assert!(to.iter().all(|to| to.starts_with("10.2.")), "only the answers: {to:?}");
+    assert_eq!(to.len(), 2);
+    ends_well(world, caller);
+}
+
+#[test]
+fn a_hold_that_is_passed_on_tells_the_other_telephone_by_sendonly_and_takes_it_back() {
+    for dialect in DIALECTS {
+        let (mut world, caller, far) = talk("hold = \"pass\"");
+        let written = descriptions(&mut world);
+        world.holds_by_in(far, dialect, Duration::ZERO);
+        world.holds_in(far, false, 2 * SECOND);
+        world.run_for(4 * SECOND);
+        let offers: Vec<_> = written
+            .borrow()
+            .iter()
+            .filter(|(_, method, _)| *method == Some(Method::Invite))
+            .map(|(_, _, body)| ["sendonly", "sendrecv"].into_iter().find(|word| body.contains(word)))
+            .collect();
+        assert_eq!(offers, [Some("sendonly"), Some("sendrecv")], "{dialect:?}\n{}", world.ladder());
+        let voice = world.at(far).voice();
+        assert!(more(&mut world, caller, voice) > 90, "{dialect:?}");
+        ends_well(world, caller);
+    }
+}
+
+#[test]
+fn two_who_hold_each_other_at_the_same_instant_and_resume_are_heard_again() {
+    for keys in ["", "hold = \"pass\""] {
+        let (mut world, caller, far) = talk(keys);
+        for phone in [caller, far] {
+            world.holds_by_in(phone, HoldBy::SendOnly, Duration::ZERO);
+        }
+        world.run_for(10 * SECOND); // a glare takes up to 4 s (RFC 3261 §14.1)
+        let voice = world.at(far).voice();
+        assert_eq!(more(&mut world, caller, voice), 0, "{keys}");
+        for phone in [caller, far] {
+            world.holds_in(phone, false, Duration::ZERO);
+        }
+        world.run_for(10 * SECOND);
+        assert!(more(&mut world, caller, voice) > 90, "{keys}\n{}", world.ladder());
+        ends_well(world, caller);
+    }
+}
+
+#[test]
+fn our_media_address_never_changes_in_a_call_whatever_the_far_ends_do() {
+    let (mut world, caller, far) = talk("hold = \"pass\"\nsession_expires = \"90s\"");
+    let written = descriptions(&mut world);
+    world.holds_by_in(far, HoldBy::Nowhere, Duration::ZERO);
+    world.holds_in(far, false, 2 * SECOND);
+    world.moves_in(far, "10.2.0.77:41000", 4 * SECOND);
+    world.holds_by_in(caller, HoldBy::Inactive, 6 * SECOND);
+    world.holds_in(caller, false, 8 * SECOND);
+    world.run_for(10 * SECOND);
+    for phone in ["10.1.", "10.2."] {
+        let mut addresses: Vec<String> = written
+            .borrow()
+            .iter()
+            .filter(|(to, ..)| to.starts_with(phone))
+            .map(|(_, _, body)| {
+                let line =
+                    |start: &str| body.lines().find(|line| line.starts_with(start)).unwrap_or_default();
+                let port = line("m=audio").split(' ').nth(1).unwrap_or_default().to_owned();
+                format!("{} {port}", line("c="))
+            })
+            .collect();
+        assert!(addresses.len() >= 4, "{addresses:?}");
+        addresses.dedup();
+        assert_eq!(addresses.len(), 1, "{addresses:?}");
+    }
+    let voice = world.at(caller).voice();
+    assert!(more(&mut world, far, voice) > 90, "{}", world.ladder());
+    ends_well(world, caller);
+}
+
+#[test]
+fn a_hold_while_the_agent_rings_is_what_the_agent_finds() {
+    let config = house(&[QUEUE, ANNA]);
+    let mut world = World::new(3, &config);
+    let caller = world.caller("caller");
+    let agent = anna(&mut world, Behaviour::Answers(5 * SECOND));
+    world.dials(caller, "+4930999");
+    world.holds_by_in(caller, HoldBy::Inactive, 2 * SECOND);
+    world.run_for(8 * SECOND);
+    let music = world.voice_of("music");
+    assert!(more(&mut world, agent, music) > 90, "{}", world.ladder());
+    world.holds_in(caller, false, Duration::ZERO);
+    world.run_for(500 * MILLISECOND);
+    assert_eq!(more(&mut world, agent, music), 0);
+    ends_well(world, caller);
+}
