@@ -121,7 +121,8 @@ fn mistakes_are_told_with_their_cure() {
     }
     let lonely = "[trunk.far]\naccept_from = [\"192.0.2.64/28\"]\ntransfers_return = true\n";
     let told = sentences(&format!("{}[queue.x]\nfoo = 1\n", with(lonely)));
-    let expected = "trunk.far.transfers_return: has no effect without send_to; write that, or take it out";
+    let expected =
+        "warning: trunk.far.transfers_return: has no effect without send_to; write that, or take it out";
     assert!(told.iter().any(|line| line == expected), "{told:#?}");
 }
 

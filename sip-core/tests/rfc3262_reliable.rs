@@ -167,7 +167,7 @@ fn a_cancel_ends_what_waits_for_its_prack() {
 fn section_4_our_invite_offers_or_requires_it_or_says_nothing() {
     use Reliability::{Never, Offered, Required};
     for (how, supported, required) in
-        [(Never, "", ""), (Offered, "100rel", ""), (Required, "100rel", "100rel")]
+        [(Never, "replaces", ""), (Offered, "replaces, 100rel", ""), (Required, "replaces, 100rel", "100rel")]
     {
         let (_, _, sent) = inviting(how, true);
         assert_eq!(

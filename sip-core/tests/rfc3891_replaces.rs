@@ -19,7 +19,9 @@ fn talking() -> (Desk, LegKey, String) {
 
 /// An INVITE of another call with these fields.
 fn second(branch: &str, extra: &str) -> String {
-    raw_invite(branch, extra).replace("tag=far", "tag=other").replace("c1@far", &format!("{branch}@far"))
+    let plain =
+        raw_invite(branch, "").replace("tag=far", "tag=other").replace("c1@far", &format!("{branch}@far"));
+    format!("{}{extra}\n", plain.strip_suffix('\n').expect("an empty line"))
 }
 
 fn named(tag: &str) -> String {
