@@ -12,6 +12,10 @@ pub fn run(data: &[u8]) {
         MasterKey::new(suite, &[0x5a; 46][..MasterKey::len(suite)]).expect("is as long as the suite wants");
     let (mut sender, mut receiver) = (Sender::new(&key), Receiver::new(&PeerKey::from(key.clone())));
     let mut with_identifier = Receiver::new(&PeerKey { key, mki_len: mki_len % 129 });
+    // A receiver counts rollovers from the first packet that comes whole (RFC 3711 §3.3.1): without one before the wrap it
+    // could not know of it.
+    let first = packet(65_499, &[]);
+    assert_eq!(open(&mut receiver, &seal(&mut sender, &first)).as_deref(), Some(&first[..]));
     let (mut sequence, mut data) = (65_500u16, data);
     while let [len, fate, rest @ ..] = data {
         let (bytes, after) = rest.split_at(usize::from(*len).min(rest.len()));
