@@ -21,7 +21,7 @@ use router::{
 use scheduler::{Capacity, Scheduler};
 use sip_core::{Endpoint, Settings};
 
-use super::{MORNING, World, prompts};
+use super::{MORNING, World, sounds::prompts};
 
 impl World {
     /// `kill -9`, and a start after so long. Telephones find their calls gone and hang up.
