@@ -25,7 +25,7 @@ pub use auth::UserId;
 pub use dialog::SessionPolicy;
 pub use endpoint::{
     Ask, ByStatus, Counters, EarlyId, Endpoint, Event, FailCause, HangUp, Input, Invite, Named, OpenId,
-    Output, Refusal, Reliability, Reply, RequestKey, ResolveId, Service, Settings, Terms, Urgent,
+    Output, OwnName, Refusal, Reliability, Reply, RequestKey, ResolveId, Service, Settings, Terms, Urgent,
 };
 pub use key::LegKey;
 pub use message::{Body, Message, StatusCode};

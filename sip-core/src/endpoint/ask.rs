@@ -167,14 +167,14 @@ impl Endpoint {
         let ask = &asking.ask;
         let mut request = Builder::request(&ask.method, &ask.uri);
         let mut digits = [0; 10];
-        request.header(Header::Via, self.origins.via(flow, branch));
+        request.header(Header::Via, self.origins.via(flow, ask.peer, branch));
         request.header(Header::MaxForwards, decimal(70, &mut digits));
         request.parts(Header::From, &[&ask.from, b";tag=", leg.tag.as_bytes()]);
         request.header(Header::To, &ask.to).header(Header::CallId, &asking.call_id);
         write_cseq(&mut request, ask.series.as_ref().map_or(1, |(_, cseq)| *cseq), &ask.method);
         match &ask.contact {
             Some(contact) => request.header(Header::Contact, contact),
-            None => request.header(Header::Contact, self.origins.contact(flow)),
+            None => request.header(Header::Contact, self.origins.contact(flow, ask.peer)),
         };
         if ask.method == Method::Options {
             request

@@ -6,7 +6,7 @@ use super::inside::{Draft, DraftKind};
 use super::legs::{Hop, Leg, OursState, Outgoing, SentAck, Stage};
 use super::proofs::Proofs;
 use super::seeks::Work;
-use super::{EarlyId, Endpoint, Event, FailCause, Invite, Reliability, Terms, write};
+use super::{EarlyId, Endpoint, Event, FailCause, Invite, Reliability, write};
 use crate::dialog::{Abilities, Dialog, wanted_prack, write_cseq};
 use crate::key::LegKey;
 use crate::message::{Body, Builder, Header, Message, Method, StatusCode};
@@ -229,14 +229,14 @@ impl Endpoint {
         let invite = &out.invite;
         let uri = invite.uris.get(out.target).unwrap_or(&invite.uri);
         let mut request = Builder::request(&Method::Invite, uri);
-        request.header(Header::Via, self.origins.via(flow, branch));
+        request.header(Header::Via, self.origins.via(flow, leg.peer, branch));
         let mut digits = [0; 10];
         let hops = crate::dialog::decimal(invite.max_forwards.into(), &mut digits);
         request.header(Header::MaxForwards, hops);
         request.parts(Header::From, &[&invite.from, b";tag=", leg.tag.as_bytes()]);
         request.header(Header::To, &invite.to).header(Header::CallId, &out.call_id);
         write_cseq(&mut request, out.cseq, &Method::Invite);
-        self.add_invite_headers(&mut request, flow, leg.terms);
+        self.add_invite_headers(&mut request, flow, leg);
         leg.add_session_wish(&mut request);
         if leg.terms.reliable == Reliability::Required {
             request.header(Header::Require, b"100rel");
@@ -249,9 +249,10 @@ impl Endpoint {
     }
 
     /// What every INVITE says of us (RFC 3261 §13.2.1).
-    pub(super) fn add_invite_headers(&self, request: &mut Builder, flow: &Flow, terms: Terms) {
-        request.header(Header::Contact, self.origins.contact(flow)).header(Header::Allow, write::ALLOW);
-        request.header(Header::Supported, terms.supported());
+    pub(super) fn add_invite_headers(&self, request: &mut Builder, flow: &Flow, leg: &Leg) {
+        let contact = self.origins.contact(flow, leg.peer);
+        request.header(Header::Contact, contact).header(Header::Allow, write::ALLOW);
+        request.header(Header::Supported, leg.terms.supported());
         if !self.settings.user_agent.is_empty() {
             request.header(Header::UserAgent, &self.settings.user_agent);
         }

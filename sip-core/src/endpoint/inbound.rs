@@ -256,8 +256,8 @@ impl Endpoint {
         let tag = tag.unwrap_or(hashed.as_bytes());
         // A far end that asks whether we are there may want to know by which name, and what we can (RFC 3261 §11.2).
         let asks = request.method() == Method::Options && reply.status.is_success();
-        let contact = asks.then(|| self.origins.contact(&flow));
         let peer = if asks { self.sources.find(flow.remote) } else { None };
+        let contact = asks.then(|| self.origins.contact(&flow, peer));
         let context = write::Context {
             tag,
             contact: contact.as_deref(),

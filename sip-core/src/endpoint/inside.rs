@@ -338,13 +338,14 @@ impl Endpoint {
     fn write_draft(&self, leg: u64, draft: &Draft, flow: &Flow, branch: &Token) -> Option<Bytes> {
         let state = self.legs.get(leg)?;
         let dialog: &Dialog = state.dialog.as_deref()?;
-        let mut request = dialog.request(&draft.kind.method(), draft.cseq, &self.origins.via(flow, branch));
+        let mut request =
+            dialog.request(&draft.kind.method(), draft.cseq, &self.origins.via(flow, state.peer, branch));
         if matches!(draft.kind, DraftKind::Notify | DraftKind::Refer) {
-            request.header(Header::Contact, self.origins.contact(flow)); // RFC 6665 §8.2.1, RFC 3515 §2.2
+            request.header(Header::Contact, self.origins.contact(flow, state.peer)); // RFC 6665 §8.2.1, RFC 3515 §2.2
         }
         match draft.kind {
             DraftKind::Reinvite | DraftKind::Update => {
-                self.add_invite_headers(&mut request, flow, state.terms);
+                self.add_invite_headers(&mut request, flow, state);
                 state.add_session_refresh(&mut request);
             }
             _ if self.settings.user_agent.is_empty() => {}

@@ -41,6 +41,7 @@ pub use ask::Ask;
 pub use counters::{ByStatus, Counters};
 pub use event::{EarlyId, Event, FailCause, HangUp, Invite, Reply, RequestKey};
 pub use io::{Input, OpenId, Output, ResolveId};
+pub use origin::OwnName;
 pub use refusal::Refusal;
 pub use replaces::Named;
 pub use settings::{Service, Settings, Urgent};

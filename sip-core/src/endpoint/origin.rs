@@ -1,12 +1,42 @@
 //! Who we are on each listener: what stands in Via and Contact of what leaves there.
 
+use super::Endpoint;
 use crate::token::Token;
-use crate::transport::{Flow, Listener, Transport};
+use crate::transport::{Flow, Host, Listener, PeerId, Transport};
 use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-/// The listeners, and the texts that tell the far end how to reach them.
-pub(super) struct Origins(Vec<Origin>);
+/// The listeners, the texts that tell the far end how to reach them, and those that tell it to certain peers.
+pub(super) struct Origins {
+    listeners: Vec<Origin>,
+    own_names: BTreeMap<PeerId, OwnName>,
+}
+
+/// What we are called towards a peer, in place of what our listener is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnName {
+    /// The host in Via and Contact.
+    pub host: Host,
+    /// The port; `None`: the listener's.
+    pub port: Option<u16>,
+}
+
+impl fmt::Display for OwnName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.host)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+impl Endpoint {
+    /// What we are called towards these peers from now on (RFC 3261 §18.1.1, §8.1.1.8); everybody else is told what the
+    /// listener says. Requests inside dialogs that exist say it too.
+    pub fn set_own_names(&mut self, names: BTreeMap<PeerId, OwnName>) {
+        self.origins.own_names = names;
+    }
+}
 
 struct Origin {
     listener: Listener,
@@ -16,7 +46,8 @@ struct Origin {
 
 impl Origins {
     pub(super) fn new(listeners: &[Listener]) -> Origins {
-        Origins(listeners.iter().cloned().map(Origin::new).collect())
+        let listeners = listeners.iter().cloned().map(Origin::new).collect();
+        Origins { listeners, own_names: BTreeMap::new() }
     }
 
     /// Our own address for datagrams to `remote`: the first UDP listener of its family, of its kind if there is one.
@@ -35,7 +66,7 @@ impl Origins {
             o.listener.transport == transport && o.listener.local.is_ipv4() == remote.to_canonical().is_ipv4()
         };
         let loopback = |o: &&Origin| o.listener.local.ip().is_loopback() == remote.is_loopback();
-        let all = || self.0.iter().filter(fits);
+        let all = || self.listeners.iter().filter(fits);
         all().find(loopback).or_else(|| all().next())
     }
 
@@ -46,10 +77,14 @@ impl Origins {
                 && o.listener.local.port() == flow.local.port()
                 && (o.listener.local.ip() == flow.local.ip() || o.listener.local.ip().is_unspecified())
         };
-        self.0.iter().find(exact).or_else(|| self.listener(flow.transport, flow.remote.ip()))
+        self.listeners.iter().find(exact).or_else(|| self.listener(flow.transport, flow.remote.ip()))
     }
 
-    fn sent_by(&self, flow: &Flow) -> Bytes {
+    fn sent_by(&self, flow: &Flow, peer: Option<PeerId>) -> Bytes {
+        if let Some(name) = peer.and_then(|peer| self.own_names.get(&peer)) {
+            let port = name.port.unwrap_or_else(|| self.port_of(flow));
+            return Bytes::from(format!("{}:{port}", name.host));
+        }
         match self.of(flow) {
             Some(Origin { sent_by: Some(sent_by), .. }) => sent_by.clone(),
             Some(origin) => {
@@ -60,10 +95,17 @@ impl Origins {
         }
     }
 
-    /// The Via of a request that leaves by `flow`. `rport`: the response comes back to the port we send from
+    /// The port at which the far end of a flow reaches us.
+    fn port_of(&self, flow: &Flow) -> u16 {
+        let advertised = |listener: &Listener| listener.advertise.as_ref().map(|(_, port)| *port);
+        let known = |listener: &Listener| advertised(listener).unwrap_or(listener.local.port());
+        self.of(flow).map_or(flow.local.port(), |origin| known(&origin.listener))
+    }
+
+    /// The Via of a request to `peer` that leaves by `flow`. `rport`: the response comes back to the port we send from
     /// (RFC 3581 §3).
-    pub(super) fn via(&self, flow: &Flow, branch: &Token) -> Vec<u8> {
-        let sent_by = self.sent_by(flow);
+    pub(super) fn via(&self, flow: &Flow, peer: Option<PeerId>, branch: &Token) -> Vec<u8> {
+        let sent_by = self.sent_by(flow, peer);
         let mut via = Vec::with_capacity(96);
         via.extend_from_slice(b"SIP/2.0/");
         via.extend_from_slice(flow.transport.via_name().as_bytes());
@@ -77,9 +119,9 @@ impl Origins {
         via
     }
 
-    /// The Contact of what leaves by `flow`: how the far end reaches us for the rest of the dialog.
-    pub(super) fn contact(&self, flow: &Flow) -> Vec<u8> {
-        let sent_by = self.sent_by(flow);
+    /// The Contact of what leaves for `peer` by `flow`: how the far end reaches us for the rest of the dialog.
+    pub(super) fn contact(&self, flow: &Flow, peer: Option<PeerId>) -> Vec<u8> {
+        let sent_by = self.sent_by(flow, peer);
         let mut contact = Vec::with_capacity(64);
         contact.extend_from_slice(b"<sip:");
         contact.extend_from_slice(&sent_by);
@@ -123,20 +165,40 @@ mod tests {
         let origins = Origins::new(&[near, far]);
         let remote = "10.0.0.2:5060".parse().unwrap();
         let tcp = Flow::stream(Transport::Tcp, "10.0.0.1:40000".parse().unwrap(), remote, 3);
-        assert_eq!(text(origins.contact(&tcp)), "<sip:sbc.example.com:5071;transport=tcp>");
+        assert_eq!(text(origins.contact(&tcp, None)), "<sip:sbc.example.com:5071;transport=tcp>");
         let udp = origins.udp_flow(remote).unwrap();
-        assert_eq!(text(origins.contact(&udp)), "<sip:10.0.0.1:5060>");
+        assert_eq!(text(origins.contact(&udp, None)), "<sip:10.0.0.1:5060>");
         let token = Mint::new([0; 32], 0).token(Kind::Branch, 1);
-        assert!(text(origins.via(&udp, &token)).starts_with("SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK"));
-        assert!(text(origins.via(&udp, &token)).ends_with(";rport"));
-        assert!(text(origins.via(&tcp, &token)).starts_with("SIP/2.0/TCP sbc.example.com:5071;branch="));
+        assert!(
+            text(origins.via(&udp, None, &token)).starts_with("SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK")
+        );
+        assert!(text(origins.via(&udp, None, &token)).ends_with(";rport"));
+        assert!(
+            text(origins.via(&tcp, None, &token)).starts_with("SIP/2.0/TCP sbc.example.com:5071;branch=")
+        );
+    }
+
+    #[test]
+    fn a_peer_may_know_us_by_another_name_than_everybody_else() {
+        let mut origins = Origins::new(&[Listener::new(Transport::Tls, "10.0.0.1:5071".parse().unwrap())]);
+        let name = |port| OwnName { host: Host::new("ccr1.example.com"), port };
+        origins.own_names = [(PeerId(1), name(None)), (PeerId(2), name(Some(443)))].into();
+        let remote = "10.0.0.2:5061".parse().unwrap();
+        let flow = Flow::stream(Transport::Tls, "10.0.0.1:40000".parse().unwrap(), remote, 3);
+        let contact = |peer| text(origins.contact(&flow, Some(PeerId(peer))));
+        assert_eq!(contact(1), "<sip:ccr1.example.com:5071;transport=tls>");
+        assert_eq!(contact(2), "<sip:ccr1.example.com:443;transport=tls>");
+        assert_eq!(contact(3), "<sip:10.0.0.1:5071;transport=tls>");
+        let token = Mint::new([0; 32], 0).token(Kind::Branch, 1);
+        let via = text(origins.via(&flow, Some(PeerId(1)), &token));
+        assert!(via.starts_with("SIP/2.0/TLS ccr1.example.com:5071;branch=z9hG4bK"), "{via}");
     }
 
     #[test]
     fn a_listener_on_every_address_is_named_by_the_flows_own() {
         let origins = Origins::new(&[Listener::new(Transport::Udp, "0.0.0.0:5060".parse().unwrap())]);
         let flow = Flow::udp("10.9.9.9:5060".parse().unwrap(), "10.0.0.2:5060".parse().unwrap());
-        assert_eq!(text(origins.contact(&flow)), "<sip:10.9.9.9:5060>");
+        assert_eq!(text(origins.contact(&flow, None)), "<sip:10.9.9.9:5060>");
     }
 
     #[test]

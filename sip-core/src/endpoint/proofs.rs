@@ -104,8 +104,9 @@ impl Endpoint {
             return false;
         };
         let first_response_at = state.patience(purpose, now);
+        let peer = state.peer;
         let branch = self.next_branch();
-        let request = write::again(&message, &self.origins.via(&flow, &branch), cseq);
+        let request = write::again(&message, &self.origins.via(&flow, peer, &branch), cseq);
         let again = self.depart(now, Departure { leg, purpose, flow, request, first_response_at });
         let Some(again) = again else { return false };
         if let Some(tx) = self.clients.get_mut(again) {

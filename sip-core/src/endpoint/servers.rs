@@ -155,8 +155,9 @@ impl Endpoint {
     ) -> Option<Bytes> {
         let tx = self.servers.get(server)?;
         let open = tx.open.as_deref()?;
-        let contact = with_contact.then(|| self.origins.contact(&tx.flow));
         let state = self.legs.get(open.leg);
+        let contact =
+            with_contact.then(|| self.origins.contact(&tx.flow, state.and_then(|state| state.peer)));
         let context = write::Context {
             tag,
             contact: contact.as_deref(),
