@@ -6,6 +6,7 @@
 mod handshake;
 mod pem;
 mod session;
+mod validity;
 mod verify;
 
 pub use pem::{Identity, PemError, Trust};

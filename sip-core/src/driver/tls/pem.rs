@@ -1,11 +1,14 @@
 //! Certificates, keys and roots out of PEM files (RFC 7468).
 
 use rustls::RootCertStore;
+use rustls::SignatureAlgorithm;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use std::sync::Arc;
+
+use super::validity;
 
 /// Why a PEM file is of no use; the text tells the cure.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +78,16 @@ impl Identity {
     /// DNS names that the certificate carries, wildcards as they are written.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// When it ceases to hold, in seconds since 1970; `None` if it does not say.
+    pub fn not_after(&self) -> Option<i64> {
+        validity::not_after(self.key.cert.first()?)
+    }
+
+    /// Its key is RSA: some far ends, Teams among them, know no others.
+    pub fn is_rsa(&self) -> bool {
+        self.key.key.algorithm() == SignatureAlgorithm::RSA
     }
 
     pub(super) fn key(&self) -> Arc<CertifiedKey> {
