@@ -18,7 +18,7 @@ use crate::{
     },
     journal::fact::{LegMedia, Micros},
     reason::Reason,
-    record::{Leg, Record},
+    record::{Leg, Record, Segment},
 };
 
 /// Writes the last finished calls of the journal in `data_dir`, oldest first: a ladder for people, or one JSON object
@@ -158,6 +158,17 @@ struct Line<'a> {
     reason: Option<&'a str>,
     correlation: Option<String>,
     legs: Vec<LegLine<'a>>,
+    segments: Vec<SegmentLine<'a>>,
+}
+
+/// Who spoke with whom, by the numbers of their legs.
+#[derive(Debug, Serialize)]
+struct SegmentLine<'a> {
+    caller: u16,
+    leg: u16,
+    agent: Option<&'a str>,
+    from: String,
+    until: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -216,6 +227,19 @@ impl<'a> Line<'a> {
             reason: record.reason.as_deref(),
             correlation: record.correlation(),
             legs: record.legs.iter().map(LegLine::of).collect(),
+            segments: record.segments.iter().map(SegmentLine::of).collect(),
+        }
+    }
+}
+
+impl<'a> SegmentLine<'a> {
+    fn of(segment: &'a Segment) -> SegmentLine<'a> {
+        SegmentLine {
+            caller: segment.caller,
+            leg: segment.leg,
+            agent: segment.agent.as_deref(),
+            from: iso(segment.from),
+            until: maybe(segment.until),
         }
     }
 }

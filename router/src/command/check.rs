@@ -6,7 +6,7 @@ use std::{path::Path, time::Duration};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 
-use super::check_number;
+use super::{check_certificates, check_number};
 use crate::config::{
     Because, CallerGroup, Config, Goto, Graph, Hours, HoursId, Names, Number, Opening, PromptId, QueueId,
     SecretPlace, Srtp, Stale, Step, Wall, load, written,
@@ -60,7 +60,8 @@ pub fn check(path: &Path, asked: Questions<'_>) -> Outcome {
 }
 
 fn answer(file: &str, config: &Config, moment: Option<Moment>, number: Option<&str>) -> Outcome {
-    let report = report(file, config, moment);
+    let certificates = check_certificates::lines(config, Timestamp::now());
+    let report = report(file, config, moment) + &certificates;
     match number.map(|number| check_number::story(config, number)).transpose() {
         Ok(None) => Outcome { text: report, code: 0 },
         Ok(Some(story)) => Outcome { text: format!("{report}\n{story}"), code: 0 },

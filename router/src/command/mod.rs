@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod calls;
 pub mod check;
+mod check_certificates;
 mod check_number;
 mod check_trunks;
 pub mod explain;
