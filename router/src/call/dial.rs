@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use sip_core::{EarlyId, HangUp, Invite, Message, PeerId, StatusCode};
+use sip_core::{EarlyId, Invite, Message, PeerId, StatusCode};
 
 use super::{
     CALLER, Call, Stage, Why,
@@ -11,6 +11,7 @@ use super::{
     failure::{Failure, Origin},
     flow::Outcome,
     leg::{Leg, NoSound},
+    machine::completed_elsewhere,
     ring::{Purpose, Ring, Rung},
     talk::Talk,
     way::Way,
@@ -125,6 +126,7 @@ impl Call {
         let number = self.next_leg_number();
         let mut leg = Leg::new(number, None);
         (leg.agent, leg.address, leg.uri) = (agent, address, way.uri.clone());
+        leg.called_at = Some(board.now);
         let offer = self.offer_for(&mut leg, way.trunk, board)?;
         let told = self.told_at(number, agent, &way, board);
         let invite = Invite {
@@ -227,6 +229,7 @@ impl Call {
     ) {
         let Some(sip) = self.leg(number).and_then(|leg| leg.sip) else { return };
         self.target_responded(number, board);
+        self.leg_mut(number).into_iter().for_each(|leg| leg.picked_up = true);
         board.sip.ack(board.now, sip, None);
         self.fact(What::LegAnswered { leg: number }, board);
         if let Err(failure) = self.take_answer(number, early, response.body(), board) {
@@ -235,6 +238,10 @@ impl Call {
         }
         if !matches!(self.stage, Stage::Ringing(_)) {
             return self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
+        }
+        if let Some(why) = self.refused_machine(number, board) {
+            self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
+            return self.leg_failed(number, why, board);
         }
         if !self.whispers(number, board) {
             self.takes_call(number, board);
@@ -290,18 +297,10 @@ impl Call {
 
     /// All others stop ringing and show no missed call (RFC 3326 §3.2).
     fn hang_up_losers(&mut self, winner: LegNumber, board: &mut Switchboard) {
-        let elsewhere = (
-            Bytes::from_static(b"Reason"),
-            Bytes::from_static(b"SIP;cause=200;text=\"Call completed elsewhere\""),
-        );
         let losers: Vec<LegNumber> =
             self.dialled_legs().map(|leg| leg.number).filter(|leg| *leg != winner).collect();
         for loser in losers {
-            self.hang_up_with(
-                loser,
-                HangUp { headers: vec![elsewhere.clone()], ..HangUp::new(StatusCode::REQUEST_TERMINATED) },
-                board,
-            );
+            self.hang_up_with(loser, completed_elsewhere(StatusCode::REQUEST_TERMINATED), board);
         }
     }
 

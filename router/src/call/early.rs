@@ -51,6 +51,7 @@ impl Call {
     ) {
         let Some(status) = response.status() else { return };
         let Some(leg) = self.leg_mut(number) else { return };
+        leg.forwarded |= status == StatusCode::CALL_IS_BEING_FORWARDED;
         let first = !std::mem::replace(&mut leg.rang, true);
         if first {
             self.target_responded(number, board);

@@ -298,6 +298,7 @@ impl Call {
     }
 
     pub(super) fn hang_up_with(&mut self, number: LegNumber, hang_up: HangUp, board: &mut Switchboard) {
+        let hang_up = self.without_missed_call(number, hang_up, board);
         if let Some(sip) = self.leg_mut(number).and_then(|leg| leg.sip.take()) {
             board.forget(sip);
             board.sip.hang_up(board.now, sip, hang_up);

@@ -6,13 +6,10 @@ use bytes::Bytes;
 
 use super::{CALLER, Call, Parties, diversion::history_with, parties::escape_user, way::Way};
 use crate::{
-    config::{AgentId, History, IdentityOut, Template, Trunk, Whose},
+    config::{ANONYMOUS, AgentId, History, IdentityOut, Template, Trunk, Whose},
     journal::fact::LegNumber,
     shard::Switchboard,
 };
-
-/// An anonymous From (RFC 3323 §4.1.1.3).
-const ANONYMOUS: &str = "<sip:anonymous@anonymous.invalid>";
 
 /// What a call we send says of its caller.
 struct Presented<'a> {
@@ -45,8 +42,8 @@ impl Call {
         let customer = (leg == CALLER).then(|| self.shown_to_customer());
         let parties = customer.as_ref().unwrap_or(&self.parties);
         let trunk = way.trunk.and_then(|trunk| board.config.trunk(trunk));
-        let name = agent.and_then(|_| self.name_for_agent(parties, board));
-        let host = board.own_host();
+        let name = agent.and_then(|_| self.name_for_agent(parties, trunk, board));
+        let host = board.own_host(trunk);
         let presented = Presented { parties, trunk, host: &host, name };
         let urgency = self.urgency(board);
         let is_own = |name: &Bytes| urgency.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
@@ -57,15 +54,22 @@ impl Call {
         Told { from: presented.from(), headers }
     }
 
-    /// What an agent sees in place of the caller's name, if his queue says so.
-    fn name_for_agent(&self, parties: &Parties, board: &Switchboard) -> Option<String> {
+    /// What an agent sees in place of the caller's name, if his queue or his trunk says so.
+    fn name_for_agent(
+        &self,
+        parties: &Parties,
+        trunk: Option<&Trunk>,
+        board: &Switchboard,
+    ) -> Option<String> {
         let queue = self.queue().and_then(|queue| board.config.queue(queue))?;
         let name = match (parties.display.as_str(), parties.withheld()) {
             (_, true) => "Anonymous",
             ("", false) => &parties.caller,
             (name, false) => name,
         };
-        Some(queue.shown_as.as_ref()?.replace("{queue}", &queue.name).replace("{name}", name))
+        let by_trunk = || trunk.and_then(|trunk| trunk.identity.shown_as.as_ref());
+        let shown_as = queue.shown_as.as_ref().or_else(by_trunk)?;
+        Some(shown_as.replace("{queue}", &queue.name).replace("{name}", name))
     }
 }
 
@@ -77,7 +81,10 @@ impl Presented<'_> {
         let number = self.number(shown).unwrap_or_default();
         let name = self.name.as_deref();
         match number.as_str() {
-            "" => format!("{} {ANONYMOUS}", quoted(name.unwrap_or("Anonymous"))),
+            "" => {
+                let nobody = self.trunk.map_or(ANONYMOUS, |trunk| &trunk.identity.anonymous);
+                address(name.unwrap_or("Anonymous"), &format!("<{nobody}>"))
+            }
             number => address(name.unwrap_or(&self.parties.display), &self.uri(number)),
         }
     }

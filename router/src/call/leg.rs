@@ -37,6 +37,12 @@ pub(super) struct Leg {
     pub(super) engaged: Option<Engaged>,
     /// It has been transferred away from, and is hung up now if it has not done so.
     pub(super) leaves_at: Option<Instant>,
+    /// When it was called, unless it called us.
+    pub(super) called_at: Option<Instant>,
+    /// Its 2xx has come.
+    pub(super) picked_up: bool,
+    /// The far end has said that it sends the call on to somebody else (181).
+    pub(super) forwarded: bool,
     /// It has rung: a later failure is a person's decision or absence, not the network's.
     pub(super) rang: bool,
     /// What the agent hears before he has the caller.
@@ -81,6 +87,7 @@ pub(super) enum NoSound {
 impl Leg {
     pub(super) fn new(number: LegNumber, sip: Option<LegKey>) -> Leg {
         let (sound, agent, trunk, whisper) = (None, None, None, None);
+        let (called_at, picked_up, forwarded) = (None, false, false);
         let (rang, holds, hold_noted, answer_due_in_ack) = (false, false, false, false);
         let (uri, address, taken, engaged, leaves_at) = (String::new(), None, false, None, None);
         let (early, told_held, offered, presses_by_event) = (EarlyAnswers::default(), false, None, false);
@@ -95,6 +102,9 @@ impl Leg {
             taken,
             engaged,
             leaves_at,
+            called_at,
+            picked_up,
+            forwarded,
             rang,
             whisper,
             holds,

@@ -24,6 +24,7 @@ mod identity;
 mod join;
 mod keys;
 mod leg;
+mod machine;
 mod menu;
 mod own;
 mod parties;

@@ -128,9 +128,9 @@ impl Rung {
         Rung::new(Some(agent), addresses, order, timeout, board.at)
     }
 
-    /// Whom a trunk alone knows.
-    pub(super) fn back(way: Way, timeout: Duration, at: Micros) -> Rung {
-        Rung { back: Some(way), ..Rung::new(None, Vec::new(), RingOrder::All, timeout, at) }
+    /// Whom a trunk alone knows how to reach; who it is may be known.
+    pub(super) fn back(way: Way, agent: Option<AgentId>, timeout: Duration, at: Micros) -> Rung {
+        Rung { back: Some(way), ..Rung::new(agent, Vec::new(), RingOrder::All, timeout, at) }
     }
 
     /// Whom a `dial` step calls.

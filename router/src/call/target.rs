@@ -20,8 +20,8 @@ pub(super) enum Target {
     Agent(AgentId),
     /// Somebody else.
     Address(Address),
-    /// Back to the trunk it came from, as it came.
-    Back(Box<Way>),
+    /// Back to the trunk it came from, as it came; the agent whom it means there, if he is known, is engaged already.
+    Back(Box<Way>, Option<AgentId>),
 }
 
 impl Target {
@@ -31,7 +31,10 @@ impl Target {
             Target::Number { pattern, .. } => format!("number {pattern}"),
             Target::Agent(agent) => format!("agent.{}", board.agent_name(*agent)),
             Target::Address(address) => board.config.written(address),
-            Target::Back(way) => format!("back to trunk.{}", way.name),
+            Target::Back(way, None) => format!("back to trunk.{}", way.name),
+            Target::Back(way, Some(agent)) => {
+                format!("agent.{} by trunk.{}", board.agent_name(*agent), way.name)
+            }
         }
     }
 }
@@ -49,7 +52,9 @@ impl Call {
             return Err(StatusCode::FORBIDDEN);
         }
         if let Some(way) = self.way_back(by, to, board) {
-            return Ok(Target::Back(Box::new(way)));
+            let agent = to.uri.param("x-m").and_then(|person| board.config.agent_in_teams(person));
+            let agent = agent.filter(|agent| board.engage_agent(*agent, self.key));
+            return Ok(Target::Back(Box::new(way), agent));
         }
         let user = to.uri.user_decoded().map(|user| text(&user)).unwrap_or_default();
         let number = self.number_meant(by, &user, board);

@@ -202,7 +202,10 @@ impl Call {
                 let unknown = Transfer { referred_by: None, ..transfer };
                 self.ring_for(unknown, Rung::party(address, ring_timeout, board.at), board);
             }
-            Target::Back(way) => self.ring_for(transfer, Rung::back(*way, ring_timeout, board.at), board),
+            Target::Back(way, agent) => {
+                let rung = Rung::back(*way, agent, ring_timeout, board.at);
+                self.ring_for(transfer, rung, board);
+            }
         }
     }
 

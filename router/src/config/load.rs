@@ -12,6 +12,7 @@ use super::caller_group::CallerGroups;
 use super::emergency::{Emergency, EmergencyToml};
 use super::flow::Goto;
 use super::flow_toml::FlowSection;
+use super::hosts::Hosts;
 use super::hours::Hours;
 use super::limits::{Limits, LimitsToml, Machine, warn_of_machine};
 use super::listen::{Listen, ListenToml};
@@ -80,6 +81,8 @@ section! {
         agent,
         /// Opening hours.
         hours,
+        /// Names that are not asked of DNS.
+        hosts,
         /// Whom a transfer target means.
         transfer,
         /// How transfers go.
@@ -188,6 +191,7 @@ fn resolve(
         report,
     );
 
+    let hosts = Hosts::resolve(&raw.hosts, report);
     let beside = Beside { base_dir, files: &surroundings.files };
     let graph = Graph::resolve(&raw.presence, beside, report);
     let prompts = Prompts::new(&surroundings.files, base_dir, std::mem::take(&mut names.prompts));
@@ -218,6 +222,7 @@ fn resolve(
         graph: graph.map(Arc::new),
         emergency,
         registrar,
+        hosts,
         warnings: Problems::default(),
         trunks: table(resolved.trunks, |id| id.index(), |trunk| &trunk.name),
         flows: table(resolved.flows, |id| id.index(), |flow| &flow.name),

@@ -14,6 +14,7 @@ mod emergency;
 mod entra_ids;
 mod flow;
 mod flow_toml;
+mod hosts;
 mod hours;
 mod hours_toml;
 mod limits;
@@ -50,7 +51,9 @@ mod trunk_emergency;
 mod trunk_headers;
 mod trunk_health;
 mod trunk_identity;
+mod trunk_kind;
 mod trunk_limits;
+mod trunk_name;
 mod trunk_numbers;
 mod trunk_targets;
 mod trunk_tls;
@@ -72,6 +75,7 @@ pub use callback::CallbackStep;
 pub use caller_group::CallerGroup;
 pub use emergency::Emergency;
 pub use flow::{Flow, Goto, Step};
+pub use hosts::Hosts;
 pub use hours::{Because, Day, Hours, Opening, Span, Wall};
 pub use limits::{Limits, Machine};
 pub use listen::Listen;
@@ -101,6 +105,7 @@ pub use trunk_dialog::{Hold, TrunkDialog};
 pub use trunk_emergency::TrunkEmergency;
 pub use trunk_headers::{HeaderName, HeaderRules};
 pub use trunk_health::TrunkHealth;
+pub(crate) use trunk_identity::ANONYMOUS;
 pub use trunk_identity::{History, IdentityOut, TrunkIdentity};
 pub use trunk_limits::TrunkLimits;
 pub use trunk_numbers::{TrunkNumbers, Ways, Whose};
@@ -109,7 +114,9 @@ pub use trunk_tls::TrunkTls;
 pub use trunk_transfer::TrunkTransfer;
 pub use voicemail::Voicemail;
 
-use sip_core::{PeerId, Sources, Terms, auth::GuardSettings};
+use sip_core::{OwnName, PeerId, Sources, Terms, auth::GuardSettings};
+
+use crate::presence::ObjectId;
 
 pub(crate) use units::{duration, written};
 
@@ -142,6 +149,8 @@ pub struct Config {
     pub emergency: Emergency,
     /// Where agents' telephones register.
     pub registrar: Registrar,
+    /// Names that are not asked of DNS.
+    pub hosts: Hosts,
     /// What the operator probably meant otherwise.
     pub warnings: Problems,
     trunks: Table<Trunk>,
@@ -241,6 +250,12 @@ impl Config {
         self.agents().find(|(_, agent)| is_his(agent)).map(|(id, _)| id)
     }
 
+    /// The agent whom Teams calls so: `8:orgid:` and his object id in Entra.
+    pub fn agent_in_teams(&self, person: &[u8]) -> Option<AgentId> {
+        let id: ObjectId = std::str::from_utf8(person).ok()?.rsplit(':').next()?.parse().ok()?;
+        self.agents().find(|(_, agent)| agent.entra_id == Some(id)).map(|(agent, _)| agent)
+    }
+
     /// Groups of callers, in the order of the file.
     pub fn caller_groups(&self) -> &[CallerGroup] {
         &self.callers.list
@@ -263,6 +278,11 @@ impl Config {
     /// What extensions are used with whom: every trunk's under its id.
     pub fn terms(&self) -> BTreeMap<PeerId, Terms> {
         self.trunks().map(|(id, trunk)| (id.into(), trunk.dialog.terms())).collect()
+    }
+
+    /// What we are called towards whom: every trunk that says so, under its id.
+    pub fn own_names(&self) -> BTreeMap<PeerId, OwnName> {
+        self.trunks().filter_map(|(id, trunk)| Some((id.into(), trunk.own_name.clone()?))).collect()
     }
 
     /// Every PEM file that is used, in the order of their paths.

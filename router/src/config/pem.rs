@@ -35,6 +35,23 @@ pub struct PemIdentity {
     pub key: Pem,
 }
 
+impl PemIdentity {
+    /// The names that the certificate carries; `None` where there is no TLS library to ask.
+    pub fn names(&self) -> Option<Vec<String>> {
+        library::names(self)
+    }
+
+    /// Whether its key is RSA; `None` as above.
+    pub fn is_rsa(&self) -> Option<bool> {
+        library::is_rsa(self)
+    }
+
+    /// When it ceases to hold, in seconds since 1970; `None` as above.
+    pub fn not_after(&self) -> Option<i64> {
+        library::not_after(self)
+    }
+}
+
 /// Where PEM files come from.
 #[derive(Clone, Copy)]
 pub(super) struct PemFiles<'s> {
@@ -114,6 +131,22 @@ mod library {
         read.map(drop).map_err(|error| (error.is_of_key(), error.to_string()))
     }
 
+    fn read(pem: &PemIdentity) -> Option<Identity> {
+        Identity::from_pem(&pem.certificate.bytes, &pem.key.bytes).ok()
+    }
+
+    pub(super) fn names(pem: &PemIdentity) -> Option<Vec<String>> {
+        read(pem).map(|identity| identity.names().to_vec())
+    }
+
+    pub(super) fn is_rsa(pem: &PemIdentity) -> Option<bool> {
+        read(pem).map(|identity| identity.is_rsa())
+    }
+
+    pub(super) fn not_after(pem: &PemIdentity) -> Option<i64> {
+        read(pem)?.not_after()
+    }
+
     pub(super) fn check_trust(pem: &Pem) -> Result<(), String> {
         Trust::from_pem(&pem.bytes).map(drop).map_err(|error| error.to_string())
     }
@@ -125,6 +158,18 @@ mod library {
 
     pub(super) fn check_identity(_: &PemIdentity) -> Result<(), (bool, String)> {
         Ok(())
+    }
+
+    pub(super) fn names(_: &PemIdentity) -> Option<Vec<String>> {
+        None
+    }
+
+    pub(super) fn is_rsa(_: &PemIdentity) -> Option<bool> {
+        None
+    }
+
+    pub(super) fn not_after(_: &PemIdentity) -> Option<i64> {
+        None
     }
 
     pub(super) fn check_trust(_: &Pem) -> Result<(), String> {

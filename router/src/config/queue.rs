@@ -246,7 +246,7 @@ impl Queue {
     }
 }
 
-fn shown_as(item: &Item<'_>, report: &mut Report) -> Option<String> {
+pub(super) fn shown_as(item: &Item<'_>, report: &mut Report) -> Option<String> {
     let text = item.text("\"{queue}: {name}\"", report)?;
     let rest = text.replace("{queue}", "").replace("{name}", "");
     if text.is_empty() || rest.contains(['{', '}']) || rest.chars().any(char::is_control) {

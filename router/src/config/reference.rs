@@ -5,6 +5,7 @@ use super::callback::CallbackToml;
 use super::caller_group::CallersToml;
 use super::emergency::EmergencyToml;
 use super::flow_toml::{DialToml, FlowToml, HoursStepToml, MenuToml, PlayToml, QueueStepToml, RejectToml};
+use super::hosts::HostsToml;
 use super::hours_toml::HoursToml;
 use super::limits::LimitsToml;
 use super::listen::{BindToml, ListenToml};
@@ -28,7 +29,9 @@ use super::trunk_emergency::TrunkEmergencyToml;
 use super::trunk_headers::{HeaderRulesToml, TrunkHeadersToml};
 use super::trunk_health::TrunkHealthToml;
 use super::trunk_identity::TrunkIdentityToml;
+use super::trunk_kind::{self, TrunkKindToml};
 use super::trunk_limits::TrunkLimitsToml;
+use super::trunk_name::TrunkNameToml;
 use super::trunk_numbers::{RewriteToml, TrunkNumbersToml};
 use super::trunk_targets::{TargetToml, TrunkTargetsToml};
 use super::trunk_tls::TrunkTlsToml;
@@ -50,6 +53,8 @@ const SECTIONS: &[SectionDoc] = &[
     PresenceToml::DOC,
     GraphToml::DOC,
     TrunkToml::DOC,
+    TrunkKindToml::DOC,
+    TrunkNameToml::DOC,
     TrunkTargetsToml::DOC,
     TrunkHealthToml::DOC,
     TrunkLimitsToml::DOC,
@@ -66,6 +71,7 @@ const SECTIONS: &[SectionDoc] = &[
     HeaderRulesToml::DOC,
     RewriteToml::DOC,
     EmergencyToml::DOC,
+    HostsToml::DOC,
     RegistrarToml::DOC,
     NumberToml::DOC,
     CallersToml::DOC,
@@ -116,6 +122,7 @@ pub fn reference() -> String {
             page.push_str(&format!("- **`{key}`**: {}\n", text(doc)));
         }
     }
+    page.push_str(&trunk_kind::reference());
     page
 }
 

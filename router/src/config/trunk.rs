@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use media::Codec;
-use sip_core::{PeerId, Sources, Transport};
+use sip_core::{OwnName, PeerId, Sources, Transport};
 
 use super::address::Template;
 use super::media::codecs;
@@ -21,7 +21,9 @@ use super::trunk_emergency::{TrunkEmergency, TrunkEmergencyToml};
 use super::trunk_headers::{HeaderRules, TrunkHeadersToml};
 use super::trunk_health::{TrunkHealth, TrunkHealthToml};
 use super::trunk_identity::{TrunkIdentity, TrunkIdentityToml, caller, number};
+use super::trunk_kind::{Kept, TrunkKindToml};
 use super::trunk_limits::{TrunkLimits, TrunkLimitsToml};
+use super::trunk_name::{TrunkNameToml, own_name};
 use super::trunk_numbers::{TrunkNumbers, TrunkNumbersToml};
 use super::trunk_targets::{TrunkFailover, TrunkTarget, TrunkTargetsToml, targets};
 use super::trunk_tls::{TrunkTls, TrunkTlsToml};
@@ -49,6 +51,8 @@ section! {
 
 /// Keys of `[trunk.NAME]` that are read in files of their own; the reference page has them under the same heading.
 const GROUPS: &[SectionDoc] = &[
+    TrunkKindToml::DOC,
+    TrunkNameToml::DOC,
     TrunkTargetsToml::DOC,
     TrunkHealthToml::DOC,
     TrunkLimitsToml::DOC,
@@ -72,6 +76,8 @@ pub struct Trunk {
     pub accept_from: Vec<Source>,
     /// Where calls are sent; empty if the trunk only brings calls.
     pub send_to: Vec<TrunkTarget>,
+    /// What we are called there; `None`: what the listener says.
+    pub own_name: Option<OwnName>,
     /// What leads from one of them to the next.
     pub failover: TrunkFailover,
     /// How it finds out whether they are there.
@@ -144,6 +150,18 @@ impl Trunk {
     }
 
     pub(super) fn resolve(section: &Section<'_>, scope: &mut Scope<'_, '_>) -> Option<Trunk> {
+        match Kept::of(section, scope.report) {
+            Some(kept) => {
+                let trunk = Trunk::of_keys(&kept.section(section), scope)?;
+                kept.doubts(&trunk, section, scope.report);
+                Some(trunk)
+            }
+            None => Trunk::of_keys(section, scope),
+        }
+    }
+
+    /// From the keys of a section, those that follow from its kind among them.
+    fn of_keys(section: &Section<'_>, scope: &mut Scope<'_, '_>) -> Option<Trunk> {
         let item = Item { key: section.path.clone(), value: section.value };
         let table = item.table(&format!("[{}]", section.path), scope.report)?;
         let raw = TrunkToml::read_beside(GROUPS, table, &section.path, section.span(), scope.report);
@@ -159,6 +177,7 @@ impl Trunk {
         let account = TrunkAccount::resolve(table, section, scope);
         let id = TrunkId::from(section.id);
         let path = &section.path;
+        let called = TrunkNameToml::read_known(table, path, section.span());
         let failover = TrunkTargetsToml::read_known(table, path, section.span());
         let health = TrunkHealthToml::read_known(table, path, section.span());
         let limits = TrunkLimitsToml::read_known(table, path, section.span());
@@ -177,6 +196,7 @@ impl Trunk {
             name: section.name.to_owned(),
             accept_from,
             send_to,
+            own_name: own_name(&called, report),
             failover: TrunkFailover::resolve(&failover, report),
             health: TrunkHealth::resolve(&health, report),
             limits: TrunkLimits::resolve(&limits, report),

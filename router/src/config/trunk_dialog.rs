@@ -25,6 +25,10 @@ section! {
         hold,
         /// What a party on this trunk hears while the other side has put it on hold. Default: what the other side sends by itself; if that is nothing, the music of the queue that brought the call, or silence.
         hold_music,
+        /// Whoever is rung here in vain sees a missed call. False: every CANCEL says that the call was completed elsewhere (RFC 3326), as one does in any case when somebody else has answered. Default true.
+        missed_calls,
+        /// An answer of an agent by which a machine shows itself: one that comes within 2 s of the call without ringing, or after the far end has said that it forwards (181). `"take"`: it is an answer as any other; `"refuse"`: it is hung up, and the agent has not answered. Where the queue has a `confirm` with a key that decides in any case. Default `"take"`.
+        answers_of_machines,
     }
 }
 
@@ -39,6 +43,10 @@ pub struct TrunkDialog {
     pub hold: Hold,
     /// What it hears then; `None`: what the other side sends, else the queue's music.
     pub hold_music: Option<PromptId>,
+    /// Whoever is rung in vain sees a missed call. Default true.
+    pub missed_calls: bool,
+    /// What looks like the answer of a machine is none. Default false.
+    pub refuses_machines: bool,
 }
 
 /// What a party is told when the other side puts it on hold.
@@ -55,7 +63,14 @@ pub enum Hold {
 impl Default for TrunkDialog {
     fn default() -> TrunkDialog {
         let session = Some(SessionPolicy { expires: 1_800, min_se: 90, by_update: false });
-        TrunkDialog { session, reliable: Reliability::Never, hold: Hold::Local, hold_music: None }
+        TrunkDialog {
+            session,
+            reliable: Reliability::Never,
+            hold: Hold::Local,
+            hold_music: None,
+            missed_calls: true,
+            refuses_machines: false,
+        }
     }
 }
 
@@ -80,8 +95,10 @@ impl TrunkDialog {
         );
         let hold = raw.hold.choice(&[("local", Hold::Local), ("pass", Hold::Pass)], report);
         let session = session(raw, report);
+        let missed_calls = raw.missed_calls.boolean(true, report);
+        let refuses_machines = raw.answers_of_machines.choice(&[("take", false), ("refuse", true)], report);
         let hold_music = raw.hold_music.item.as_ref().and_then(|item| scope.prompt(item));
-        TrunkDialog { session, reliable, hold, hold_music }
+        TrunkDialog { session, reliable, hold, hold_music, missed_calls, refuses_machines }
     }
 }
 

@@ -10,7 +10,7 @@ use super::raw::{Item, section};
 section! {
     /// Headers of the calls that a trunk is sent.
     TrunkHeadersToml "[trunk.NAME]" {
-        /// Headers of the INVITEs that this trunk is sent: `{ set = { X-Tenant = "7" }, remove = ["X-Secret"], pass = ["X-*"] }`. Default: what the caller's INVITE has of headers that Fernamt does not know, and Subject, Priority, Organization, Alert-Info, Call-Info, Accept-Language, In-Reply-To, Diversion, History-Info, User-to-User and Geolocation, goes on.
+        /// Headers of the INVITEs that this trunk is sent; those that are set to a fixed text also stand in the questions of `check_every`: `{ set = { X-Tenant = "7" }, remove = ["X-Secret"], pass = ["X-*"] }`. Default: what the caller's INVITE has of headers that Fernamt does not know, and Subject, Priority, Organization, Alert-Info, Call-Info, Accept-Language, In-Reply-To, Diversion, History-Info, User-to-User and Geolocation, goes on.
         headers,
     }
 }
@@ -78,6 +78,12 @@ impl HeaderRules {
         let is = |known: &HeaderName| known.matches(name);
         let set = self.set.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
         self.pass.as_ref().is_none_or(|pass| pass.iter().any(is)) && !self.remove.iter().any(is) && !set
+    }
+
+    /// Headers that are set to the same text in every call.
+    pub fn fixed(&self) -> impl Iterator<Item = (Bytes, Bytes)> {
+        let set = self.set.iter();
+        set.filter_map(|(name, value)| Some((name.clone(), value.fixed()?.to_owned().into())))
     }
 
     pub(super) fn resolve(raw: &TrunkHeadersToml<'_>, report: &mut Report) -> HeaderRules {

@@ -1,7 +1,10 @@
 //! Who is believed about callers, and what a trunk is told of them (RFC 3323, 3325, 5806, 7044).
 
+use sip_core::message::Uri;
+
 use super::address::Template;
 use super::problem::Report;
+use super::queue::shown_as;
 use super::raw::{Item, section};
 
 section! {
@@ -15,6 +18,10 @@ section! {
         identity_number,
         /// What it is told of earlier redirections, Diversion and History-Info: `"pass"`: as they came; `"add"`: and a History-Info entry for where we send the call; `"drop"`: nothing. Default `"pass"`.
         history,
+        /// What stands in From in place of a caller who withholds his number. Default `"sip:anonymous@anonymous.invalid"` (RFC 3323).
+        anonymous,
+        /// What agents who are called by this trunk see in place of the caller's name when a queue calls them and does not say itself (`queue.NAME.shown_as`): a text with `{queue}` and `{name}`. Default: the caller's name.
+        shown_as,
     }
 }
 
@@ -29,6 +36,10 @@ pub struct TrunkIdentity {
     pub number: Template,
     /// What is told of earlier redirections. Default `Pass`.
     pub history: History,
+    /// The URI in From of a caller who withholds his number. Default `sip:anonymous@anonymous.invalid`.
+    pub anonymous: String,
+    /// What agents see in place of the caller's name, if their queue does not say.
+    pub shown_as: Option<String>,
 }
 
 /// The header of a call we send that says who calls.
@@ -71,6 +82,13 @@ impl TrunkIdentity {
                 .and_then(|item| number(item, report))
                 .unwrap_or_else(caller),
             history: raw.history.choice(&histories, report),
+            anonymous: raw
+                .anonymous
+                .item
+                .as_ref()
+                .and_then(|item| anonymous(item, report))
+                .unwrap_or_else(|| ANONYMOUS.to_owned()),
+            shown_as: raw.shown_as.item.as_ref().and_then(|item| shown_as(item, report)),
         };
         if let Some(item) = raw.identity_out.item.as_ref()
             && identity.out == IdentityOut::Asserted
@@ -86,6 +104,20 @@ impl TrunkIdentity {
         }
         identity
     }
+}
+
+/// RFC 3323 §4.1.1.3.
+pub(crate) const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
+
+fn anonymous(item: &Item<'_>, report: &mut Report) -> Option<String> {
+    let text = item.text("\"sip:anonymous@anonymous.invalid\"", report)?;
+    let fits =
+        !text.contains(['<', '>', '"', ' ']) && text.starts_with("sip:") && text.parse::<Uri>().is_ok();
+    if !fits {
+        let text = format!("\"{text}\" is no SIP address; write one such as \"{ANONYMOUS}\" (the default)");
+        item.error(report, text);
+    }
+    fits.then(|| text.to_owned())
 }
 
 /// `{caller}`.

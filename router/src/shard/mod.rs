@@ -19,6 +19,7 @@ mod trunks;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    net::SocketAddr,
     sync::Arc,
     time::Instant,
 };
@@ -26,7 +27,9 @@ use std::{
 use media::{Command, Event as MediaEvent};
 use rand::{SeedableRng, rngs::StdRng};
 use scheduler::{Match, Scheduler};
-use sip_core::{Endpoint, Event as SipEvent, Flow, LegKey, Message, PeerId, Reply, Service, UserId};
+use sip_core::{
+    Endpoint, Event as SipEvent, Flow, LegKey, Message, PeerId, Reply, ResolveId, Service, UserId,
+};
 
 use self::{alone::Alone, calls::Calls, overload::Overload, presence::Presence, switchboard::Names};
 use crate::{
@@ -222,6 +225,7 @@ impl Shard {
         shard.board.sip.set_sources(shard.board.config.sources());
         shard.board.sip.set_urgent(shard.board.config.urgent());
         shard.board.sip.set_terms(shard.board.config.terms());
+        shard.board.sip.set_own_names(shard.board.config.own_names());
         shard.board.take_on_trunks();
         shard.reset_phones(None);
         shard.take_on_agents(None, &parts.wishes);
@@ -345,8 +349,22 @@ impl Shard {
                     self.sip_timeout = at;
                     return;
                 }
+                sip_core::Output::Resolve { id, host, port } => self.resolve(id, host, port),
                 output => self.board.out.push_back(Output::Sip(output)),
             }
+        }
+    }
+
+    /// A name that the configuration knows is not asked of DNS.
+    fn resolve(&mut self, id: ResolveId, host: String, port: u16) {
+        let known = self.board.config.hosts.addresses(&host);
+        let known = known.map(|known| known.iter().map(|ip| SocketAddr::new(*ip, port)).collect());
+        match known {
+            Some(addresses) => {
+                let resolved = sip_core::Input::Resolved { id, addresses };
+                self.board.sip.handle_input(self.board.now, resolved);
+            }
+            None => self.board.out.push_back(Output::Sip(sip_core::Output::Resolve { id, host, port })),
         }
     }
 

@@ -121,7 +121,7 @@ impl Switchboard {
 
     fn asks_phone(&mut self, id: BindingId) {
         let Some(binding) = self.registrar.get(id) else { return };
-        let us = format!("<sip:fernamt@{}>", self.own_host());
+        let us = format!("<sip:fernamt@{}>", self.own_host(None));
         let ask = Ask {
             method: Method::Options,
             flow: Some(binding.flow),

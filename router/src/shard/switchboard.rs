@@ -19,7 +19,7 @@ use crate::{
     callbacks::Callbacks,
     callers::Callers,
     clock::Clock,
-    config::{AgentId, Config, PHONES, QueueId, Strategy, TrunkId},
+    config::{AgentId, Config, PHONES, QueueId, Strategy, Trunk, TrunkId},
     estimate::Estimates,
     journal::fact::{
         AgentState, CallId, Cause, Fact, Fault, LegNumber, MessageEnd, Micros, TollRefusal, Unanswered, What,
@@ -271,8 +271,12 @@ impl Switchboard {
         Policy { codecs: self.config.media.codecs.clone(), ..Policy::default() }
     }
 
-    /// The host that we call ourselves in From: the first listener's name.
-    pub(crate) fn own_host(&self) -> String {
+    /// The host that we call ourselves in From of what goes by this trunk: as it knows us, else the first listener's
+    /// name.
+    pub(crate) fn own_host(&self, trunk: Option<&Trunk>) -> String {
+        if let Some(name) = trunk.and_then(|trunk| trunk.own_name.as_ref()) {
+            return name.to_string();
+        }
         self.config.listen.sip.first().map(host_of).unwrap_or_default()
     }
 }
