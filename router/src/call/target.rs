@@ -1,6 +1,8 @@
 //! Whom the target of a transfer means. What is not written in the configuration is not called: a transfer is a call at
 //! our cost.
 
+use std::sync::Arc;
+
 use sip_core::{StatusCode, message::ReferTo};
 
 use super::{Call, Parties, arrive::text, way::Way};
@@ -135,17 +137,22 @@ impl Call {
         own.or((leg == self.seat).then_some(self.trunk))
     }
 
-    /// The way back by the trunk of whoever transfers, if the target is at one of its own addresses and the trunk wants
-    /// it so: byte for byte, to that address and no other.
-    fn way_back(&self, by: LegNumber, to: &ReferTo, board: &Switchboard) -> Option<Way> {
-        let trunk = self.trunk_of(by)?;
-        let settings = board.config.trunk(trunk).filter(|trunk| trunk.transfer.returns)?;
+    /// The way back by the trunk of whoever transfers, if the target is at one of its own addresses or has one of
+    /// its own names, and the trunk wants it so: byte for byte, to one address and no other.
+    fn way_back(&self, by: LegNumber, to: &ReferTo, board: &mut Switchboard) -> Option<Way> {
+        let (trunk, config) = (self.trunk_of(by)?, Arc::clone(&board.config));
+        let settings = config.trunk(trunk).filter(|trunk| trunk.transfer.returns)?;
         let host = String::from_utf8_lossy(to.uri.host()).to_ascii_lowercase();
         let is_there = |target: &&sip_core::Target| {
             let port = target.port_for(target.transport.unwrap_or(sip_core::Transport::Udp));
             target.host.to_string().eq_ignore_ascii_case(&host) && to.uri.port().is_none_or(|own| own == port)
         };
-        let target = settings.send_to.iter().map(|target| &target.to).find(is_there)?.clone();
+        let by_name = settings.transfer.own_hosts.contains(&host);
+        let known = settings.send_to.iter().map(|target| &target.to).find(is_there).cloned();
+        let target = match known {
+            None if by_name => board.way_by(trunk, settings).into_iter().next()?,
+            known => known?,
+        };
         Some(Way::back(trunk, settings, text(&to.request_uri()), target))
     }
 }

@@ -14,7 +14,8 @@ fn line(trunk: &Trunk) -> Option<String> {
     let checks = trunk.health.check_every.map(|every| format!("OPTIONS every {}", written(every)));
     let calls = limits.max_calls.map(|most| format!("{most} calls at once"));
     let rate = limits.max_calls_per_second.map(|most| format!("{most} new calls a second"));
-    let told: Vec<String> = [checks, calls, rate].into_iter().flatten().collect();
+    let known = trunk.own_name.as_ref().map(|name| format!("we are {name} there"));
+    let told: Vec<String> = [known, checks, calls, rate].into_iter().flatten().collect();
     if told.is_empty() && trunk.send_to.len() < 2 {
         return None;
     }
