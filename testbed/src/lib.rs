@@ -1,5 +1,6 @@
 //! Whole calls in virtual time: the production machines, minus their drivers, on a seeded network. Beside it
-//! [`demo`]: the same telephones on real sockets; [`graph`]: Microsoft Graph on a real port.
+//! [`demo`]: the same telephones on real sockets; [`graph`]: Microsoft Graph on a real port, and
+//! [`teams`]: Teams Direct Routing.
 #![forbid(unsafe_code)]
 
 pub mod check;
@@ -8,6 +9,7 @@ pub mod graph;
 pub mod net;
 pub mod phone;
 mod shield;
+pub mod teams;
 mod tone;
 pub mod world;
 

@@ -3,7 +3,10 @@
 use std::{io, net::SocketAddr, sync::Arc};
 
 use axum::serve::Listener;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    PKCS_RSA_SHA256, RsaKeySize,
+};
 use rustls::{
     ServerConfig,
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
@@ -29,6 +32,23 @@ impl Authority {
     /// Its certificate, for `trust`.
     pub fn pem(&self) -> String {
         self.0.pem()
+    }
+
+    /// A certificate with these names for these uses, and its key: RSA, as Teams wants it.
+    ///
+    /// # Errors
+    /// The cryptographic library refuses.
+    pub fn issues(
+        &self,
+        names: &[&str],
+        usages: Vec<ExtendedKeyUsagePurpose>,
+    ) -> io::Result<(String, String)> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
+        params.extended_key_usages = usages;
+        let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).map_err(io::Error::other)?;
+        let certificate = params.signed_by(&key, &self.0).map_err(io::Error::other)?;
+        Ok((certificate.pem(), key.serialize_pem()))
     }
 
     /// Shakes hands as `localhost`.
