@@ -307,7 +307,12 @@ impl Phone {
                     self.sip_timeout = at.map(|(at, _)| at);
                     return;
                 }
-                Output::Resolve { .. } | Output::Open { .. } | Output::Close { .. } => {}
+                // Whatever the router calls itself, it is the router.
+                Output::Resolve { id, port, .. } => {
+                    let addresses = vec![SocketAddr::new(self.router.ip(), port)];
+                    self.sip.handle_input(now, Input::Resolved { id, addresses });
+                }
+                Output::Open { .. } | Output::Close { .. } => {}
             }
         }
     }
