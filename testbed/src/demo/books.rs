@@ -31,7 +31,7 @@ pub(super) struct Verdict {
 }
 
 /// One finished call, as `fernamt calls --json` prints it.
-pub(super) struct Record(Value);
+pub(super) struct Record(pub(super) Value);
 
 impl Books<'_> {
     pub(super) fn is_ready(&self) -> bool {
@@ -44,7 +44,7 @@ impl Books<'_> {
             .is_ok_and(|page| page.left_over() == 0 && page.sum("fernamt_records_total", "") == Some(records))
     }
 
-    fn status(&self) -> Result<Status, String> {
+    pub(super) fn status(&self) -> Result<Status, String> {
         serde_json::from_str(&self.get("/status")?).map_err(|error| format!("/status: {error}"))
     }
 
@@ -52,8 +52,26 @@ impl Books<'_> {
         self.get("/metrics").map(Metrics)
     }
 
+    /// How many agents may be given calls by what Graph says; `None` before it has said anything.
+    pub(super) fn available(&self) -> Option<usize> {
+        let presence = self.status().ok()?.presence?;
+        presence.last_answer.map(|_| presence.offered as usize)
+    }
+
+    /// Graph says no of this agent.
+    pub(super) fn is_held_back(&self, agent: &str) -> bool {
+        let Ok(status) = self.status() else { return false };
+        let own = status.agents.into_iter().find(|known| known.name == agent);
+        own.and_then(|own| own.presence).is_some_and(|presence| !presence.offered)
+    }
+
+    /// Calls, legs and ports that there are.
+    pub(super) fn left_over(&self) -> Result<u64, String> {
+        self.metrics().map(|page| page.left_over())
+    }
+
     /// The journal through the program, as a user reads it.
-    fn calls(&self, json: bool) -> Result<String, String> {
+    pub(super) fn calls(&self, json: bool) -> Result<String, String> {
         let mut command = Command::new(self.fernamt);
         command.arg("calls").arg(self.config).args(["--last", "1000"]).args(json.then_some("--json"));
         let output = command.output().map_err(|error| format!("{}: {error}", self.fernamt.display()))?;

@@ -6,6 +6,7 @@ mod cast;
 mod driver;
 mod ladder;
 mod scene;
+mod teams;
 
 use std::{
     net::SocketAddr,
@@ -40,6 +41,12 @@ pub struct Arguments {
     /// The configuration that it runs.
     #[arg(long)]
     config: PathBuf,
+    /// Agents in Teams instead, over TLS and SRTP, with the simulators of Teams and of Graph.
+    #[arg(long)]
+    teams: bool,
+    /// Only writes what the router needs for `--teams` beside its configuration, into this directory.
+    #[arg(long)]
+    write: Option<PathBuf>,
     /// Go on answering calls afterwards, until SIGTERM or SIGINT.
     #[arg(long)]
     keep: bool,
@@ -51,8 +58,11 @@ pub struct Arguments {
 /// Plays, checks and prints. Success if everything held.
 pub fn run(arguments: &Arguments) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let played =
-        runtime.map_err(|error| error.to_string()).and_then(|runtime| runtime.block_on(play(arguments)));
+    let played = runtime.map_err(|error| error.to_string()).and_then(|runtime| match &arguments.write {
+        Some(directory) => teams::write(&arguments.config, directory).map(|()| true),
+        None if arguments.teams => runtime.block_on(teams::play(arguments)),
+        None => runtime.block_on(play(arguments)),
+    });
     match played {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

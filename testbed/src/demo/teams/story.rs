@@ -1,0 +1,156 @@
+//! What happens, in order.
+
+use std::time::Duration;
+
+use super::{
+    super::books::Books,
+    house::{ANNA, BO, CLEO, DORA, EMIL, OUTSIDE, people},
+    stage::Stage,
+};
+use crate::teams::Conduct;
+
+const SUPPORT: &str = "+493012345";
+const EXPERTS: &str = "+493012346";
+const NIGHT: &str = "+493012347";
+/// Wrap-ups of a second, and a little more.
+const BREATH: Duration = Duration::from_millis(1_600);
+
+/// Tells all of it; false if the router was never ready.
+pub(super) async fn tell(stage: &mut Stage, books: &Books<'_>) -> bool {
+    println!("{:>8}", "seconds");
+    if !stage.sees("the router is ready", 10, |_| books.is_ready()).await {
+        return false;
+    }
+    let active = |stage: &Stage| stage.teams.proxy.is_active();
+    stage
+        .sees("the trunk is active: OPTIONS with our name, answered; Teams' own, answered by us", 10, active)
+        .await;
+    let ready = |_: &Stage| books.available() == Some(people().len());
+    stage.sees("Graph says that all five are available", 10, ready).await;
+    a_call(stage).await;
+    a_consultation(stage).await;
+    presence(stage, books).await;
+    a_night(stage).await;
+    out_of_teams(stage).await;
+    another_centre(stage).await;
+    let quiet = |stage: &Stage| stage.is_quiet() && books.left_over() == Ok(0);
+    stage.sees("nothing is left of any call", 10, quiet).await;
+    true
+}
+
+/// A caller in the queue, an agent in Teams, hold and resume.
+async fn a_call(stage: &mut Stage) {
+    stage.dials(0, SUPPORT);
+    stage
+        .sees("420 Hz ⇄ Anna, 1100 Hz: over TLS and SRTP, each hears the other", 10, |stage| {
+            stage.talk(0, ANNA)
+        })
+        .await;
+    let now = stage.now();
+    stage.teams.proxy.holds(now, ANNA, true);
+    let music = |stage: &Stage| stage.hears(0).is_none() && stage.is_on_line(0);
+    stage.pass(Duration::from_millis(400)).await;
+    stage.sees("Anna holds (a=inactive): the caller hears music, not her", 5, music).await;
+    let now = stage.now();
+    stage.teams.proxy.holds(now, ANNA, false);
+    stage.sees("Anna takes him back: each hears the other", 5, |stage| stage.talk(0, ANNA)).await;
+}
+
+/// Anna has asked Bo inside Teams and hands the caller over: REFER over another connection, BYE 280 ms later.
+async fn a_consultation(stage: &mut Stage) {
+    let now = stage.now();
+    stage.teams.proxy.transfers(now, ANNA, BO, true);
+    stage
+        .sees("Anna hands him over to Bo, and hangs up before he has him", 5, |stage| {
+            !stage.teams.proxy.talks(ANNA)
+        })
+        .await;
+    stage.sees("420 Hz ⇄ Bo, 1300 Hz: each hears the other", 10, |stage| stage.talk(0, BO)).await;
+    stage.graph.says(&people()[BO].id, "Busy", "InACall");
+    stage.pass(Duration::from_millis(500)).await;
+    stage.hangs_up(0);
+    stage.sees("the caller hangs up, and Bo's call ends", 5, |stage| !stage.teams.proxy.talks(BO)).await;
+}
+
+/// Whoever Teams says is busy gets no calls, whatever the queue wants.
+async fn presence(stage: &mut Stage, books: &Books<'_>) {
+    stage.pass(BREATH).await; // his wrap-up, and what Graph says of our own call is not believed for a second
+    let held = |_: &Stage| books.is_held_back("bo");
+    stage.sees("Bo speaks with somebody else (InACall): he is held back", 10, held).await;
+    let called = stage.teams.proxy.people[BO].called;
+    stage.dials(1, EXPERTS);
+    stage.pass(Duration::from_millis(2_500)).await;
+    let spared = stage.teams.proxy.people[BO].called == called;
+    stage.holds("he is not rung while a caller waits for him alone", spared);
+    stage.graph.says(&people()[BO].id, "Available", "Available");
+    stage
+        .sees("Graph says that he is available: he is rung, and each hears the other", 10, |stage| {
+            stage.talk(1, BO)
+        })
+        .await;
+    stage.hangs_up(1);
+    stage.sees("the caller hangs up", 5, |stage| !stage.teams.proxy.talks(BO)).await;
+}
+
+/// A decline, a busy, a mailbox that presses no key; and one who does.
+async fn a_night(stage: &mut Stage) {
+    let people = &mut stage.teams.proxy.people;
+    people[CLEO].conduct = Conduct::Declines;
+    people[DORA].conduct = Conduct::IsBusy;
+    people[EMIL].conduct = Conduct::IsForwarded(Duration::from_millis(500));
+    people[ANNA].presses = Some('1');
+    stage.dials(2, NIGHT);
+    stage
+        .sees("Cleo declines (603), Dora is busy (486): the next is rung", 5, |stage| {
+            stage.teams.proxy.is_called(EMIL)
+        })
+        .await;
+    stage
+        .sees("Emil's mailbox answers, hears the whisper and presses nothing", 5, |stage| {
+            stage.teams.proxy.talks(EMIL)
+        })
+        .await;
+    let emil = people_hz(stage, EMIL);
+    let mailbox = |stage: &Stage| stage.hears(2) == Some(emil);
+    let end = stage.now() + Duration::from_millis(1_000);
+    let mut heard = false;
+    while stage.now() < end {
+        stage.turn().await;
+        heard |= mailbox(stage);
+    }
+    stage.holds("the caller does not hear the mailbox", !heard);
+    stage.sees("Anna presses 1 and has him: each hears the other", 10, |stage| stage.talk(2, ANNA)).await;
+    stage.hangs_up(2);
+    stage.teams.proxy.people[ANNA].presses = None;
+    stage.sees("the caller hangs up", 5, |stage| !stage.teams.proxy.talks(ANNA)).await;
+    stage.pass(BREATH).await;
+}
+
+/// An agent calls out of Teams.
+async fn out_of_teams(stage: &mut Stage) {
+    let now = stage.now();
+    stage.teams.proxy.dials(now, BO, "+4930222007");
+    stage
+        .sees("Bo calls +4930222007 out of Teams: each hears the other", 10, |stage| stage.talk(OUTSIDE, BO))
+        .await;
+    let now = stage.now();
+    stage.teams.proxy.hangs_up(now, BO);
+    stage.sees("Bo hangs up", 5, |stage| stage.is_free(OUTSIDE)).await;
+}
+
+/// The first data centre sends us away.
+async fn another_centre(stage: &mut Stage) {
+    stage.teams.proxy.switches.overloaded = vec![0];
+    stage.dials(3, SUPPORT);
+    stage
+        .sees("sip answers 503 with Retry-After, sip2 takes the call: each hears the other", 10, |stage| {
+            stage.talk(3, ANNA)
+        })
+        .await;
+    stage.hangs_up(3);
+    stage.sees("the caller hangs up", 5, |stage| !stage.teams.proxy.talks(ANNA)).await;
+}
+
+fn people_hz(stage: &Stage, person: usize) -> u16 {
+    stage.teams.proxy.people[person].hz
+}
