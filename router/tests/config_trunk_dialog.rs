@@ -22,7 +22,14 @@ fn told(keys: &str) -> Vec<String> {
 #[test]
 fn without_a_word_sessions_last_half_an_hour_nothing_is_acknowledged_and_holds_stay_here() {
     let session = Some(SessionPolicy { expires: 1_800, min_se: 90, by_update: false });
-    let expected = TrunkDialog { session, reliable: Reliability::Never, hold: Hold::Local, hold_music: None };
+    let expected = TrunkDialog {
+        session,
+        reliable: Reliability::Never,
+        hold: Hold::Local,
+        hold_music: None,
+        missed_calls: true,
+        refuses_machines: false,
+    };
     assert_eq!(dialog(""), expected);
     assert_eq!(dialog(""), TrunkDialog::default());
 }
