@@ -247,3 +247,25 @@ fn section_4_a_reliable_response_to_a_reinvite_is_acknowledged_too() {
     let number = sent[0].cseq().unwrap().number;
     assert_eq!(header(&prack[0], "RAck"), format!("5 {number} INVITE"));
 }
+
+#[test]
+fn a_reinvite_that_is_refused_or_cancelled_waits_for_no_prack_any_more() {
+    for cancelled in [true, false] {
+        let (mut desk, leg) = invited(Reliability::Never, "");
+        let tag = tag_of(&respond(&mut desk, leg, 200, true)[0]);
+        desk.hear(&raw_inside("ACK", 10, "ack", &tag, ""));
+        let again = raw_inside("INVITE", 11, "b", &tag, "Require: 100rel\n");
+        desk.hear(&again);
+        assert_eq!(statuses(&respond(&mut desk, leg, 183, true)), [183]);
+        let refusal = match cancelled {
+            true => desk.hear(&again.replace("INVITE sip", "CANCEL sip").replace("11 INVITE", "11 CANCEL")),
+            false => respond(&mut desk, leg, 488, false),
+        };
+        assert_eq!(statuses(&refusal).last(), Some(if cancelled { &487 } else { &488 }));
+        desk.hear(&again.replace("INVITE", "ACK"));
+        assert!(desk.pass(40 * SECOND).is_empty(), "the 183 is not repeated");
+        let (_, bye) = desk.act(|e, now| e.hang_up(now, leg, HangUp::new(StatusCode::OK)));
+        desk.hear(&raw_response(&bye[0], 200, "far", ""));
+        desk.assert_nothing_left();
+    }
+}

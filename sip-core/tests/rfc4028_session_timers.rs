@@ -296,3 +296,48 @@ fn a_leg_that_is_hung_up_has_no_session_any_more() {
     desk.assert_nothing_left();
     assert_eq!(desk.names(), [""; 0]);
 }
+
+#[test]
+fn a_session_that_an_early_update_agrees_on_counts_from_the_answer_and_until_then_nothing_is_due() {
+    for answered in [true, false] {
+        let mut desk = desk(POLICY);
+        desk.hear(&raw_invite("a", "Allow: INVITE, UPDATE\n"));
+        let Some(Event::Invite { leg, .. }) = desk.events.pop() else { panic!("no INVITE") };
+        let (_, sent) = desk.act(|e, now| e.respond(now, leg, reply(183)));
+        let tag = tag_of(&sent[0]);
+        let asked = "Supported: timer\nSession-Expires: 90;refresher=uac\n";
+        assert_eq!(statuses(&desk.hear(&raw_inside("UPDATE", 11, "u", &tag, asked))), [200]);
+        desk.pass(seconds(100)); // the end of that session is past
+        assert_eq!(desk.names(), [""; 0]);
+        let code = if answered { 200 } else { 480 };
+        desk.act(|e, now| e.respond(now, leg, reply(code)));
+        desk.hear(&raw_inside("ACK", 10, if answered { "ack" } else { "a" }, &tag, ""));
+        if answered {
+            assert_eq!(desk.names(), ["acked"], "the INVITE had no timers, so the call has none (§9)");
+            let (_, bye) = desk.act(|e, now| e.hang_up(now, leg, HangUp::new(StatusCode::OK)));
+            desk.hear(&raw_response(&bye[0], 200, "far", ""));
+        }
+        desk.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_session_that_runs_out_before_our_ack_ends_when_the_ack_has_left() {
+    let mut desk = desk(POLICY);
+    let invite = sip_core::Invite { terms: terms(POLICY), ..invite(&["udp:10.0.0.2:5060"]) };
+    let (leg, sent) = desk.act(|e, now| e.invite(now, invite).unwrap());
+    desk.hear(&raw_response(&sent[0], 200, "bo", "Session-Expires: 90;refresher=uas\n"));
+    desk.pass(seconds(61));
+    assert_eq!(desk.names(), ["answered"]);
+    assert_eq!(lines(&desk.act(|e, now| e.ack(now, leg, None)).1), ["ACK"]);
+    desk.pass(seconds(0));
+    assert_eq!(desk.names(), ["session expired"]);
+}
+
+#[test]
+fn a_session_agreed_on_by_the_2xx_is_refreshed_in_time_if_nothing_else_happens_after_the_ack() {
+    let mut desk = desk(POLICY);
+    calling(&mut desk, POLICY, "Session-Expires: 90;refresher=uac\n");
+    desk.pass(seconds(45));
+    assert_eq!(desk.names(), ["refresh due"]);
+}

@@ -469,11 +469,11 @@ impl Endpoint {
     pub(super) fn ack_answer(&mut self, now: Instant, leg: u64, body: Option<Body>) {
         let Some(state) = self.legs.get_mut(leg) else { return };
         state.stage = Stage::Confirmed;
-        let Some((client, cseq)) = self.drop_outgoing(leg).and_then(|out| Some((out.client?, out.cseq)))
-        else {
-            return;
-        };
-        self.send_ack(now, leg, (leg, client, cseq), body);
+        let acked = self.drop_outgoing(leg).and_then(|out| Some((out.client?, out.cseq)));
+        if let Some((client, cseq)) = acked {
+            self.send_ack(now, leg, (leg, client, cseq), body);
+        }
+        self.settle(leg);
     }
 
     /// Sends an ACK in the dialog of `leg` and keeps it for repeats of the 2xx, which come to `keeper`.

@@ -236,20 +236,20 @@ impl Leg {
         }
     }
 
-    /// When the leg itself has something to do, and what.
+    /// When the leg itself has something to do, and what: only what [`leg_due`](super::Endpoint::leg_due) then does.
     pub(super) fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
         let unacked = self.unacked.as_ref().map(|u| (u.poll_timeout(), "2xx without ACK"));
         let remind = self.theirs.and_then(|t| t.remind_at).map(|at| (at, "1xx reminder"));
-        let prack = self
-            .provisionals
-            .as_ref()
-            .and_then(|p| p.machine.poll_timeout())
-            .map(|at| (at, "1xx without PRACK"));
+        // After a refusal or a CANCEL of a re-INVITE nothing is repeated any more.
+        let waiting = self.provisionals.as_ref().filter(|_| self.theirs.is_some());
+        let prack = waiting.and_then(|p| p.machine.poll_timeout()).map(|at| (at, "1xx without PRACK"));
         let pause = self.ours.as_ref().and_then(|ours| match ours.state {
             OursState::Paused { until } => Some((until, "glare pause")),
             OursState::Sent | OursState::Answered { .. } => None,
         });
-        let session = self.session.as_ref().map(|session| (session.poll_timeout(), "session"));
+        // An UPDATE may agree on a session before there is one; it is kept up and ended from the answer on.
+        let session = self.session.as_ref().filter(|_| self.stage == Stage::Confirmed);
+        let session = session.map(|session| (session.poll_timeout(), "session"));
         let linger = self.linger_until.map(|at| (at, "K"));
         let referral = self.referral.as_ref().map(|referral| (referral.until, "referral"));
         [unacked, remind, prack, pause, session, linger, referral]

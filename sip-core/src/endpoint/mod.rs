@@ -101,6 +101,9 @@ pub struct Endpoint {
 /// The leg of a request that belongs to none: no generation is 0, so no leg has this key.
 const NO_LEG: u64 = 0;
 
+/// Deadlines that one [`Endpoint::handle_timeout`] brings to an end.
+const MOST_AT_ONCE: usize = 100_000;
+
 /// How long a response may wait for a new connection when its own is gone.
 const REOPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -220,9 +223,11 @@ impl Endpoint {
         }
     }
 
-    /// Does what is due at `now`; a call too early does nothing.
+    /// Does what is due at `now`; a call too early does nothing. If that is very much, the rest stays due at once, so that
+    /// what has come in meanwhile has its turn.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some((at, due)) = self.clock.pop(now) {
+        for _ in 0..MOST_AT_ONCE {
+            let Some((at, due)) = self.clock.pop(now) else { return };
             match due {
                 Due::Client(client) => self.client_due(now, at, client),
                 Due::Server(server) => self.server_due(now, at, server),

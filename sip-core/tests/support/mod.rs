@@ -174,6 +174,8 @@ impl Desk {
             self.endpoint.handle_timeout(self.now);
             let since = (self.now - self.start).as_millis();
             sent.extend(self.drain().into_iter().map(|(_, message)| (since, message)));
+            let left = self.deadline();
+            assert!(left.is_none_or(|at| at > self.now), "what was due is due again: an endless loop");
         }
         self.now = end;
         sent
