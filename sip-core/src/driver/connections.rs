@@ -199,6 +199,11 @@ impl Connections {
         }
     }
 
+    /// Whether this very connection is open.
+    pub(super) fn is_open(&self, flow: &Flow) -> bool {
+        self.open.get(&flow.connection).is_some_and(|connection| connection.flow == *flow)
+    }
+
     /// Queues a message. What comes back is the end of a connection whose peer does not read.
     pub(super) fn send(&mut self, flow: Flow, bytes: Bytes) -> Option<Input> {
         let connection = self.open.get(&flow.connection).filter(|connection| connection.flow == flow);

@@ -171,12 +171,7 @@ impl Sockets {
 
     fn take(&mut self, arrival: Arrival, into: &mut Vec<Input>) {
         match arrival {
-            Arrival::Input(input) => {
-                if let Input::Closed { flow } = &input {
-                    self.connections.forget(flow);
-                }
-                into.push(input);
-            }
+            Arrival::Input(input) => self.take_input(input, into),
             Arrival::Accepted { stream, door, remote, place } => {
                 self.connections.start_accepted(stream, door, remote, place, &mut self.tasks);
             }
@@ -189,6 +184,22 @@ impl Sockets {
             }
             Arrival::LookedUp { host, found } => self.resolver.finish(&host, found, into),
         }
+    }
+
+    /// What a connection had read before it was closed on our side came too late: the flow has ended, and nobody would
+    /// ever hear of its end again.
+    fn take_input(&mut self, input: Input, into: &mut Vec<Input>) {
+        let flow = match &input {
+            Input::Received { flow, .. } | Input::Accepted { flow, .. } | Input::Closed { flow } => *flow,
+            _ => return into.push(input),
+        };
+        if flow.is_reliable() && !self.connections.is_open(&flow) {
+            return;
+        }
+        if matches!(input, Input::Closed { .. }) {
+            self.connections.forget(&flow);
+        }
+        into.push(input);
     }
 
     /// Sends on a flow. A datagram that can never arrive gives [`Input::Unreachable`], a stream whose peer does
@@ -223,9 +234,13 @@ impl Sockets {
         }
     }
 
-    /// Closes a connection of ours or theirs. No [`Input::Closed`] follows: the caller knows.
+    /// Closes a connection of ours or theirs. [`Input::Closed`] follows as for any other, and nothing after it: messages
+    /// that the caller already holds may have come over it.
     pub fn close(&mut self, flow: Flow) {
-        self.connections.forget(&flow);
+        if self.connections.is_open(&flow) {
+            self.connections.forget(&flow);
+            self.ready.push(Input::Closed { flow });
+        }
     }
 
     /// Looks up A and AAAA records; `next` gives [`Input::Resolved`] for it, in the order the system prefers

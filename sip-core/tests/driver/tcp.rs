@@ -144,10 +144,15 @@ async fn what_cannot_be_opened_fails() {
 }
 
 #[tokio::test]
-async fn a_connection_that_we_close_is_closed_and_not_reported() {
-    let mut sockets = bind(Transport::Tcp, DriverSettings::default());
-    let (mut peer, flow) = known(&mut sockets).await;
+async fn a_connection_that_we_close_is_reported_as_any_other_and_says_nothing_more() {
+    let mut sockets = bind(Transport::Tcp, DriverSettings { inbox: 2, ..DriverSettings::default() });
+    let mut peer = connect(&sockets).await;
+    peer.write_all(&BYE.repeat(100)).await.unwrap();
+    let Input::Received { flow, .. } = inputs(&mut sockets).await.remove(0) else { panic!("no message") };
+    tokio::task::yield_now().await; // the next messages are read, and wait
     sockets.close(flow);
+    sockets.close(flow);
+    assert!(matches!(input(&mut sockets).await, Input::Closed { flow: f } if f == flow));
     meanwhile(&mut sockets, end(&mut peer)).await;
     assert_eq!(sockets.connections(), 0);
 }
