@@ -29,7 +29,8 @@ pub struct DriverSettings {
     pub inbox: usize,
     /// How long a TCP connection may take to open. Default 5 s.
     pub connect_timeout: Duration,
-    /// TLS handshakes at one time; one more is turned away. Default 256.
+    /// TLS handshakes of those who connect to us, at one time, and 64 of one address; one more is turned away. Ours do
+    /// not count. Default 256.
     pub max_handshakes: usize,
     /// How long a TLS handshake may take. Default 10 s.
     pub handshake_timeout: Duration,

@@ -11,7 +11,7 @@ use sip_core::driver::tls::{
 use sip_core::{OpenId, PeerId, Sources};
 use std::collections::BTreeMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 const BYE: &[u8] = b"BYE sip:a@b SIP/2.0\r\nContent-Length: 0\r\n\r\n";
 const PEER: PeerId = PeerId(7);
@@ -320,6 +320,48 @@ async fn a_handshake_that_stands_still_is_given_up_and_they_are_bounded() {
     sockets.open(OpenId(3), Transport::Tls, silent.local_addr().unwrap(), None, None);
     assert!(matches!(input(&mut sockets).await, Input::OpenFailed { id: OpenId(3) }));
     assert_eq!(sockets.mishaps()["timed-out"], 2);
+}
+
+#[tokio::test]
+async fn who_connects_to_us_does_not_keep_us_from_connecting() {
+    let ca = Ca::new();
+    let mut far = with(serving(ca.good("far.test"), &ca, |_| {}));
+    let mut tls = serving(ca.good("near.test"), &ca, |_| {});
+    tls.peers[0].trust = ca.trust();
+    let mut near =
+        bind(Transport::Tls, DriverSettings { tls, max_handshakes: 1, ..DriverSettings::default() });
+    let _idle = TcpStream::connect(address(&near)).await.unwrap();
+    let mut one_more = TcpStream::connect(address(&near)).await.unwrap();
+    assert!(matches!(input(&mut near).await, Input::Closed { .. }));
+    assert_eq!(within(one_more.read(&mut [0])).await.unwrap_or(0), 0);
+    assert_eq!(near.mishaps(), [("too-many", 1)].into(), "the only place is taken");
+    assert!(connect(&mut near, &mut far, "far.test").await.is_some());
+}
+
+#[tokio::test]
+async fn one_address_has_only_so_many_handshakes_at_one_time_and_others_go_on() {
+    let ca = Ca::new();
+    let mut sockets = with(serving(ca.good("far.test"), &ca, |_| {}));
+    let mut idle = vec![];
+    for _ in 0..65 {
+        idle.push(TcpStream::connect(address(&sockets)).await.unwrap());
+    }
+    assert!(matches!(input(&mut sockets).await, Input::Closed { .. }));
+    assert_eq!((sockets.mishaps(), sockets.connections()), ([("too-many", 1)].into(), 64));
+    let elsewhere = TcpSocket::new_v4().unwrap();
+    elsewhere.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let _other = elsewhere.connect(address(&sockets)).await.unwrap();
+    idle.pop();
+    idle.pop();
+    assert!(matches!(input(&mut sockets).await, Input::Closed { .. }), "one of the first has gone");
+    idle.push(TcpStream::connect(address(&sockets)).await.unwrap());
+    meanwhile(&mut sockets, async {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!((sockets.mishaps()["too-many"], sockets.connections()), (1, 65));
 }
 
 #[test]

@@ -10,17 +10,22 @@ use crate::driver::mishap::{Mishap, Mishaps};
 use crate::transport::PeerId;
 use rustls::pki_types::UnixTime;
 use rustls::{ClientConnection, Connection, Error, ServerConnection};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 /// Costly steps done at one time, each on a thread.
 const THREADS: usize = 2;
+/// Handshakes of those who connect from one address, at one time: somebody who begins many and ends none must leave
+/// room for others.
+const MOST_FROM_ONE: usize = 64;
 /// Bytes read at one time. What comes after the end of a handshake with its last piece fits into rustls' buffer.
 const READ: usize = 4 * 1_024;
 
@@ -34,7 +39,10 @@ pub(in crate::driver) struct Secured {
 /// All handshakes of one shard.
 pub(in crate::driver) struct Handshakes {
     tls: RwLock<Arc<Tls>>,
+    /// For those who connect to us.
     places: Semaphore,
+    /// How many of them come from each address.
+    from: Mutex<HashMap<IpAddr, usize>>,
     threads: Semaphore,
     limit: Duration,
     mishaps: Arc<Mishaps>,
@@ -49,6 +57,7 @@ impl Handshakes {
         Handshakes {
             tls: RwLock::new(Arc::new(Tls::new(tls))),
             places: Semaphore::new(settings.max_handshakes.min(Semaphore::MAX_PERMITS)),
+            from: Mutex::default(),
             threads: Semaphore::new(THREADS),
             limit: settings.handshake_timeout,
             mishaps,
@@ -72,11 +81,16 @@ impl Handshakes {
         remote: SocketAddr,
     ) -> Option<Secured> {
         let tls = self.tls();
-        let accepted = self.within_bounds(self.receive(&tls, listener, stream, remote)).await;
+        let accepted = match self.place(remote.ip()) {
+            Some(_place) => self.in_time(self.receive(&tls, listener, stream, remote)).await,
+            None => Err(Mishap::too_many()),
+        };
         self.told(accepted, tls.who(None, remote), remote)
     }
 
     /// Secures a connection of ours. `None`: told and counted.
+    ///
+    /// Those are bounded by connections that are wanted here; who connects to us must not keep us from calling.
     pub(in crate::driver) async fn connect(
         &self,
         stream: &mut TcpStream,
@@ -85,7 +99,7 @@ impl Handshakes {
     ) -> Option<Secured> {
         let tls = self.tls();
         let name = tls.server_name(peer, server_name, remote);
-        let connected = self.within_bounds(async {
+        let connected = self.in_time(async {
             let client = ClientConnection::new(tls.dialing(peer), name).map_err(|e| Mishap::of_tls(&e))?;
             let session = self.shake_hands(client.into(), stream, false).await?;
             let leaf = session.peer_certificates().and_then(<[_]>::first);
@@ -105,11 +119,19 @@ impl Handshakes {
         secured.inspect_err(|mishap| self.mishaps.note(remote.ip(), who, mishap)).ok()
     }
 
-    async fn within_bounds(
-        &self,
-        work: impl Future<Output = Result<Secured, Mishap>>,
-    ) -> Result<Secured, Mishap> {
-        let _place = self.places.try_acquire().map_err(|_| Mishap::too_many())?;
+    /// A place for somebody who connects from there, if he may have one.
+    fn place(&self, from: IpAddr) -> Option<Place<'_>> {
+        let place = self.places.try_acquire().ok()?;
+        let mut all = self.from.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(from).or_default();
+        if *count >= MOST_FROM_ONE {
+            return None;
+        }
+        *count += 1;
+        Some(Place { of: self, from, _place: place })
+    }
+
+    async fn in_time(&self, work: impl Future<Output = Result<Secured, Mishap>>) -> Result<Secured, Mishap> {
         timeout(self.limit, work).await.unwrap_or_else(|_| Err(Mishap::timed_out()))
     }
 
@@ -176,6 +198,25 @@ impl Handshakes {
             (tls, fed)
         });
         work.await.map_err(|_| Mishap::closed())
+    }
+}
+
+/// One handshake of somebody who connects to us.
+struct Place<'a> {
+    of: &'a Handshakes,
+    from: IpAddr,
+    _place: SemaphorePermit<'a>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut all = self.of.from.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut count) = all.entry(self.from) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
     }
 }
 
