@@ -6,7 +6,7 @@ mod support;
 use bytes::Bytes;
 use sip_core::auth::digest::{Algorithm, Credentials, Login};
 use sip_core::message::{Message, Method};
-use sip_core::{Ask, HangUp, Invite, StatusCode};
+use sip_core::{Ask, HangUp, Invite, Reliability, StatusCode, Terms};
 use std::sync::Arc;
 use support::{Desk, SECOND, header, lines, raw_invite, raw_response, tag_of};
 
@@ -189,5 +189,38 @@ fn section_10_2_a_register_is_proved_and_its_series_goes_on() {
     assert_eq!((header(&again, "Contact"), desk.names().len()), ("<sip:us@10.0.0.1>".into(), 0));
     desk.hear(&raw_response(&again, 200, "c", ""));
     assert_eq!(desk.names(), ["asked 200"]);
+    desk.assert_nothing_left();
+}
+
+#[test]
+fn each_early_dialog_and_each_fork_proves_it_too() {
+    let mut desk = Desk::new();
+    let terms = Terms { reliable: Reliability::Offered, ..Terms::default() };
+    let call = Invite { terms, ..invite() };
+    let first = desk.act(|endpoint, now| endpoint.invite(now, call)).1.remove(0);
+    let sent = desk.hear(&raw_response(&first, 407, "c", &asks("Proxy-Authenticate", "n1", "")));
+    let invite = &sent[1];
+    let prack = desk.hear(&raw_response(invite, 183, "x", "Require: 100rel\nRSeq: 1\n")).remove(0);
+    let again = desk.hear(&raw_response(&prack, 407, "x", &asks("Proxy-Authenticate", "n2", "")));
+    assert_eq!(lines(&again), ["PRACK"]);
+    let nonce = |message| credentials(message, "Proxy-Authorization").unwrap().nonce;
+    assert_eq!((nonce(&prack), nonce(&again[0])), ("n1".into(), "n2".into()));
+    assert_eq!(
+        (header(&again[0], "RAck"), header(&again[0], "CSeq")),
+        ("1 2 INVITE".into(), "4 PRACK".into())
+    );
+    desk.hear(&raw_response(&again[0], 200, "x", ""));
+
+    desk.hear(&raw_response(invite, 200, "x", ""));
+    let Some(leg) = desk.events.pop().and_then(|event| event.leg()) else { panic!("no answer") };
+    desk.act(|endpoint, now| endpoint.ack(now, leg, None));
+    let ended = desk.hear(&raw_response(invite, 200, "y", ""));
+    assert_eq!((lines(&ended), nonce(&ended[1])), (vec!["ACK".to_owned(), "BYE".to_owned()], "n1".into()));
+    let again = desk.hear(&raw_response(&ended[1], 407, "y", &asks("Proxy-Authenticate", "n3", "")));
+    assert_eq!((lines(&again), nonce(&again[0])), (vec!["BYE".to_owned()], "n3".into()));
+    desk.hear(&raw_response(&again[0], 200, "y", ""));
+    let how = HangUp::new(StatusCode::REQUEST_TERMINATED);
+    let bye = desk.act(|endpoint, now| endpoint.hang_up(now, leg, how)).1.remove(0);
+    desk.hear(&raw_response(&bye, 200, "x", ""));
     desk.assert_nothing_left();
 }

@@ -424,14 +424,9 @@ impl Endpoint {
 
     /// Another fork has answered too, or one that nobody waits for: ACK, then BYE (RFC 3261 §13.2.2.4).
     fn end_fork(&mut self, now: Instant, (client, cseq): (u64, u32), dialog: Dialog, flow: Flow) {
-        let fork = self.legs.next_key();
-        let mut state = Leg::new(Stage::Answered, self.mint.token(Kind::Tag, fork));
-        state.peer = self.clients.get(client).and_then(|tx| self.legs.get(tx.leg)?.peer);
         let to_tag = dialog.remote_tag().clone();
-        state.told = false;
-        state.flow = Some(flow);
-        state.dialog = Some(Box::new(dialog));
-        let Some(fork) = self.legs.insert(state) else { return };
+        let Some(leg) = self.clients.get(client).map(|tx| tx.leg) else { return };
+        let Some(fork) = self.open_fork(leg, flow, dialog) else { return };
         let keeper = self.keeper_of_repeats(client, fork);
         if let Some(state) = self.legs.get_mut(keeper) {
             state.acks.push(SentAck { client, to_tag, sent: None });

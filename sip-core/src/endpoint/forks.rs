@@ -8,6 +8,7 @@ use crate::dialog::{Dialog, RAck, Seen};
 use crate::key::LegKey;
 use crate::message::{Body, Header, Message};
 use crate::token::Kind;
+use crate::transport::Flow;
 use bytes::Bytes;
 use std::time::Instant;
 
@@ -78,17 +79,26 @@ impl Endpoint {
     }
 
     fn open_early_leg(&mut self, leg: u64, (client, early): (u64, u16), response: &Message) -> Option<u64> {
-        let (flow, parent) = (self.clients.get(client)?.flow, self.legs.get(leg)?);
-        let (udp_only, pinned, terms) = (parent.udp_only, parent.pinned, parent.terms);
-        let tag = self.mint.token(Kind::Tag, self.legs.next_key());
-        let mut state = Leg::new(Stage::Answered, tag);
-        (state.told, state.udp_only, state.pinned, state.terms) = (false, udp_only, pinned, terms);
-        state.flow = Some(flow);
-        state.dialog = Some(Box::new(Dialog::of_response(response).ok()?));
-        let opened = self.legs.insert(state)?;
+        let flow = self.clients.get(client)?.flow;
+        let opened = self.open_fork(leg, flow, Dialog::of_response(response).ok()?)?;
         let out = self.legs.get_mut(leg)?.outgoing.as_deref_mut()?;
         out.forks.get_mut(usize::from(early))?.leg = Some(opened);
         Some(opened)
+    }
+
+    /// A leg of ours alone for another dialog of the INVITE of `leg`: it is with the same peer, takes the same way, and
+    /// can prove who we are as well.
+    pub(super) fn open_fork(&mut self, leg: u64, flow: Flow, dialog: Dialog) -> Option<u64> {
+        let tag = self.mint.token(Kind::Tag, self.legs.next_key());
+        let mut state = Leg::new(Stage::Answered, tag);
+        if let Some(parent) = self.legs.get(leg) {
+            (state.peer, state.proofs) = (parent.peer, parent.proofs.clone());
+            (state.udp_only, state.pinned, state.terms) = (parent.udp_only, parent.pinned, parent.terms);
+        }
+        state.told = false;
+        state.flow = Some(flow);
+        state.dialog = Some(Box::new(dialog));
+        self.legs.insert(state)
     }
 
     /// Acknowledges a reliable provisional response with an offer, with the answer to it: one to an INVITE of ours without

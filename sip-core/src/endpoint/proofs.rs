@@ -2,7 +2,7 @@
 //! with the next CSeq and our credentials, and what follows in the dialog has them from the start.
 
 use super::clients::{Departure, Purpose};
-use super::legs::Leg;
+use super::legs::{Leg, Stage};
 use super::{Endpoint, write};
 use crate::auth::digest::{Login, Session};
 use crate::key::LegKey;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// Who we are in one leg, and to whom.
+#[derive(Clone)]
 pub(super) struct Proofs {
     login: Arc<Login>,
     /// One for each realm that has asked; a proxy and the far end behind it may both ask.
@@ -129,6 +130,7 @@ impl Leg {
             Purpose::Ask => self.asking.as_ref().is_some_and(|asking| asking.client == Some(client)),
             Purpose::Abandoned | Purpose::Cancel => false,
             Purpose::Bye => true,
+            Purpose::Prack => self.stage != Stage::Over,
             _ => self.told,
         }
     }
