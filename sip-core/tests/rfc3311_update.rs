@@ -67,9 +67,14 @@ fn section_5_2_an_offer_waits_for_the_callers_answer_and_a_second_one_gets_500_m
     let sent = desk.hear(&raw_inside("UPDATE", 12, "w", &tag, OFFERS));
     assert_eq!(statuses(&sent), [500]);
     assert!(header(&sent[0], "Retry-After").parse::<u8>().unwrap() <= 10);
+    assert_eq!(statuses(&desk.hear(&raw_inside("UPDATE", 13, "v", &tag, ""))), [200], "no offer, no glare");
+    let sent = desk.hear(&raw_inside("UPDATE", 14, "y", &tag, OFFERS));
+    assert_eq!(statuses(&sent), [500], "the first still waits, whatever became of the others");
+    desk.act(|e, now| e.update(now, leg, sdp()));
+    assert_eq!(desk.names(), ["updated 491"]);
     let (_, sent) = desk.act(|e, now| e.answer_request(now, leg, key, reply(200).with_body(sdp().unwrap())));
     assert_eq!((statuses(&sent), &sent[0].body()[..]), (vec![200], OFFER));
-    desk.hear(&raw_inside("UPDATE", 13, "x", &tag, OFFERS));
+    desk.hear(&raw_inside("UPDATE", 15, "x", &tag, OFFERS));
     asked(&mut desk);
 }
 

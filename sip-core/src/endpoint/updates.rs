@@ -147,7 +147,7 @@ impl Endpoint {
         let accepted = reply.status.is_success();
         self.reply(now, server, reply, &[], accepted);
         if let Some(state) = self.legs.get_mut(leg) {
-            state.their_update = None;
+            state.their_update.take_if(|waiting| *waiting == server);
         }
         if accepted {
             self.refresh_target(leg, &request);
