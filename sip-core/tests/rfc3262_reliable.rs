@@ -106,6 +106,11 @@ fn section_3_a_2xx_waits_for_the_prack_of_a_description_but_not_of_a_ring() {
         [200],
         "a PRACK that comes late is welcome"
     );
+    let before = desk.endpoint.live_transactions();
+    for (cseq, branch) in (12..).zip(["q", "r", "s"]) {
+        assert_eq!(statuses(&desk.hear(&prack(&ring[0], cseq, branch, SDP))), [200]);
+    }
+    assert_eq!(desk.endpoint.live_transactions(), before, "what changes nothing costs nothing");
     let repeats: Vec<_> = desk.pass(2 * SECOND).into_iter().map(|(_, m)| m).collect();
     assert_eq!(statuses(&repeats), [200, 200], "the 2xx for want of its ACK, the 180 no more");
 }

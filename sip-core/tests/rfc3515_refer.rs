@@ -9,7 +9,10 @@ use support::*;
 
 /// A desk in a call that 10.0.0.2 has made; the leg and our tag.
 fn talking() -> (Desk, LegKey, String) {
-    let mut desk = Desk::new();
+    talking_at(Desk::new())
+}
+
+fn talking_at(mut desk: Desk) -> (Desk, LegKey, String) {
     desk.hear(&raw_invite("a", ""));
     let Some(Event::Invite { leg, .. }) = desk.events.pop() else { panic!("no INVITE") };
     let (_, sent) = desk.act(|e, now| e.respond(now, leg, reply(200).with_body(sdp().unwrap())));
@@ -210,4 +213,21 @@ fn both_roles_understand_each_other_also_when_datagrams_are_lost() {
         pair.ends[0].hang_up(pair.now, leg, HangUp::new(StatusCode::OK));
         pair.assert_nothing_left(&format!("seed {seed}"));
     }
+}
+
+#[test]
+fn without_room_for_a_transaction_a_notify_is_refused_and_can_come_again() {
+    let mut settings = settings("10.0.0.1:5060", 7);
+    settings.max_transactions = 2;
+    let (mut desk, leg, tag) = talking_at(Desk::with(settings));
+    let to = (Bytes::from_static(b"Refer-To"), Bytes::from_static(b"<sip:cy@far.test>"));
+    let (_, refer) = desk.act(|e, now| e.refer(now, leg, vec![to]));
+    desk.hear(&raw_response(&refer[0], 202, "far", ""));
+    let last = "Event: refer\nSubscription-State: terminated\nContent-Type: message/sipfrag\n\
+                Content-Length: 14\n\nSIP/2.0 200 OK";
+    assert_eq!(statuses(&desk.hear(&raw_inside("NOTIFY", 11, "n", &tag, last))), [503]);
+    assert_eq!((desk.names(), desk.endpoint.live_transactions()), (vec![], 2));
+    desk.pass(40 * SECOND);
+    assert_eq!(statuses(&desk.hear(&raw_inside("NOTIFY", 12, "o", &tag, last))), [200]);
+    assert_eq!(desk.names(), ["referred 200, the last"]);
 }

@@ -180,6 +180,9 @@ impl Endpoint {
         let is_last = arrival.request.value(Header::SubscriptionState).is_some_and(|value| {
             value.get(..10).is_some_and(|word| word.eq_ignore_ascii_case(b"terminated"))
         });
+        if self.is_busy() {
+            return self.refuse(arrival, Reply::new(StatusCode::SERVICE_UNAVAILABLE));
+        }
         let Some(server) = self.open_other(now, arrival, leg) else { return };
         self.reply(now, server, &Reply::new(StatusCode::OK), tag.as_bytes(), false);
         self.referred(leg, status, is_last);

@@ -104,11 +104,16 @@ impl Endpoint {
         };
         let acknowledged =
             state.provisionals.as_mut().map(|provisionals| provisionals.machine.acknowledge(rack));
-        if matches!(acknowledged, None | Some(Acknowledged::Never)) {
-            return self.refuse(arrival, Reply::new(StatusCode::CALL_DOES_NOT_EXIST));
+        match acknowledged {
+            None | Some(Acknowledged::Never) => {
+                return self.refuse(arrival, Reply::new(StatusCode::CALL_DOES_NOT_EXIST));
+            }
+            // Nothing changes by it, so nothing has to be kept of it.
+            Some(Acknowledged::Before) => return self.refuse(arrival, Reply::new(StatusCode::OK)),
+            Some(Acknowledged::Now) => {}
         }
         let Some(server) = self.open_other(now, arrival, leg) else { return };
-        let describes = acknowledged == Some(Acknowledged::Now) && !arrival.request.body().is_empty();
+        let describes = !arrival.request.body().is_empty();
         match (describes, self.fault_of_content(arrival.request)) {
             (_, Some(reply)) => drop(self.reply(now, server, &reply, &[], false)),
             (true, None) => {
