@@ -231,3 +231,34 @@ fn without_room_for_a_transaction_a_notify_is_refused_and_can_come_again() {
     assert_eq!(statuses(&desk.hear(&raw_inside("NOTIFY", 12, "o", &tag, last))), [200]);
     assert_eq!(desk.names(), ["referred 200, the last"]);
 }
+
+#[test]
+fn of_two_refers_that_wait_together_the_second_is_refused_and_the_first_is_told_to_its_end() {
+    let (mut desk, leg, tag) = talking();
+    let (first, _) = referred(&mut desk, &tag, 11, TO_BO);
+    let (second, _) = referred(&mut desk, &tag, 12, TO_BO);
+    let (_, notify) = accepted(&mut desk, leg, first);
+    let (_, sent) = desk.act(|e, now| e.accept_refer(now, leg, second));
+    assert_eq!(lines(&sent), ["491"]);
+    desk.act(|e, now| e.notify(now, leg, StatusCode::OK));
+    let last = desk.hear(&raw_response(&notify, 200, "far", ""));
+    assert_eq!(told(&last[0]).0, "refer");
+}
+
+#[test]
+fn a_refer_that_is_taken_after_the_call_has_gone_gets_481_and_leaves_nothing() {
+    for lingers in [false, true] {
+        let (mut desk, leg, tag) = talking();
+        let (key, _) = referred(&mut desk, &tag, 11, TO_BO);
+        if lingers {
+            // Our own INVITE's 2xx keeps such a leg; here a re-INVITE of ours does.
+            let (_, again) = desk.act(|e, now| e.reinvite(now, leg, sdp()));
+            desk.hear(&raw_response(&again[0], 200, "far", ""));
+        }
+        desk.hear(&raw_inside("BYE", 12, "bye", &tag, ""));
+        assert_eq!(desk.endpoint.live_legs(), usize::from(lingers));
+        let (_, sent) = desk.act(|e, now| e.accept_refer(now, leg, key));
+        assert_eq!(lines(&sent), ["481"]);
+        desk.assert_nothing_left();
+    }
+}

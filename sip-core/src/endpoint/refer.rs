@@ -62,10 +62,14 @@ impl Endpoint {
     /// Takes a REFER that came as [`Event::Refer`]: `202`, and a first NOTIFY that says `100`. From here on the far end
     /// waits for [`notify`](Self::notify) with a final status, within ten minutes, and also if it hangs up meanwhile.
     ///
-    /// A far end that wants to hear nothing more (`Refer-Sub: false`, RFC 4488) gets `200`, and that is all.
+    /// A far end that wants to hear nothing more (`Refer-Sub: false`, RFC 4488) gets `200`, and that is all. One whose
+    /// dialog is gone hears `481`, and one whose last REFER is not at its end yet `491`.
     pub fn accept_refer(&mut self, now: Instant, leg: LegKey, key: RequestKey) {
         let Some(open) = self.open_request(key.0).filter(|open| open.leg == leg.0) else { return };
         let request = open.request.clone();
+        if let Some(status) = self.fault_of_acceptance(leg.0) {
+            return drop(self.reply(now, key.0, &Reply::new(status), &[], false));
+        }
         let quiet = request.value(Header::ReferSub).is_some_and(|value| is_false(&value));
         let headers = Some((Bytes::from_static(b"Refer-Sub"), Bytes::from_static(b"false")));
         let status = if quiet { StatusCode::OK } else { StatusCode::ACCEPTED };
@@ -83,6 +87,16 @@ impl Endpoint {
         state.referral = Some(Box::new(referral));
         self.notify(now, leg, StatusCode::TRYING);
         self.settle(leg.0);
+    }
+
+    /// Why a REFER cannot be taken any more: its dialog has gone since it came, or another was taken meanwhile.
+    fn fault_of_acceptance(&self, leg: u64) -> Option<StatusCode> {
+        match self.legs.get(leg) {
+            Some(state) if state.dialog.is_none() => Some(StatusCode::CALL_DOES_NOT_EXIST),
+            Some(state) if state.referral.is_some() => Some(StatusCode::REQUEST_PENDING),
+            Some(_) => None,
+            None => Some(StatusCode::CALL_DOES_NOT_EXIST),
+        }
     }
 
     /// Tells the far end how far its REFER has come; a final status is the last word. Nothing happens without a REFER
