@@ -107,15 +107,23 @@ fn section_7_3_a_422_is_followed_by_the_same_call_for_as_long_as_it_asks() {
 }
 
 #[test]
-fn section_7_3_a_422_that_asks_for_no_more_than_we_offered_or_never_has_enough_fails_the_call() {
+fn section_7_3_a_422_that_asks_for_no_more_than_we_offered_or_for_more_than_a_day_or_never_has_enough_fails_the_call()
+ {
     let mut desk = desk(POLICY);
     let start = |desk: &mut Desk| {
         let invite = sip_core::Invite { terms: terms(POLICY), ..invite(&["udp:10.0.0.2:5060"]) };
         desk.act(|e, now| e.invite(now, invite).unwrap()).1.pop().unwrap()
     };
+    for least in [1_800, 86_401, u32::MAX] {
+        let sent = start(&mut desk);
+        assert_eq!(
+            lines(&desk.hear(&raw_response(&sent, 422, "bo", &format!("Min-SE: {least}\n")))),
+            ["ACK"]
+        );
+        assert_eq!(desk.names(), ["failed 422 Response"], "{least}");
+    }
     let sent = start(&mut desk);
-    assert_eq!(lines(&desk.hear(&raw_response(&sent, 422, "bo", "Min-SE: 1800\n"))), ["ACK"]);
-    assert_eq!(desk.names(), ["failed 422 Response"]);
+    assert_eq!(lines(&desk.hear(&raw_response(&sent, 422, "bo", "Min-SE: 86400\n"))), ["ACK", "INVITE"]);
     let (mut sent, mut tries) = (start(&mut desk), 1);
     loop {
         let out = desk.hear(&raw_response(&sent, 422, "bo", &format!("Min-SE: {}\n", 1_800 + tries)));

@@ -12,7 +12,7 @@ pub use glare::pause;
 pub use reliable::{Acknowledged, RAck, Reliable, Seen, Unpracked, wanted_prack};
 pub use route_set::RouteSet;
 pub use session_timer::{
-    LEAST_MIN_SE, Refresher, SessionDue, SessionExpires, SessionPolicy, SessionTimer, min_se,
+    LEAST_MIN_SE, MOST_MIN_SE, Refresher, SessionDue, SessionExpires, SessionPolicy, SessionTimer, min_se,
 };
 pub use unacked::{Overdue, Unacked};
 

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// The shortest session anybody may ask for, and what is meant where Min-SE is absent (RFC 4028 §5). Seconds.
 pub const LEAST_MIN_SE: u32 = 90;
 
+/// The longest Min-SE of a far end that we go by: one that wants more wants no session that ends. Seconds.
+pub const MOST_MIN_SE: u32 = 86_400;
+
 /// Refreshes that fail are not repeated sooner than this.
 const LEAST_GAP: Duration = Duration::from_secs(10);
 
@@ -88,7 +91,7 @@ impl SessionPolicy {
     }
 
     /// The called side's choice, to be written into the 2xx (RFC 4028 §9): never longer than was asked for, never
-    /// shorter than the calling side's Min-SE. `None`: the calling side knows nothing of timers, and nobody on the way
+    /// shorter than the calling side's Min-SE, up to a day. `None`: the calling side knows nothing of timers, and nobody on the way
     /// asked for one.
     ///
     /// Who refreshes is as the request wishes; else as it was, else we, so that nothing depends on the far end.
@@ -98,7 +101,7 @@ impl SessionPolicy {
             return None;
         }
         let seconds = asked.map_or(self.expires, |asked| asked.seconds.min(self.expires));
-        let seconds = seconds.max(min_se(request));
+        let seconds = seconds.max(min_se(request).min(MOST_MIN_SE));
         let wish = asked.and_then(|asked| asked.refresher).filter(|_| knows);
         let ours = if now_ours == Some(false) && knows { Refresher::Uac } else { Refresher::Uas };
         Some(SessionExpires { seconds, refresher: wish.or(Some(ours)) })
@@ -232,6 +235,11 @@ mod tests {
         assert_eq!(
             answer(&format!("{knows}Session-Expires: 3600\r\nMin-SE: 2000\r\n")),
             Some("2000;refresher=uas".into())
+        );
+        assert_eq!(
+            answer(&format!("{knows}Min-SE: 4294967295\r\n")),
+            Some("86400;refresher=uas".into()),
+            "who has gone is noticed within a day"
         );
         assert_eq!(
             answer("Session-Expires: 600;refresher=uac\r\n"),

@@ -3,7 +3,7 @@
 use super::legs::{Leg, Stage};
 use super::{Endpoint, Event, Reply, Terms};
 use crate::dialog::{
-    LEAST_MIN_SE, Refresher, SessionDue, SessionExpires, SessionPolicy, SessionTimer, min_se,
+    LEAST_MIN_SE, MOST_MIN_SE, Refresher, SessionDue, SessionExpires, SessionPolicy, SessionTimer, min_se,
 };
 use crate::key::LegKey;
 use crate::message::{Builder, Header, Message, StatusCode};
@@ -48,7 +48,7 @@ impl Leg {
         let Some(policy) = self.terms.session else { return false };
         let offered = self.session.as_ref().map_or(self.session_wish(&policy), |session| session.seconds());
         let least = min_se(response);
-        let more = least > offered.max(self.their_min_se);
+        let more = least > offered.max(self.their_min_se) && least <= MOST_MIN_SE;
         if more {
             self.their_min_se = least;
         }
