@@ -245,3 +245,18 @@ fn other_users_and_passwords_are_in_force_at_once_and_lock_outs_stay() {
     desk.endpoint.set_guard(desk.now, None);
     assert_eq!(statuses(&desk.hear(&request("REGISTER", 9, ""))), [405]);
 }
+
+#[test]
+fn a_proof_that_was_used_is_not_taken_again_after_the_settings_have_changed() {
+    let mut desk = desk();
+    desk.pass(10 * SECOND);
+    let challenge = desk.hear(&request("OPTIONS", 1, "")).remove(0);
+    let proof = proof(&challenge, "OPTIONS", &login("anna", PASSWORD));
+    assert_eq!(statuses(&desk.hear(&request("OPTIONS", 2, &proof))), [200]);
+    let nonce_lifetime = Duration::from_secs(301);
+    desk.endpoint.set_guard(desk.now, Some(GuardSettings { nonce_lifetime, ..guard() }));
+    for branch in 3..6 {
+        assert_eq!(statuses(&desk.hear(&request("OPTIONS", branch, &proof))), [401]);
+        desk.pass(10 * SECOND);
+    }
+}

@@ -262,3 +262,11 @@ fn secrets_are_shown_by_nothing_that_is_printed_for_a_log() {
     let shown = format!("{login:?} {ha1:?} {:?} {:?}", answer(&verifier, now, PASSWORD), example("MD5", MD5));
     assert!(!shown.contains(PASSWORD) && !shown.contains(ha1.reveal()) && !shown.contains(MD5), "{shown}");
 }
+
+#[test]
+fn the_key_of_nonces_is_never_shown() {
+    let nonces = Nonces::new([1_234_567, 7_654_321], origin(), LIFETIME, 10);
+    let verifier = format!("{:?}", Verifier::new("agents", nonces));
+    assert!(verifier.contains("secret") && verifier.contains("agents"), "{verifier}");
+    assert!(!verifier.contains("1234567") && !verifier.contains("7654321"), "{verifier}");
+}

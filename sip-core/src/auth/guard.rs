@@ -51,7 +51,6 @@ pub struct Guard {
     users: HashMap<String, (UserId, Vec<Ha1>)>,
     verifier: Verifier,
     lockout: Lockout,
-    nonce_key: [u64; 2],
 }
 
 impl Guard {
@@ -63,13 +62,15 @@ impl Guard {
             verifier: Verifier::new(&settings.realm, nonces),
             lockout: Lockout::new(settings.lock_after, settings.lock_for),
             users: by_name(settings.users),
-            nonce_key,
         }
     }
 
     /// Other settings from now on. Who is locked out stays so; nonces are stale if realm or lifetime have changed.
-    pub fn change(&mut self, now: Instant, settings: GuardSettings) {
-        let nonces = Nonces::new(self.nonce_key, now, settings.nonce_lifetime, settings.max_nonces);
+    ///
+    /// `nonce_key` is secret, random and another one each time: which nonces were used is forgotten, so nobody may take
+    /// them for new ones.
+    pub fn change(&mut self, now: Instant, nonce_key: [u64; 2], settings: GuardSettings) {
+        let nonces = Nonces::new(nonce_key, now, settings.nonce_lifetime, settings.max_nonces);
         let fresh = Verifier::new(&settings.realm, nonces);
         if !fresh.is_like(&self.verifier) {
             self.verifier = fresh;

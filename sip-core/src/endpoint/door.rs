@@ -18,13 +18,14 @@ impl Endpoint {
     ///
     /// Nonces and lock-outs outlive a change of settings as far as they can.
     pub fn set_guard(&mut self, now: Instant, settings: Option<GuardSettings>) {
-        match (settings, &mut self.guard) {
-            (Some(settings), Some(guard)) => guard.change(now, settings),
-            (Some(settings), None) => {
-                let key = [self.mint.number(), self.mint.number()];
-                self.guard = Some(Box::new(Guard::new(now, key, settings)));
-            }
-            (None, _) => self.guard = None,
+        let Some(settings) = settings else {
+            self.guard = None;
+            return;
+        };
+        let nonce_key = [self.mint.number(), self.mint.number()];
+        match &mut self.guard {
+            Some(guard) => guard.change(now, nonce_key, settings),
+            None => self.guard = Some(Box::new(Guard::new(now, nonce_key, settings))),
         }
     }
 

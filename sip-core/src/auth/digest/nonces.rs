@@ -7,6 +7,7 @@
 use super::hex;
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::hash::Hasher;
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
@@ -26,7 +27,6 @@ pub enum NonceFault {
 }
 
 /// The nonces of one server.
-#[derive(Debug)]
 pub struct Nonces {
     key: [u64; 2],
     start: Instant,
@@ -120,6 +120,13 @@ impl Nonces {
 
     fn millis(&self, now: Instant) -> u64 {
         u64::try_from(now.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Whoever reads the key makes nonces of his own.
+impl fmt::Debug for Nonces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Nonces(secret, {} of {} in use, for {:?})", self.used.len(), self.most, self.lifetime)
     }
 }
 
