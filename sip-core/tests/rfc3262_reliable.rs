@@ -274,3 +274,24 @@ fn a_reinvite_that_is_refused_or_cancelled_waits_for_no_prack_any_more() {
         desk.assert_nothing_left();
     }
 }
+
+#[test]
+fn section_3_who_wants_a_prack_that_we_have_not_offered_gets_none_and_the_call_goes_its_way() {
+    let (mut desk, leg, invite) = inviting(Reliability::Never, true);
+    for rseq in [1, 2, 9] {
+        assert!(desk.hear(&reliable(&invite, 183, "x", rseq, SDP)).is_empty());
+    }
+    assert_eq!(desk.names(), ["progress 183 0"; 3], "what it says counts all the same");
+    desk.hear(&raw_response(&invite, 200, "x", ""));
+    let (_, ack) = desk.act(|e, now| e.ack(now, leg, None));
+    assert_eq!(header(&ack[0], "CSeq"), "1 ACK");
+    let (_, again) = desk.act(|e, now| e.reinvite(now, leg, sdp()));
+    assert_eq!(header(&again[0], "CSeq"), "2 INVITE");
+    assert!(desk.hear(&reliable(&again[0], 183, "x", 1, "")).is_empty());
+    let ack = desk.hear(&raw_response(&again[0], 200, "x", ""));
+    assert_eq!(header(&ack[0], "CSeq"), "2 ACK");
+    let (_, bye) = desk.act(|e, now| e.hang_up(now, leg, HangUp::new(StatusCode::OK)));
+    assert_eq!(header(&bye[0], "CSeq"), "3 BYE");
+    desk.hear(&raw_response(&bye[0], 200, "x", ""));
+    desk.assert_nothing_left();
+}

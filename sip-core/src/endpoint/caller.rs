@@ -326,9 +326,10 @@ impl Endpoint {
         if status == StatusCode::TRYING {
             return;
         }
+        let reliable = state.terms.pracks();
         let Some(out) = state.outgoing.as_deref_mut() else { return };
         let early = out.early(response, most);
-        if let Some(rseq) = wanted_prack(response)
+        if let Some(rseq) = wanted_prack(response).filter(|_| reliable)
             && !self.take_reliable(now, leg, (client, early, rseq), response)
         {
             return;
@@ -383,8 +384,7 @@ impl Endpoint {
         let first = purpose == Purpose::Invite
             && self.legs.get(leg).is_some_and(|state| state.stage == Stage::Inviting);
         let (Ok(mut dialog), Ok(cseq)) = (Dialog::of_response(response), response.cseq()) else { return };
-        let terms = self.legs.get(leg).map(|state| state.terms);
-        if terms.is_some_and(|terms| terms.reliable != Reliability::Never) {
+        if self.legs.get(leg).is_some_and(|state| state.terms.pracks()) {
             dialog.skip(PRACKS);
         }
         if !first {

@@ -31,7 +31,7 @@ pub enum Reliability {
 impl Terms {
     /// The value of our Supported.
     pub(super) fn supported(self) -> &'static [u8] {
-        match (self.session.is_some(), self.reliable != Reliability::Never) {
+        match (self.session.is_some(), self.pracks()) {
             (true, true) => b"timer, replaces, 100rel",
             (true, false) => b"timer, replaces",
             (false, true) => b"replaces, 100rel",
@@ -46,6 +46,12 @@ impl Terms {
                 .supported()
                 .split(|byte| *byte == b',')
                 .any(|known| known.trim_ascii().eq_ignore_ascii_case(tag))
+    }
+
+    /// Whether we acknowledge provisional responses to INVITEs of ours. Where these do not say so, one that wants it has
+    /// no right to (RFC 3262 §3) and is as good as any other.
+    pub(super) fn pracks(self) -> bool {
+        self.reliable != Reliability::Never
     }
 
     /// Whether our provisional responses to this INVITE are reliable (RFC 3262 §3).
