@@ -9,7 +9,7 @@ mod unacked;
 
 pub use abilities::Abilities;
 pub use glare::pause;
-pub use reliable::{Acknowledged, RAck, Reliable, Seen, Unpracked, wanted_prack};
+pub use reliable::{Acknowledged, RAck, Reliable, Seen, wanted_prack};
 pub use route_set::RouteSet;
 pub use session_timer::{
     LEAST_MIN_SE, MOST_MIN_SE, Refresher, SessionDue, SessionExpires, SessionPolicy, SessionTimer, min_se,

@@ -1,5 +1,6 @@
 //! Reliable provisional responses (RFC 3262): ours that wait for their PRACK, and the order of the far end's.
 
+use super::{Overdue, Unacked};
 use crate::message::{Header, Message};
 use crate::transaction::Timers;
 use bytes::Bytes;
@@ -13,25 +14,8 @@ pub struct Reliable {
     first: u32,
     /// The number of the next response.
     next: u32,
-    waiting: Option<Waiting>,
+    waiting: Option<Unacked>,
     timers: Timers,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    response: Bytes,
-    resend_at: Instant,
-    gap: Duration,
-    give_up_at: Instant,
-}
-
-/// What the passing of time asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unpracked {
-    /// Send the response again.
-    Resend(Bytes),
-    /// No PRACK came within 64 * T1: the INVITE should be refused by a 5xx.
-    GiveUp,
 }
 
 /// What a PRACK says of our responses.
@@ -63,10 +47,9 @@ impl Reliable {
 
     /// The response with the number [`next`](Self::next) has just been sent.
     pub fn sent(&mut self, now: Instant, response: Bytes) {
-        let Timers { t1, .. } = self.timers;
-        let give_up_at = now + self.timers.give_up();
+        let without_cap = Timers { t2: Duration::MAX, ..self.timers };
         self.next = self.next.wrapping_add(1);
-        self.waiting = Some(Waiting { response, resend_at: now + t1, gap: t1, give_up_at });
+        self.waiting = Some(Unacked::new(now, response, self.cseq, without_cap));
     }
 
     /// The INVITE is answered: nothing is sent again.
@@ -87,22 +70,17 @@ impl Reliable {
 
     /// When [`handle_timeout`](Self::handle_timeout) has work next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.waiting.as_ref().map(|waiting| waiting.resend_at.min(waiting.give_up_at))
+        self.waiting.as_ref().map(Unacked::poll_timeout)
     }
 
-    /// What is due at `now`: the gap doubles without a cap (§3).
-    pub fn handle_timeout(&mut self, now: Instant) -> Option<Unpracked> {
-        let waiting = self.waiting.as_mut()?;
-        if waiting.give_up_at <= now {
+    /// What is due at `now`: the gap doubles without a cap (§3). After [`Overdue::GiveUp`] the INVITE should be refused
+    /// by a 5xx.
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<Overdue> {
+        let due = self.waiting.as_mut()?.handle_timeout(now);
+        if due == Some(Overdue::GiveUp) {
             self.waiting = None;
-            return Some(Unpracked::GiveUp);
         }
-        if now < waiting.resend_at {
-            return None;
-        }
-        waiting.gap *= 2;
-        waiting.resend_at = now + waiting.gap;
-        Some(Unpracked::Resend(waiting.response.clone()))
+        due
     }
 }
 
@@ -167,8 +145,8 @@ mod tests {
         let mut sent = vec![];
         while let Some(at) = reliable.poll_timeout() {
             match reliable.handle_timeout(at) {
-                Some(Unpracked::Resend(_)) => sent.push((at - start).as_millis()),
-                Some(Unpracked::GiveUp) => assert_eq!((at - start).as_millis(), 32_000),
+                Some(Overdue::Resend(_)) => sent.push((at - start).as_millis()),
+                Some(Overdue::GiveUp) => assert_eq!((at - start).as_millis(), 32_000),
                 None => panic!("called in time and nothing was due"),
             }
         }

@@ -1,11 +1,12 @@
-//! A 2xx of ours that waits for its ACK (RFC 3261 §13.3.1.4).
+//! A response of ours that waits for its acknowledgement: a 2xx for its ACK (RFC 3261 §13.3.1.4), a reliable provisional
+//! one for its PRACK (RFC 3262 §3).
 
 use crate::transaction::Timers;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
-/// Repeats the 2xx of an INVITE, over streams too, first after T1, then at doubled gaps up to T2, until the ACK is
-/// there or 64 * T1 have passed.
+/// Repeats a response to an INVITE, over streams too, first after T1, then at doubled gaps up to T2, until it is
+/// acknowledged or 64 * T1 have passed.
 #[derive(Debug)]
 pub struct Unacked {
     response: Bytes,
@@ -19,9 +20,9 @@ pub struct Unacked {
 /// What the passing of time asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Overdue {
-    /// Send the 2xx again.
+    /// Send the response again.
     Resend(Bytes),
-    /// No ACK came: the session should be ended by BYE.
+    /// Nobody has acknowledged it: after a 2xx the session should be ended by BYE.
     GiveUp,
 }
 

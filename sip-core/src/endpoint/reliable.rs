@@ -3,7 +3,7 @@
 use super::legs::Theirs;
 use super::servers::Arrival;
 use super::{Endpoint, Event, Reply, RequestKey};
-use crate::dialog::{Acknowledged, RAck, Reliable, Unpracked};
+use crate::dialog::{Acknowledged, Overdue, RAck, Reliable};
 use crate::key::LegKey;
 use crate::message::{Header, Message, StatusCode};
 use std::collections::VecDeque;
@@ -164,12 +164,12 @@ impl Endpoint {
             return;
         };
         match provisionals.machine.handle_timeout(now) {
-            Some(Unpracked::Resend(bytes)) => {
+            Some(Overdue::Resend(bytes)) => {
                 let Some((flow, named)) = self.reply_way(server) else { return };
                 self.counters.resent += 1;
                 self.send_response(now, flow, Some(named), bytes);
             }
-            Some(Unpracked::GiveUp) => {
+            Some(Overdue::GiveUp) => {
                 (provisionals.held, provisionals.later) = (None, VecDeque::new());
                 self.counters.acks_missing += 1;
                 self.tell(leg, Event::AckMissing { leg: LegKey(leg) });
