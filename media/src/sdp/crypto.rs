@@ -33,13 +33,21 @@ impl Line {
         let (tag, suite, keys) = (next("a tag")?, next("a suite")?, next("a key")?);
         let is_tag = (1..=9).contains(&tag.len()) && tag.bytes().all(|digit| digit.is_ascii_digit());
         let tag = tag.parse().ok().filter(|_| is_tag).ok_or("a tag that is no number of up to 9 digits")?;
-        let suite = Suite::by_name(suite).ok_or_else(|| format!("{suite}, which is not known"))?;
+        let suite = Suite::by_name(suite).ok_or_else(|| unknown(suite))?;
         let peer = key(suite, keys).map_err(|why| format!("{suite} with {why}"))?;
         match words.find_map(unbearable) {
             Some(why) => Err(format!("{suite} with {why}")),
             None => Ok(Line { tag, peer }),
         }
     }
+}
+
+/// Where a suite should stand there may be a key, in a line that lacks a word: what does not look like a suite's name is
+/// not shown.
+fn unknown(suite: &str) -> String {
+    let is_of_name = |byte: u8| byte == b'_' || byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    let is_name = suite.len() <= 32 && suite.contains('_') && suite.bytes().all(is_of_name);
+    if is_name { format!("{suite}, which is not known") } else { "a suite that is not known".to_owned() }
 }
 
 /// Our line. No lifetime: ours is the longest there is (§6.1), and old far ends refuse a line that names one.
@@ -133,6 +141,9 @@ mod tests {
             ("-1 AES_CM_128_HMAC_SHA1_80 inline:KEY", "no number"),
             ("1234567890 AES_CM_128_HMAC_SHA1_80 inline:KEY", "no number"),
             ("1 F8_128_HMAC_SHA1_80 inline:KEY", "F8_128_HMAC_SHA1_80, which is not known"),
+            ("1 inline:KEY AES_CM_128_HMAC_SHA1_80", "a suite that is not known"),
+            ("1 inline:KEY|2^31 inline:KEY", "a suite that is not known"),
+            ("1 KEY inline:KEY", "a suite that is not known"),
             ("1 AES_CM_128_HMAC_SHA1_80 uri:KEY", "method"),
             ("1 AES_CM_128_HMAC_SHA1_80 inline:KEY;inline:KEY", "several keys"),
             ("1 AES_CM_128_HMAC_SHA1_80 inline:KEYAAAA", "wrong length"),
