@@ -303,3 +303,18 @@ fn no_key_shows_in_debug() {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
 }
+
+#[test]
+fn a_line_before_all_media_counts_for_the_audio_that_has_none_of_its_own() {
+    let before =
+        |line: &str, audio: &str| audio.replace("t=0 0\r\n", &format!("t=0 0\r\na=crypto:{line}\r\n"));
+    let line = format!("1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}");
+    let shared = before(&line, &audio("RTP/SAVP", &[]));
+    let agreed = keys(&answer(&mut leg(Srtp::Required), &shared).1);
+    assert_eq!(&agreed.receive.key.as_bytes()[..4], b"YS__");
+    let own = before(&line, &audio("RTP/SAVP", &["2 AES_CM_128_HMAC_SHA1_80 inline:OTHER"]));
+    let (text, stream) = answer(&mut leg(Srtp::Required), &own);
+    assert_eq!((&keys(&stream).receive.key.as_bytes()[..4], &crypto(&text)[0][..2]), (&b"=-n@"[..], "2 "));
+    let shown = format!("{:?}", media::sdp::Description::parse(shared.as_bytes()).unwrap());
+    assert!(!shown.contains(KEY), "{shown}");
+}

@@ -17,13 +17,25 @@ pub(super) fn description(session: sdp_types::Session, origin: Origin) -> Descri
         attributes: Vec::new(),
         media: session.medias.into_iter().map(media).collect(),
     };
+    let mut crypto = Vec::new();
     for attribute in session.attributes.into_iter().filter_map(trimmed) {
         match Direction::by_name(&attribute.name) {
             Some(direction) => description.direction = Some(direction),
+            None if attribute.name.eq_ignore_ascii_case("crypto") => {
+                crypto.push(Crypto(attribute.value.unwrap_or_default()));
+            }
             None => description.attributes.push(attribute),
         }
     }
+    share(&crypto, &mut description.media);
     description
+}
+
+/// `a=crypto` belongs to a medium (RFC 4568 §5). One before all media is meant for the sound that has none of its own.
+fn share(crypto: &[Crypto], media: &mut [Media]) {
+    for media in media.iter_mut().filter(|media| media.kind == MediaKind::Audio && media.crypto.is_empty()) {
+        media.crypto = crypto.to_vec();
+    }
 }
 
 fn media(section: sdp_types::Media) -> Media {
