@@ -294,6 +294,15 @@ fn of_two_ways_to_say_the_same_the_encrypted_one_is_taken_where_we_may() {
 }
 
 #[test]
+fn where_srtp_is_off_a_key_does_not_put_a_later_audio_before_the_first() {
+    let both = audio("RTP/AVP", &[])
+        + &format!("m=audio 4002 RTP/AVP 8\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\n");
+    for (srtp, port) in [(Srtp::Off, 4000), (Srtp::Optional, 4002)] {
+        assert_eq!(answer(&mut leg(srtp), &both).1.remote.unwrap().port(), port, "{srtp:?}");
+    }
+}
+
+#[test]
 fn no_key_shows_in_debug() {
     let mut leg = leg(Srtp::Required);
     let (text, stream) = answer(&mut leg, &audio("RTP/SAVP", &["1 AES_CM_128_HMAC_SHA1_80 inline:KEY"]));

@@ -12,7 +12,7 @@ use super::description::{Connection, Crypto, Description, Direction, Media, Medi
 use super::far_end::FarEnd;
 use super::payload::{self, Numbered, Numbers};
 use super::security::{self, Confidential, OurLine, Security};
-use super::{NegotiationError, Policy, Stream};
+use super::{NegotiationError, Policy, Srtp, Stream};
 use crate::Codec;
 
 /// One leg's offer/answer state: what was agreed, and whether an offer of ours waits for its answer.
@@ -134,8 +134,8 @@ impl Negotiation {
 
     /// Answers an offer (RFC 3264 §6): the answer to send and what is agreed by it.
     ///
-    /// Of all media one audio is taken, the one agreed before if it can be, else the first; the others are refused
-    /// with port 0. Of its codecs the one our policy likes best is answered, alone. `sendonly` is answered with
+    /// Of all media one audio is taken, the one agreed before if it can be, else the first with keys where SRTP is not
+    /// off, else the first; the others are refused with port 0. Of its codecs the one our policy likes best is answered, alone. `sendonly` is answered with
     /// `recvonly`, `inactive` with `inactive`, and `0.0.0.0` is read as "does not receive".
     ///
     /// # Errors
@@ -233,8 +233,9 @@ impl Negotiation {
     fn choose(&self, offer: &Description) -> Result<Choice, NegotiationError> {
         let before = self.agreed.as_ref().map(|_| self.audio).filter(|&index| index < offer.media.len());
         let mut order: Vec<usize> = (0..offer.media.len()).collect();
-        // Of two ways to say the same, the encrypted one.
-        order.sort_by_key(|&index| (Some(index) != before, offer.media[index].crypto.is_empty()));
+        // Of two ways to say the same, the encrypted one, if we may.
+        let secure = self.policy.srtp != Srtp::Off;
+        order.sort_by_key(|&index| (Some(index) != before, secure && offer.media[index].crypto.is_empty()));
         let mut first_error = None;
         for index in order {
             let media = &offer.media[index];
