@@ -139,8 +139,10 @@ fn reports_of_a_peer_count_only_if_they_are_authentic() {
     stage.engine.handle_rtcp(now, B, from, &mut sealed[..len].to_vec());
     assert_eq!(stage.engine.stats(B).unwrap().received_reports, 1);
     stage.engine.handle_rtcp(now, B, from, &mut sealed[..len].to_vec());
+    stage.engine.handle_rtcp(now, B, from, &mut sealed[..20].to_vec());
     let counters = stage.engine.counters();
     assert_eq!((counters.srtp_unauthentic, counters.srtp_replayed, counters.rtcp_received), (1, 1, 1));
+    assert_eq!((counters.rtcp_malformed, counters.malformed), (1, 0), "cut off behind its header");
 }
 
 #[test]

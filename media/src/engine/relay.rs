@@ -266,6 +266,10 @@ impl Engine {
         }
         let len = match leg.open_rtcp(packet) {
             Ok(len) => len,
+            Err(Unopened::Truncated) => {
+                self.counters.rtcp_malformed += 1;
+                return;
+            }
             Err(why) => return self.count_unopened(index, why),
         };
         let Ok(compound) = rtcp::read(&packet[..len], leg.outgoing.ssrc()) else {
