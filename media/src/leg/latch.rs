@@ -14,12 +14,16 @@ const STABLE: u8 = 3;
 const CANDIDATE_PATIENCE: Duration = Duration::from_secs(1);
 /// For this long after pinning another address the signalled one may still take over.
 const SETTLING: Duration = Duration::from_secs(5);
+/// For this long after a move packets from the old address are only late ones.
+const STRAGGLERS: Duration = Duration::from_secs(1);
 
 /// The addresses of one leg's peer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Latch {
     signalled: Option<SocketAddr>,
     state: State,
+    /// Who was heard before the signalled address changed, and until when packets of his may be on their way.
+    left: Option<(SocketAddr, Instant)>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -41,8 +45,12 @@ enum State {
 
 impl Latch {
     /// The address signalled by SDP, first or anew. A changed one opens the latch again.
-    pub(crate) fn signal(&mut self, remote: Option<SocketAddr>) {
+    /// Who was heard until now is heard for a moment yet, but draws nothing to himself by it.
+    pub(crate) fn signal(&mut self, now: Instant, remote: Option<SocketAddr>) {
         if remote.is_some() && remote != self.signalled {
+            if let State::Pinned { peer, .. } = self.state {
+                self.left = Some((peer, now + STRAGGLERS));
+            }
             self.signalled = remote;
             self.state = State::Open;
         }
@@ -72,7 +80,11 @@ impl Latch {
         if let State::Pinned { peer, at } = self.state {
             return peer == from || self.take_over(now, from, at);
         }
-        if is_authentic || Some(from) == self.signalled {
+        let is_signalled = Some(from) == self.signalled;
+        if !is_signalled && self.left.is_some_and(|(left, until)| left == from && now < until) {
+            return true;
+        }
+        if is_authentic || is_signalled {
             self.state = State::Pinned { peer: from, at: now };
             return true;
         }
@@ -117,7 +129,7 @@ mod tests {
     #[test]
     fn the_signalled_address_pins_with_its_first_packet() {
         let (now, mut latch) = (origin(), Latch::default());
-        latch.signal(Some(address(1)));
+        latch.signal(now, Some(address(1)));
         assert_eq!(latch.target(), Some(address(1)));
         assert!(latch.admit(now, address(1), false));
         assert!(!latch.admit(now, address(2), false));
@@ -126,7 +138,7 @@ mod tests {
     #[test]
     fn a_peer_behind_nat_is_heard_from_its_first_packet_and_pinned_by_its_third() {
         let (now, mut latch) = (origin(), Latch::default());
-        latch.signal(Some(address(1)));
+        latch.signal(now, Some(address(1)));
         assert!(latch.admit(now, address(2), false));
         assert_eq!(latch.target(), Some(address(2)));
         assert!(!latch.admit(now, address(3), false), "another stranger while the first is tried");
@@ -139,7 +151,7 @@ mod tests {
     #[test]
     fn the_signalled_address_drives_a_stranger_out_while_the_session_settles() {
         let (now, mut latch) = (origin(), Latch::default());
-        latch.signal(Some(address(1)));
+        latch.signal(now, Some(address(1)));
         (0..3).for_each(|n| assert!(latch.admit(now + n * MS, address(2), false)));
         assert!(latch.admit(now + 100 * MS, address(1), false));
         assert!(!latch.admit(now + 120 * MS, address(2), false));
@@ -148,7 +160,7 @@ mod tests {
     #[test]
     fn after_settling_nobody_takes_over_a_pinned_leg() {
         let (now, mut latch) = (origin(), Latch::default());
-        latch.signal(Some(address(1)));
+        latch.signal(now, Some(address(1)));
         (0..3).for_each(|n| assert!(latch.admit(now + n * MS, address(2), false)));
         assert!(!latch.admit(now + 6_000 * MS, address(1), false));
     }
@@ -163,20 +175,51 @@ mod tests {
     #[test]
     fn only_a_changed_address_in_a_new_description_opens_the_latch() {
         let (now, mut latch) = (origin(), Latch::default());
-        latch.signal(Some(address(1)));
+        latch.signal(now, Some(address(1)));
         assert!(latch.admit(now, address(1), false));
-        latch.signal(None);
-        latch.signal(Some(address(1)));
+        latch.signal(now, None);
+        latch.signal(now, Some(address(1)));
         assert!(!latch.admit(now, address(2), false));
-        latch.signal(Some(address(2)));
+        latch.signal(now, Some(address(2)));
         assert!(latch.admit(now, address(2), false));
         assert!(!latch.admit(now, address(1), false));
     }
 
     #[test]
+    fn stragglers_from_before_a_move_are_heard_and_keep_nobody_out() {
+        for is_authentic in [false, true] {
+            let (now, mut latch) = (origin(), Latch::default());
+            latch.signal(now, Some(address(1)));
+            assert!(latch.admit(now, address(1), is_authentic));
+            latch.signal(now, Some(address(2)));
+            for n in 0..10 {
+                assert!(latch.admit(now + n * 20 * MS, address(1), is_authentic));
+                assert_eq!(latch.target(), Some(address(2)), "our sound goes to where he is now");
+            }
+            let nat = now + 300 * MS;
+            (0..3).for_each(|n| assert!(latch.admit(nat + n * 20 * MS, address(3), is_authentic)));
+            assert_eq!(latch.target(), Some(address(3)), "a peer behind NAT has moved too");
+            assert!(!latch.admit(now + 500 * MS, address(1), is_authentic));
+        }
+    }
+
+    #[test]
+    fn who_still_sends_from_the_old_address_a_second_after_a_move_is_there() {
+        let (now, mut latch) = (origin(), Latch::default());
+        latch.signal(now, Some(address(1)));
+        assert!(latch.admit(now, address(1), true));
+        latch.signal(now, Some(address(2)));
+        assert!(latch.admit(now + 1_000 * MS, address(1), true));
+        assert_eq!(latch.target(), Some(address(1)));
+        latch.signal(now + 2_000 * MS, Some(address(1)));
+        assert!(latch.admit(now + 2_000 * MS, address(1), true));
+        assert!(!latch.admit(now + 9_000 * MS, address(2), true), "moved back: pinned at once");
+    }
+
+    #[test]
     fn an_authentic_packet_pins_at_once_wherever_it_comes_from() {
         let (now, mut latch) = (origin(), Latch::default());
-        latch.signal(Some(address(1)));
+        latch.signal(now, Some(address(1)));
         assert!(
             latch.would_admit(now, address(3)) && latch.would_admit(now, address(2)),
             "nobody is pinned by a look"

@@ -127,7 +127,7 @@ impl Leg {
         if self.stream.as_ref().is_none_or(|before| before.remote_rtcp != stream.remote_rtcp) {
             self.reports.forget_address();
         }
-        self.latch.signal(stream.remote);
+        self.latch.signal(now, stream.remote);
         let had_mux = self.stream.as_ref().is_some_and(|before| before.rtcp_mux);
         self.rtcp_open = stream.rtcp_mux || self.rtcp_open && !had_mux;
         self.stream = Some(stream);
