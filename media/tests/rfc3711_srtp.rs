@@ -292,11 +292,15 @@ proptest! {
     #[test]
     fn a_network_that_loses_doubles_and_shuffles_spoils_nothing(
         suite in suites(),
-        first in 0u16..0x8000,
-        fates in prop::collection::vec((0usize..40, 0u8..10), 200..800),
-        step in 1u16..400,
+        // Every other time the numbers wrap in the midst of the disorder.
+        first in prop_oneof![any::<u16>(), 0xff00u16..],
+        fates in prop::collection::vec((0usize..40, 0u8..10), 300..800),
+        step in prop_oneof![Just(1u16), 2u16..400],
     ) {
         let (mut sender, mut receiver) = pair(suite);
+        // A receiver can know on which side of a wrap it is from its second packet on (RFC 3711 §3.3.1).
+        let heard = rtp(SSRC, first.wrapping_sub(1), &[0; 24]);
+        prop_assert_eq!(open(&mut receiver, &protect(&mut sender, &heard)), Ok(heard));
         let mut arriving: Vec<(usize, usize, Vec<u8>, Vec<u8>)> = vec![];
         for (n, (delay, fate)) in fates.iter().enumerate() {
             let plain = rtp(SSRC, first.wrapping_add((n as u16).wrapping_mul(step)), &[n as u8; 24]);

@@ -200,10 +200,18 @@ fn an_offer_has_a_line_for_each_suite_and_a_key_of_its_own_for_each() {
 
 #[test]
 fn answers_that_cannot_be_used_leave_what_was_agreed() {
+    let usable = audio("RTP/SAVP", &["1 AES_CM_128_HMAC_SHA1_80 inline:KEY"]);
     let refusal = |answer: String| {
         let mut leg = leg(Srtp::Required);
         leg.offer();
-        leg.accept(answer.as_bytes()).unwrap_err()
+        let agreed = leg.accept(usable.as_bytes()).unwrap();
+        let offered = offer(&mut leg);
+        let error = leg.accept(answer.as_bytes()).unwrap_err();
+        assert_eq!(leg.stream(), Some(&agreed), "{error}");
+        leg.withdraw();
+        let refresh = offer(&mut leg);
+        assert_eq!((leg.stream(), refresh), (Some(&agreed), offered), "the same key still");
+        error
     };
     assert!(matches!(refusal(audio("RTP/AVP", &[])), NegotiationError::NotEncrypted { .. }));
     assert!(matches!(refusal(audio("RTP/SAVP", &[])), NegotiationError::NotEncrypted { .. }));
@@ -245,6 +253,22 @@ fn a_refresh_repeats_key_and_version_and_hold_keeps_the_keys() {
     assert_eq!(keys(&resumed), agreed);
     let ours = leg.offer_like(Direction::Inactive, &[]);
     assert_eq!(crypto(std::str::from_utf8(&ours).unwrap()), crypto(&refresh));
+}
+
+#[test]
+fn the_first_refresh_after_several_suites_names_the_one_that_was_taken_and_the_next_ones_repeat_it() {
+    let line = ["2 AES_CM_128_HMAC_SHA1_80 inline:KEY"];
+    let mut leg = with_suites(Srtp::Required, &[Suite::AeadAes128Gcm, Suite::AesCm128HmacSha1_80], 1);
+    let first = offer(&mut leg);
+    let agreed = leg.accept(audio("RTP/SAVP", &line).as_bytes()).unwrap();
+    let refresh = offer(&mut leg);
+    assert_eq!(
+        (crypto(&refresh), refresh.contains("o=- 4711 2 ")),
+        (vec![crypto(&first)[1]], true),
+        "{refresh}"
+    );
+    assert_eq!(leg.accept(audio("RTP/SAVP", &line).as_bytes()), Ok(agreed));
+    assert_eq!(offer(&mut leg), refresh);
 }
 
 #[test]

@@ -95,15 +95,23 @@ fn a_question_withdrawn_is_not_heard_of_again_and_keeps_nobody_from_going() {
 }
 
 #[test]
-fn a_series_keeps_its_call_id_and_counts_on() {
+fn a_series_keeps_the_call_id_it_was_given_and_its_numbers_and_who_has_none_gets_new_ones() {
     let mut desk = Desk::new();
-    let series = Some((Bytes::from_static(b"all@near.test"), 41));
-    let register = Ask { method: Method::Register, series, ..ask("udp:10.0.0.2:5060") };
-    let (_, sent) = desk.act(|e, now| e.ask(now, register));
-    assert_eq!(
-        (header(&sent[0], "Call-ID"), header(&sent[0], "CSeq")),
-        ("all@near.test".into(), "41 REGISTER".into())
-    );
+    let mut register = |series: Option<u32>| {
+        let series = series.map(|cseq| (Bytes::from_static(b"all@near.test"), cseq));
+        let ask = Ask { method: Method::Register, series, ..ask("udp:10.0.0.2:5060") };
+        let (_, sent) = desk.act(|e, now| e.ask(now, ask));
+        desk.hear(&raw_response(&sent[0], 200, "x", ""));
+        assert_eq!(desk.names(), ["asked 200"]);
+        (header(&sent[0], "Call-ID"), header(&sent[0], "CSeq"))
+    };
+    let call_id = || "all@near.test".to_owned();
+    assert_eq!(register(Some(41)), (call_id(), "41 REGISTER".into()));
+    assert_eq!(register(Some(42)), (call_id(), "42 REGISTER".into()));
+    let ((one, number), (other, _)) = (register(None), register(None));
+    assert_eq!(number, "1 REGISTER");
+    assert!(one != other && one != call_id() && other != call_id());
+    desk.assert_nothing_left();
 }
 
 /// An interop report: a 200 with neither Contact nor Record-Route is not accepted by Teams.

@@ -163,7 +163,8 @@ impl Negotiation {
     }
 
     /// Offers (RFC 3264 §5, §8): what our policy allows while nothing is agreed, later what we described last, unchanged
-    /// and with the same version, as a session refresh must (RFC 4028 §7.4).
+    /// and with the same version, as a session refresh must (RFC 4028 §7.4). The first one after an offer of several SRTP
+    /// suites has only the key of the one that was taken, so it is another description and has the next version.
     pub fn offer(&mut self) -> Bytes {
         match (&self.described, self.media.get(self.audio)) {
             (Some(numbered), Some(audio)) => {
