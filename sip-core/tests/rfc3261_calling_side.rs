@@ -190,6 +190,25 @@ fn a_second_fork_that_answers_is_acknowledged_and_hung_up_inside() {
 }
 
 #[test]
+fn forks_beyond_the_bound_are_left_to_themselves_however_many_answer() {
+    let (mut desk, leg, sent) = inviting(&[FAR]);
+    desk.hear(&raw_response(&sent, 200, "one", ""));
+    desk.act(|e, now| e.ack(now, leg, None));
+    let mut ended = vec![];
+    for n in 0..1_000 {
+        let answered = desk.hear(&raw_response(&sent, 200, &format!("more{n}"), ""));
+        ended.extend(answered.into_iter().filter(|m| m.method().to_string() == "BYE"));
+    }
+    assert_eq!(ended.len(), 12, "as many as may ring");
+    for bye in &ended {
+        desk.hear(&raw_response(bye, 200, "more", ""));
+    }
+    assert!(desk.hear(&raw_response(&sent, 200, "one more", "")).is_empty(), "nor when the first have gone");
+    assert_eq!(lines(&hang_up(&mut desk, leg)), ["BYE"], "the first fork's call is untouched");
+    desk.assert_nothing_left();
+}
+
+#[test]
 fn the_next_address_is_tried_with_a_branch_of_its_own_when_nothing_comes_back() {
     let (mut desk, _, first) = inviting(&[FAR, "udp:10.0.0.3:5060"]);
     let sent = desk.pass(8 * SECOND);

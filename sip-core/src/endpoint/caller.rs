@@ -388,7 +388,11 @@ impl Endpoint {
             dialog.skip(PRACKS);
         }
         if !first {
-            return self.end_fork(now, (client, cseq.number), dialog, flow);
+            let most = self.settings.max_forks;
+            if self.clients.get_mut(client).is_some_and(|tx| tx.admits_fork(most)) {
+                self.end_fork(now, (client, cseq.number), dialog, flow);
+            }
+            return;
         }
         let Some(state) = self.legs.get_mut(leg) else { return };
         state.dialog = Some(Box::new(dialog));

@@ -67,6 +67,8 @@ enum Machine {
     /// An INVITE after its 2xx: further ones may come from other forks, or again (RFC 6026 §7.2, timer M).
     Accepted {
         until: Instant,
+        /// How many others there were.
+        forks: u16,
     },
 }
 
@@ -84,7 +86,7 @@ impl ClientTx {
         let machine = match &self.machine {
             Machine::Invite(machine) => machine.poll_timeout(),
             Machine::Other(machine) => machine.poll_timeout(),
-            Machine::Accepted { until } => Some((*until, "M")),
+            Machine::Accepted { until, .. } => Some((*until, "M")),
         };
         let first =
             self.open.as_ref().and_then(|open| open.first_response_at).map(|at| (at, "first response"));
@@ -142,12 +144,20 @@ impl ClientTx {
         }
     }
 
+    /// Whether one fork more, beside the `most` there may be, is acknowledged and hung up. A far end that has no end of
+    /// them, or answers for ever, ends those beyond by itself for want of an ACK (RFC 3261 §13.3.1.4).
+    pub(super) fn admits_fork(&mut self, most: usize) -> bool {
+        let Machine::Accepted { forks, .. } = &mut self.machine else { return true };
+        *forks = forks.saturating_add(1);
+        usize::from(*forks) <= most
+    }
+
     /// Of an INVITE answered by 2xx only the time it stays is kept.
     fn reduce(&mut self) {
         if let Machine::Invite(machine) = &self.machine
             && let (true, Some((until, _))) = (machine.is_accepted(), machine.poll_timeout())
         {
-            self.machine = Machine::Accepted { until };
+            self.machine = Machine::Accepted { until, forks: 0 };
         }
     }
 }
@@ -329,7 +339,7 @@ impl Endpoint {
             self.abandon(now, client);
         }
         let Some(tx) = self.clients.get_mut(client) else { return };
-        if matches!(tx.machine, Machine::Accepted { until } if until <= now) {
+        if matches!(tx.machine, Machine::Accepted { until, .. } if until <= now) {
             return self.close_client(client);
         }
         let mut actions = std::mem::take(&mut self.actions);

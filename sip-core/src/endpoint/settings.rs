@@ -29,7 +29,8 @@ pub struct Settings {
     pub max_message: usize,
     /// Body bytes a request may bring; more is answered `413`. Default 16_384.
     pub max_body: usize,
-    /// Early dialogs one INVITE may fork into before further ones are no longer told apart. Default 12.
+    /// Early dialogs one INVITE may fork into before further ones are no longer told apart, and answered ones beside the
+    /// first before further ones are left to themselves. Default 12.
     pub max_forks: usize,
     /// Media types taken in an INVITE; others are answered `415`. Default `application/sdp`.
     pub accept: Vec<String>,
