@@ -277,6 +277,31 @@ fn the_toll_guard_lets_an_agent_call_where_he_may_and_as_often_as_he_may() {
     assert!(world.records().iter().filter(|record| record.cause == Some(Cause::Rejected)).count() == 4);
 }
 
+/// RFC 3966 §5.1.5, RFC 3261 §19.1.6: what a telephone writes behind a number may mean another one.
+#[test]
+fn what_stands_behind_a_number_does_not_get_past_the_toll_guard() {
+    for (behind, status) in [
+        ("+49301;phone-context=+33", None),
+        ("+49301%3Bext=900", None),
+        ("301;phone-context=+49", Some(403)),
+        ("+33;phone-context=+49", Some(403)),
+        (";phone-context=+49", Some(403)),
+    ] {
+        let mut world = world();
+        let (anna, customer) = (registered(&mut world, "anna", 1, 3_600), customer(&mut world));
+        world.dials(anna, behind);
+        world.run_for(4 * SECOND);
+        if let Some(status) = status {
+            assert_eq!((world.state(anna), world.at(customer).answered), (PhoneState::Failed(status), 0));
+            continue;
+        }
+        assert_eq!(world.at(customer).last["INVITE"].request_uri_bytes(), "sip:+49301@10.2.0.1:5060");
+        world.hangs_up_in(anna, SECOND);
+        world.run_for(4 * SECOND);
+        assert_eq!(world.records()[0].to, "+49301", "{behind}");
+    }
+}
+
 #[test]
 fn a_colleague_is_called_by_name_or_short_number_and_neither_is_given_a_caller_meanwhile() {
     let mut world = world();

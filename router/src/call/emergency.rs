@@ -34,7 +34,9 @@ pub(crate) fn number_of(
     let behind_trunk = || config.trunk(trunk).is_some_and(|trunk| trunk.emergency.agents_dial_out);
     (agent.is_some() || behind_trunk()).then_some(())?;
     let called = invite.request_uri().ok()?.user_decoded()?.into_owned();
-    config.emergency.number(std::str::from_utf8(&called).ok()?).map(str::to_owned)
+    let called = std::str::from_utf8(&called).ok()?;
+    let number = called.split_once(';').map_or(called, |(number, _)| number); // ;phone-context=+49 and the like
+    config.emergency.number(number).map(str::to_owned)
 }
 
 impl Call {

@@ -56,8 +56,11 @@ pub struct Phone {
 pub struct Reach(Vec<(String, bool)>);
 
 impl Reach {
-    /// Whether a number may be called: the longest beginning that fits decides, none forbids.
+    /// Whether a number may be called: the longest beginning that fits decides, none forbids. No number is none.
     pub fn allows(&self, number: &str) -> bool {
+        if number.is_empty() {
+            return false;
+        }
         let fitting = self.0.iter().filter(|(beginning, _)| number.starts_with(beginning.as_str()));
         // Of two as long the one that forbids comes last.
         fitting
@@ -176,6 +179,7 @@ mod tests {
         let allowed =
             ["030123", "0033123", "0044123", "0711", "1", "+4930"].map(|number| reach.allows(number));
         assert_eq!(allowed, [true, true, false, false, false, false]);
-        assert!(Reach(vec![entry("", true)]).allows("1") && !Reach::default().allows("1"));
+        let all = Reach(vec![entry("", true)]);
+        assert!(all.allows("1") && !all.allows("") && !Reach::default().allows("1"));
     }
 }

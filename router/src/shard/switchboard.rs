@@ -249,6 +249,9 @@ impl Switchboard {
         let trunk = phone.and_then(|phone| self.config.trunk(phone.trunk?));
         let caller = phone.map(|phone| phone.number.clone()).unwrap_or_default();
         let mut parties = Parties::of(invite, trunk).made_by(caller, self.agent_name(agent));
+        // What stands behind the number (`;phone-context=…`, `;ext=…`) would go out with it and call elsewhere than the
+        // toll guard has looked: what is checked is what is dialled.
+        parties.called.truncate(parties.called.find(';').unwrap_or(parties.called.len()));
         parties.called.retain(|c| !SEPARATORS.contains(&c));
         parties
     }
