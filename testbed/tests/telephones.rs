@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use router::journal::fact::{AgentState, Cause, TollRefusal, What};
-use sip_core::auth::digest::{Algorithm, Ha1};
+use sip_core::{
+    Service,
+    auth::digest::{Algorithm, Ha1},
+};
 use testbed::{
     Behaviour, PhoneId, World,
     phone::PhoneState,
@@ -299,6 +302,33 @@ fn what_stands_behind_a_number_does_not_get_past_the_toll_guard() {
         world.hangs_up_in(anna, SECOND);
         world.run_for(4 * SECOND);
         assert_eq!(world.records()[0].to, "+49301", "{behind}");
+    }
+}
+
+/// No `may_call` has it, two calls of his are under way already, the node is full, and it is about to end.
+#[test]
+fn a_call_for_help_passes_the_toll_guard_every_limit_and_a_drain() {
+    let anna = phone("anna", &format!("{MAY_CALL}, calls_at_once = 1"));
+    let full = format!(
+        "{HOUSE}[limits]\nmax_calls = 1\n[agent.anna]\ncall = \"phone\"\nqueues = [\"desk\"]\n{anna}\n"
+    );
+    for dialled in ["112", "112;phone-context=+49"] {
+        let mut world = World::new(7, &full);
+        let (anna, customer) = (registered(&mut world, "anna", 1, 600), customer(&mut world));
+        world.dials(anna, "+49301");
+        world.run_for(4 * SECOND);
+        assert_eq!(world.at(customer).answered, 1, "{}", world.ladder());
+        world.service(Service::Draining);
+        world.dials(anna, "+49302");
+        world.run_for(SECOND);
+        assert_eq!(world.at(customer).answered, 1);
+        world.dials(anna, dialled);
+        world.run_for(4 * SECOND);
+        assert_eq!(world.at(customer).answered, 2, "{dialled}: {}", world.ladder());
+        assert_eq!(world.at(customer).last["INVITE"].request_uri_bytes(), "sip:112@10.2.0.1:5060");
+        world.hangs_up_in(anna, SECOND);
+        world.registers_in(anna, "*", 0, 2 * SECOND);
+        world.run_until_silent().assert_nothing_left();
     }
 }
 

@@ -107,7 +107,7 @@ pub fn report(file: &str, config: &Config, moment: Option<Moment>) -> String {
     if let Some(graph) = &config.graph {
         text.push_str(&presence(graph, config));
     }
-    if config.trunks().any(|(_, trunk)| trunk.emergency.agents_dial_out) {
+    if config.has_callers_for_help() {
         let numbers: Vec<&str> = config.emergency.numbers.iter().map(String::as_str).collect();
         text.push_str(&format!("emergency numbers of agents: {}\n", numbers.join(", ")));
     }

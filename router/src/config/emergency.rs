@@ -8,10 +8,11 @@ use super::Config;
 use super::names::TrunkId;
 use super::problem::Report;
 use super::raw::{Item, section};
+use super::registrar::PHONES;
 use super::trunk::Trunk;
 
 section! {
-    /// Numbers that an agent can always call: no limit, no queue and no drain is in the way, and every trunk is tried until one takes the call. They count only when agents dial them (`agents_dial_out` of a trunk), and go out as they are dialled, a plus before them left out.
+    /// Numbers that an agent can always call: no limit, no queue and no drain is in the way, and every trunk is tried until one takes the call. They count only when agents dial them, at telephones that have registered (`[registrar]`) or behind a trunk by which agents dial out (`agents_dial_out`), and go out as they are dialled, a plus before them left out.
     EmergencyToml "[emergency]" {
         /// The numbers. Default: those of the countries that trunks name (`country`), `["110", "112"]` in Germany and where no trunk names one that is known.
         numbers,
@@ -73,11 +74,12 @@ impl Emergency {
 }
 
 impl Config {
-    /// Calls that are taken whatever the load: emergency numbers, by trunks of agents.
+    /// Calls that are taken whatever the load: emergency numbers, from agents' telephones and by trunks of agents.
     pub fn urgent(&self) -> Urgent {
         let agents = self.trunks().filter(|(_, trunk)| trunk.emergency.agents_dial_out);
+        let phones = self.registrar.is_open().then_some(PHONES);
         Urgent {
-            peers: agents.map(|(id, _)| PeerId::from(id)).collect(),
+            peers: agents.map(|(id, _)| PeerId::from(id)).chain(phones).collect(),
             users: self
                 .emergency
                 .numbers
@@ -85,6 +87,11 @@ impl Config {
                 .flat_map(|number| [number.clone(), format!("+{number}")])
                 .collect(),
         }
+    }
+
+    /// Somebody here can call for help: from a telephone that registers, or behind a trunk of agents.
+    pub fn has_callers_for_help(&self) -> bool {
+        !self.urgent().peers.is_empty()
     }
 
     /// Trunks for an emergency call that came by `from`, in the order in which they are tried: those meant for it, the

@@ -8,7 +8,7 @@ section! {
     TrunkEmergencyToml "[trunk.NAME]" {
         /// Emergency calls are sent by this trunk first. All others that send calls are tried after it. Default false.
         emergency,
-        /// Calls that come by this trunk are made by agents, from their telephones or from Teams: `[emergency]` numbers among them are emergency calls. Default false.
+        /// Calls that come by this trunk are made by agents, from Teams or from telephones behind it: `[emergency]` numbers among them are emergency calls. Telephones that register here need no trunk for that. Default false.
         agents_dial_out,
     }
 }

@@ -75,10 +75,14 @@ pub struct Urgent {
 }
 
 impl Urgent {
+    /// Of the user what stands before a `;` counts: `112;phone-context=+49` is 112 (RFC 3966 §5.1.5).
     pub(super) fn covers(&self, peer: PeerId, request: &Message) -> bool {
         let called = || request.request_uri().ok()?.user_decoded().map(|user| user.into_owned());
-        self.peers.contains(&peer)
-            && called().is_some_and(|called| self.users.iter().any(|user| user.as_bytes() == called))
+        let is_urgent = |called: Vec<u8>| {
+            let number = called.split(|byte| *byte == b';').next().unwrap_or_default();
+            self.users.iter().any(|user| user.as_bytes() == number)
+        };
+        self.peers.contains(&peer) && called().is_some_and(is_urgent)
     }
 }
 
