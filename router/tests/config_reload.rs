@@ -76,6 +76,28 @@ fn the_difference_is_told_in_words_and_in_order() {
     );
 }
 
+/// What the file says is told, not what is in it.
+#[test]
+fn a_password_that_has_changed_in_its_file_is_told() {
+    let text = format!("{HEAD}username = \"49301\"\npassword_file = \"sbc.password\"\n{DESK}");
+    let read = |password: &str| {
+        let mut surroundings = surroundings();
+        let Files::Memory(files) = &mut surroundings.files else { panic!() };
+        files.insert(PathBuf::from("etc/sbc.password"), password.as_bytes().to_vec());
+        read_with(&text, &mut Names::new(), &surroundings).unwrap_or_else(|problems| panic!("{problems}"))
+    };
+    let old = read("correct horse\n");
+    assert_eq!(read("correct horse").difference(&old), "");
+    assert_eq!(read("battery\n").difference(&old), "trunk.teams.password_file has another content");
+    let renamed = text.replace("sbc.password", "new.password");
+    let mut surroundings = surroundings();
+    let Files::Memory(files) = &mut surroundings.files else { panic!() };
+    files.insert(PathBuf::from("etc/new.password"), b"battery".to_vec());
+    let renamed = read_with(&renamed, &mut Names::new(), &surroundings).unwrap();
+    let told = "trunk.teams.password_file \"sbc.password\" -> \"new.password\"";
+    assert_eq!(renamed.difference(&old), told);
+}
+
 #[test]
 fn one_more_number_is_one_addition() {
     let mut names = Names::new();

@@ -139,6 +139,13 @@ fn a_reload_takes_over_what_files_hold_even_of_listeners() {
     let renewed = fresh.listen.clone();
     assert!(fresh.keep_until_restart(&old).is_empty());
     assert_eq!(fresh.listen, renewed);
+    // Another key waits for a restart; certificates do not wait with it.
+    let one_more = LISTEN.replace("[{", "[\"udp:127.0.0.1:5060\", {") + "max_connections = 7\n";
+    let mut fresh = read(&format!("{one_more}{TRUNK}"), &surroundings);
+    let waiting: Vec<_> = fresh.keep_until_restart(&old).into_iter().collect();
+    assert_eq!(waiting, ["listen.max_connections", "listen.sip"]);
+    assert_eq!(fresh.listen.tls, renewed.tls);
+    assert_eq!((&fresh.listen.sip, fresh.listen.max_connections), (&old.listen.sip, 1_000));
     // Another listener has to wait, and keeps what it has till then.
     surroundings = with_files();
     let mut moved = read(&format!("{}{TRUNK}", LISTEN.replace("5061", "5071")), &surroundings);

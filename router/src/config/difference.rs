@@ -55,7 +55,21 @@ impl Config {
                 clauses.insert(path.display().to_string(), format!("{} has another content", path.display()));
             }
         }
+        for name in self.passwords_renewed(old) {
+            let key = format!("trunk.{name}.password_file");
+            clauses.entry(key.clone()).or_insert_with(|| format!("{key} has another content"));
+        }
         clauses.into_values().collect::<Vec<_>>().join("; ")
+    }
+
+    /// Trunks that were there before and prove themselves with another password from the same file.
+    fn passwords_renewed<'c>(&'c self, old: &'c Config) -> impl Iterator<Item = &'c str> {
+        let renewed = |trunk: &&super::Trunk| {
+            let before = old.trunks().find(|(_, before)| before.name == trunk.name).map(|(_, before)| before);
+            let passwords = before.and_then(|before| before.account.login.as_ref()).zip(trunk.account.login.as_ref());
+            trunk.account.by_file && passwords.is_some_and(|(before, now)| before.password != now.password)
+        };
+        self.trunks().map(|(_, trunk)| trunk).filter(renewed).map(|trunk| trunk.name.as_str())
     }
 
     /// Leaves what only a restart can change as it is in `running`; returns the keys that differ, in order. They are
@@ -72,9 +86,8 @@ impl Config {
             }
         }
         self.node = running.node.clone();
-        // What is in the files of certificates is taken over, as long as the listeners themselves are the same.
         if waiting.iter().any(|key| key.starts_with("listen.")) {
-            self.listen = running.listen.clone();
+            self.listen = running.listen.renewed_from(&self.listen);
         }
         self.journal = running.journal.clone();
         self.log = running.log;

@@ -65,6 +65,34 @@ impl ListenTls {
     }
 }
 
+impl Listen {
+    /// The same listeners with what their certificate files hold now: of those that `fresh`, read from the same file
+    /// later, has with files of the same names. All else waits for a restart.
+    pub(super) fn renewed_from(&self, fresh: &Listen) -> Listen {
+        let mut renewed = self.clone();
+        for (at, tls) in &mut renewed.tls {
+            let same = fresh.sip.iter().position(|listener| *listener == self.sip[*at]);
+            if let Some(now) = same.and_then(|at| fresh.tls.get(&at)) {
+                tls.renew_from(now);
+            }
+        }
+        renewed
+    }
+}
+
+impl ListenTls {
+    fn renew_from(&mut self, fresh: &ListenTls) {
+        let paths = |identity: &PemIdentity| (identity.certificate.path.clone(), identity.key.path.clone());
+        if self.identity.as_ref().map(paths) == fresh.identity.as_ref().map(paths) {
+            self.identity.clone_from(&fresh.identity);
+        }
+        let path = |trust: &Pem| trust.path.clone();
+        if self.trust.as_ref().map(path) == fresh.trust.as_ref().map(path) {
+            self.trust.clone_from(&fresh.trust);
+        }
+    }
+}
+
 /// What neither a listener nor a trunk can tell alone.
 pub(super) fn check(
     raw: &ListenToml<'_>,

@@ -27,6 +27,8 @@ section! {
 pub struct TrunkAccount {
     /// `None`: we prove nothing.
     pub login: Option<Arc<Login>>,
+    /// Its password is in a file of its own, which may change without the configuration.
+    pub by_file: bool,
 }
 
 impl TrunkAccount {
@@ -59,7 +61,7 @@ impl TrunkAccount {
             }
             _ => None,
         };
-        TrunkAccount { login: login.map(Arc::new) }
+        TrunkAccount { login: login.map(Arc::new), by_file: raw.password_file.item.is_some() }
     }
 }
 
