@@ -68,6 +68,7 @@ fn a_call_for_help_goes_by_the_trunk_for_it_as_it_was_dialled_and_is_marked() {
         world.run_until_silent().assert_nothing_left();
         let record = &world.records()[0];
         assert!(record.legs[0].emergency && record.number == "112" && record.is_connected());
+        assert_eq!(world.shard().numbers().emergency_calls, 1);
         assert_eq!(count(&world, |what| matches!(what, What::Emergency { .. })), 1);
     }
 }

@@ -6,7 +6,10 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use house::{DIRECT, teams, the_end};
 use router::journal::fact::{Cause, Fault, What};
-use sip_core::{Message, SessionPolicy, Terms, message::Method};
+use sip_core::{
+    Message, SessionPolicy, Terms,
+    message::{Header, Method},
+};
 use testbed::{
     Behaviour, PhoneId, World,
     phone::PhoneState,
@@ -96,11 +99,17 @@ fn a_far_end_that_dies_on_us_ends_the_call_when_its_session_does() {
     assert_eq!(the_end(&mut world), (Cause::SessionExpired, Fault::CalledSide, None));
     assert_eq!(world.state(caller), PhoneState::Ended);
     assert!(world.elapsed() < 2 * MINUTE, "{:?}", world.elapsed());
+    assert_eq!(world.shard().numbers().sip.sessions_expired, 1);
 }
 
 #[test]
 fn session_timers_that_are_off_are_not_spoken_of() {
-    let (mut world, caller, _) = talk("session_expires = \"off\"", timers(), timers());
+    let (mut world, caller, far) = talk("session_expires = \"off\"", timers(), timers());
+    let said = [&world.at(far).last["INVITE"], &world.at(caller).last["200"]];
+    for message in said {
+        assert_eq!(message.value(Header::SessionExpires), None);
+        assert!(!message.has_token(Header::Supported, "timer") && !message.has_token(Header::Require, "timer"));
+    }
     let sent = requests_of_router(&mut world, Method::Invite);
     world.run_for(16 * MINUTE);
     assert!(sent.borrow().is_empty());

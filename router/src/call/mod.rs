@@ -365,7 +365,7 @@ impl Call {
                 self.reinvited(leg, status, response.as_ref(), board);
             }
             SipEvent::RefreshDue { .. } => self.refresh(leg, board),
-            SipEvent::SessionExpired { .. } => self.lost(leg, Why::session_expired(leg), board),
+            SipEvent::SessionExpired { .. } => self.session_expired(leg, board),
             SipEvent::Probed { alive, .. } => self.probed(leg, alive, board),
             _ => {}
         }

@@ -44,8 +44,14 @@ impl Call {
             self.follow_holds(board);
         }
         if matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::CALL_DOES_NOT_EXIST) {
-            self.lost(number, Why::session_expired(number), board); // RFC 3261 §12.2.1.2
+            self.session_expired(number, board); // RFC 3261 §12.2.1.2
         }
+    }
+
+    /// The far end let the session run out, or does not know it any more.
+    pub(super) fn session_expired(&mut self, number: LegNumber, board: &mut Switchboard) {
+        board.sessions_expired += 1;
+        self.lost(number, Why::session_expired(number), board);
     }
 
     /// An UPDATE with an offer. Before our answer to the INVITE only what has been answered for certain may change.

@@ -44,6 +44,8 @@ pub struct Snapshot {
     pub voicemails: BTreeMap<MessageEnd, u64>,
     /// Transfers since the start of the process, by how they went: `done`, `failed`, `refused`.
     pub transfers: BTreeMap<&'static str, u64>,
+    /// Emergency calls since the start of the process.
+    pub emergency_calls: u64,
     /// What became of recordings.
     pub recordings: RecordingCounters,
     /// Numbers of callers of whom something is remembered.
@@ -121,8 +123,6 @@ impl PhoneNumbers {
 /// Live calls by stage (design §4).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CallsByStage {
-    /// Which flow is not yet known.
-    pub deciding: u64,
     /// In a flow.
     pub in_flow: u64,
     /// In a queue.
@@ -131,8 +131,6 @@ pub struct CallsByStage {
     pub ringing: u64,
     /// Bridged.
     pub talking: u64,
-    /// Being transferred.
-    pub transferring: u64,
     /// Over; the last media count or transaction is awaited.
     pub ended: u64,
 }
@@ -188,6 +186,8 @@ pub struct SipCounters {
     pub unknown_source: u64,
     /// Messages repeated by us because no answer came.
     pub retransmissions: u64,
+    /// Legs whose session was not refreshed in time, or that the far end no longer knew when it was asked to (RFC 4028).
+    pub sessions_expired: u64,
     /// Messages read and not yet handled.
     pub backlog: u64,
     /// Datagrams that would have begun something, dropped because too many waited.
@@ -276,25 +276,21 @@ impl CallsByStage {
     }
 
     /// Each stage with the name it has in labels.
-    pub fn by_name(&self) -> [(&'static str, u64); 7] {
+    pub fn by_name(&self) -> [(&'static str, u64); 5] {
         [
-            ("deciding", self.deciding),
             ("in-flow", self.in_flow),
             ("waiting", self.waiting),
             ("ringing", self.ringing),
             ("talking", self.talking),
-            ("transferring", self.transferring),
             ("ended", self.ended),
         ]
     }
 
     fn add(&mut self, other: &CallsByStage) {
-        self.deciding += other.deciding;
         self.in_flow += other.in_flow;
         self.waiting += other.waiting;
         self.ringing += other.ringing;
         self.talking += other.talking;
-        self.transferring += other.transferring;
         self.ended += other.ended;
     }
 }
@@ -315,6 +311,7 @@ impl Snapshot {
         add_counts(&mut self.unanswered, &other.unanswered);
         add_counts(&mut self.voicemails, &other.voicemails);
         add_counts(&mut self.transfers, &other.transfers);
+        self.emergency_calls += other.emergency_calls;
         self.recordings.gaps += other.recordings.gaps;
         self.recordings.failed += other.recordings.failed;
         self.callers_known += other.callers_known;
@@ -366,6 +363,7 @@ impl SipCounters {
         self.shed += other.shed;
         self.unknown_source += other.unknown_source;
         self.retransmissions += other.retransmissions;
+        self.sessions_expired += other.sessions_expired;
         self.backlog += other.backlog;
         self.backlog_drops += other.backlog_drops;
         self.socket_drops += other.socket_drops;

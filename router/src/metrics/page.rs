@@ -104,6 +104,7 @@ impl Page {
         sheet.counters("voicemails", help, "end", ended)?;
         let transfers = numbers.transfers.iter().map(|(end, count)| (*end, *count));
         sheet.counters("transfers", "Transfers, by how they went", "end", transfers)?;
+        sheet.counter("emergency_calls", "Calls of agents to emergency numbers", numbers.emergency_calls)?;
         let help = "Pieces of recordings that are silence because the disk was too slow";
         sheet.counter("recording_gaps", help, numbers.recordings.gaps)?;
         let help = "Recordings lost or cut short because a file could not be written";
@@ -247,6 +248,8 @@ impl Page {
         sheet.counters("sip_parse_errors", "Messages that could not be read", "class", errors)?;
         sheet.counter("sip_unknown_source", "Dropped: from an unknown source", sip.unknown_source)?;
         sheet.counter("sip_retransmissions", "Messages we repeated", sip.retransmissions)?;
+        let help = "Legs whose session was not refreshed in time, or not known any more at the far end";
+        sheet.counter("sip_sessions_expired", help, sip.sessions_expired)?;
         sheet.gauge("sip_backlog", "Messages read and not yet handled", sip.backlog)?;
         let help = "New requests dropped because too many waited to be handled";
         sheet.counter("sip_backlog_drops", help, sip.backlog_drops)?;

@@ -200,6 +200,8 @@ impl Shard {
             unanswered: BTreeMap::new(),
             voicemails: BTreeMap::new(),
             transfers: BTreeMap::new(),
+            emergency_calls: 0,
+            sessions_expired: 0,
             two_way_sound: Histogram::default(),
             chances: Chances::default(),
             last_arrival: 0,

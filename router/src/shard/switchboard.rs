@@ -82,6 +82,10 @@ pub struct Switchboard {
     pub(super) voicemails: BTreeMap<MessageEnd, u64>,
     /// Transfers since then, by how they went.
     pub(super) transfers: BTreeMap<&'static str, u64>,
+    /// Calls for help since then.
+    pub(super) emergency_calls: u64,
+    /// Legs since then whose session was over without a BYE.
+    pub(crate) sessions_expired: u64,
     pub(super) two_way_sound: Histogram,
     /// How far each queue that chooses by chance has come.
     pub(super) chances: Chances,
@@ -170,6 +174,7 @@ impl Switchboard {
             What::Transfer(step) => {
                 step.outcome().into_iter().for_each(|word| *self.transfers.entry(word).or_default() += 1);
             }
+            What::Emergency { .. } => self.emergency_calls += 1,
             What::TollRefused { why, .. } => *self.toll_refused.entry(*why).or_default() += 1,
             What::TwoWaySound { after_ms, .. } => self.two_way_sound.record(Duration::from_millis(*after_ms)),
             _ => {}
