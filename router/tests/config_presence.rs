@@ -134,6 +134,16 @@ fn what_is_probably_meant_otherwise_about_presence_is_a_warning() {
             "warning: presence.graph: 700 agents take 2 requests, with a budget of 6 in 30s that is every 10s; raise presence.graph.budget or presence.graph.every",
         ],
     );
+    for (fresh, shown) in [("", "1m"), ("fresh = \"55s\"\n", "55s")] {
+        expect(
+            &format!("{DESK}{many}{GRAPH}{fresh}budget = 1\n"),
+            &[&format!(
+                "presence.graph.fresh: \"{shown}\" is over before the next answer comes: 700 agents take 2 requests, with a budget of 1 in 30s that is every 1m; write a longer time, or raise presence.graph.budget"
+            )],
+        );
+    }
+    let longer = format!("{DESK}{many}{GRAPH}fresh = \"61s\"\nbudget = 1\n");
+    expect(&longer, &["warning: presence.graph: 700 agents take 2 requests, with a budget of 1 in 30s that is every 1m; raise presence.graph.budget or presence.graph.every"]);
 }
 
 #[test]

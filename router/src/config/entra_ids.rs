@@ -26,7 +26,8 @@ pub(super) fn unlike(agents: &BTreeMap<AgentId, Agent>, scope: &mut Scope<'_, '_
     }
 }
 
-/// Warns of ids that nobody asks for, of a section that asks for nobody, and of one that asks for too many.
+/// Warns of ids that nobody asks for, of a section that asks for nobody, and of one that asks for too many; so many that
+/// each answer would be stale before the next are refused.
 pub(super) fn asked_for(
     agents: &BTreeMap<AgentId, Agent>,
     presence: &Field<'_>,
@@ -48,16 +49,26 @@ pub(super) fn asked_for(
         scope.report.warning(&section.value.span(), key, text);
     }
     let real = graph.real_every(known.len());
-    if real > graph.every {
-        let text = format!(
-            "{} agents take {} requests, with a budget of {} in 30s that is every {}; raise presence.graph.budget or presence.graph.every",
-            known.len(),
-            Graph::requests(known.len()),
-            graph.budget,
-            written(real)
-        );
-        scope.report.warning(&section.value.span(), key, text);
+    if real <= graph.every {
+        return;
     }
+    let (agents, requests, budget) = (known.len(), Graph::requests(known.len()), graph.budget);
+    let round = format!(
+        "{agents} agents take {requests} requests, with a budget of {budget} in 30s that is every {}",
+        written(real)
+    );
+    if real < graph.fresh {
+        let text = format!("{round}; raise presence.graph.budget or presence.graph.every");
+        return scope.report.warning(&section.value.span(), key, text);
+    }
+    // Known for a while and unknown for a while, again and again: nobody wants that.
+    let graph_table = section.value.get_ref().get("graph").unwrap_or(section.value);
+    let place = graph_table.get_ref().get("fresh").unwrap_or(graph_table);
+    let fresh = written(graph.fresh);
+    let text = format!(
+        "\"{fresh}\" is over before the next answer comes: {round}; write a longer time, or raise presence.graph.budget"
+    );
+    scope.report.error(&place.span(), "presence.graph.fresh", text);
 }
 
 /// Agents with an id, in the order of the file, and where each id is written.

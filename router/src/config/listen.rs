@@ -17,7 +17,7 @@ section! {
     ListenToml "[listen]" {
         /// Addresses for SIP, a list of `"udp:ADDRESS:PORT"`, `"tcp:ADDRESS:PORT"` and `"tls:ADDRESS:PORT"`; an entry may be a table `{ bind = "udp:0.0.0.0:5060", advertise = "203.0.113.5:5060" }` when the far end reaches us by another address, or `{ bind = "tls:192.0.2.1:5061", certificate = "certificate.pem", key = "key.pem" }`. Required. Needs a restart.
         sip,
-        /// Address of the admin pages (`/healthz`, `/readyz`, `/metrics`), `"ADDRESS:PORT"`. Default: none. Needs a restart.
+        /// Address of the admin pages, `"ADDRESS:PORT"`, such as `"127.0.0.1:8060"`: `/healthz`, `/readyz`, `/metrics`, `/status`, and orders to agents and queues (`fernamt status`, `agent` and `queue` go there). HTTP without a password and without TLS: whoever reaches it can log agents out and close queues, so bind it where only operators are. Default: none, then these commands do not work. Needs a restart.
         admin,
         /// Receive buffer asked of the system for each SIP socket; the system's `net.core.rmem_max` caps it. `"64k"` to `"1G"`, default `"4M"`. Needs a restart.
         receive_buffer,

@@ -47,7 +47,7 @@ section! {
         timeout,
         /// Longest pause after failures in a row; it begins with `every` and doubles, and is somewhat different each time. Graph's `Retry-After` is kept to also when it is longer. `"1s"` to `"10m"`, default `"1m"`.
         back_off,
-        /// How long an answer holds. Behind that, presence is not known any more and `stale` says what follows. So long a start or a new agent waits for the first answer, too. More than `every`, to `"1h"`; default `"1m"`.
+        /// How long an answer holds. Behind that, presence is not known any more and `stale` says what follows. So long a start or a new agent waits for the first answer, too. More than `every`, and than the time that `budget` makes of it; to `"1h"`, default `"1m"`.
         fresh,
         /// Who is given calls while presence is not known: `"offer"`, everybody, and SIP says who is busy; `"last"`, as the last answer said, everybody of whom there was none; `"skip"`, nobody. Default `"offer"`.
         stale,

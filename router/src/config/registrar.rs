@@ -17,7 +17,7 @@ section! {
     RegistrarToml "[registrar]" {
         /// Source addresses of telephones, written as in `trunk.NAME.accept_from`. Whatever begins there is asked for user and password; from anywhere else a REGISTER hears nothing. Default: none, no telephone can register.
         accept_from,
-        /// The realm that telephones show; HA1s are made for it and for no other. Default `"fernamt"`.
+        /// The realm that telephones are shown when they are asked who they are (RFC 7616 §3.3), any text without `"` and `\`, such as `"desk.example.com"`. HA1s are made for it and for no other: with another realm every `phone.ha1_…` is to be made anew (`fernamt passwd USER --realm REALM`), and after a reload that changes it all have to register anew. Default `"fernamt"`.
         realm,
         /// The shortest time for which a telephone may register; less is answered 423 (RFC 3261 §10.3). `"10s"` to `"1h"`, default `"1m"`.
         min_expiry,
@@ -31,9 +31,9 @@ section! {
         keep_alive,
         /// How long a telephone may use one nonce before it has to prove its password with a new one. `"10s"` to `"1d"`, default `"5m"`.
         nonce_lifetime,
-        /// Wrong passwords in a row, from one address or for one user, after which no more is believed from there. Where an agent has registered he stays believed. 1 to 1000, default 10.
+        /// So many wrong users or passwords, each within `lock_for` of the one before, from one address (of IPv6 one /64) or for one user, and nothing that comes from there or says that it is he is believed for `lock_for`, the right password neither. An agent at the address where he last proved himself is counted apart: there he stays believed whatever is tried elsewhere, and a right password begins his count anew. 1 to 1000 attempts, default 10.
         lock_after,
-        /// For how long after the last wrong password. `"10s"` to `"1d"`, default `"5m"`.
+        /// For how long `lock_after` locks out, counted from the last wrong attempt. `"10s"` to `"1d"`, default `"5m"`.
         lock_for,
     }
 }
