@@ -111,6 +111,26 @@ fn an_agent_who_hangs_up_at_the_whisper_has_declined() {
     assert_eq!((unanswered(&world), left(&world)), (vec![Unanswered::Rejected], vec![LeftQueue::Abandoned]));
 }
 
+/// Nothing comes from his telephone any more, and it answers no question: neither the caller nor the agent stays with it.
+#[test]
+fn a_telephone_that_dies_at_the_whisper_costs_the_caller_nothing_but_time() {
+    let patient = CONFIRM.replace("10s", "1m");
+    let house = house::house(&[QUEUE, WHISPER, &patient, "rest_no_answer = \"2m\"\n", ANNA, BO]);
+    let mut world = World::new(1, &house.replace("[media]\n", "[media]\nsilence_timeout = \"5s\"\n"));
+    let caller = world.caller("caller");
+    world.dials(caller, "+4930999");
+    let dead = anna(&mut world, IN_ONE);
+    let second = bo(&mut world, IN_ONE);
+    world.dies_in(dead, 3 * SECOND);
+    world.presses_in(second, '1', 50 * SECOND);
+    world.run_for(52 * SECOND);
+    assert_eq!(world.agent_state("anna"), AgentState::NotReady, "{}", world.ladder());
+    assert!(world.heard(caller, second) && world.heard(second, caller), "{}", world.ladder());
+    world.hangs_up_in(caller, SECOND);
+    world.run_until_silent().assert_nothing_left();
+    assert_eq!((unanswered(&world), left(&world)), (vec![Unanswered::NoAnswer], vec![LeftQueue::Answered]));
+}
+
 /// The caller goes, the time runs out, the key comes, the agent goes: whatever meets, nobody is left.
 #[test]
 fn whatever_meets_at_the_end_of_the_time_nobody_is_stuck() {

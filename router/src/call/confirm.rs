@@ -81,10 +81,22 @@ impl Call {
 
     /// BYE from an agent who has not taken the call: as if he had declined.
     pub(super) fn hung_up_at_whisper(&mut self, number: LegNumber, board: &mut Switchboard) -> bool {
+        let phrase = "picked up, and hung up before the call was taken";
+        self.failed_at_whisper(number, Failure::found(StatusCode::DECLINE, phrase, Origin::Remote), board)
+    }
+
+    /// The telephone of an agent who has not taken the call is dead: the caller does not notice.
+    pub(super) fn lost_at_whisper(&mut self, number: LegNumber, board: &mut Switchboard) -> bool {
+        let phrase = "picked up, and was lost before the call was taken";
+        let failure = Failure::found(StatusCode::REQUEST_TIMEOUT, phrase, Origin::Network);
+        self.failed_at_whisper(number, failure, board)
+    }
+
+    fn failed_at_whisper(&mut self, number: LegNumber, failure: Failure, board: &mut Switchboard) -> bool {
         let whispering = self.leg(number).is_some_and(|leg| leg.whisper.is_some());
         if whispering {
-            let phrase = "picked up, and hung up before the call was taken";
-            self.leg_failed(number, Failure::found(StatusCode::DECLINE, phrase, Origin::Remote), board);
+            self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
+            self.leg_failed(number, failure, board);
         }
         whispering
     }

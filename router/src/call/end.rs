@@ -323,7 +323,7 @@ impl Call {
     pub(super) fn close_leg(&mut self, number: LegNumber, board: &mut Switchboard) {
         let caller = self.parties.caller.clone();
         if let Some(leg) = self.leg_mut(number) {
-            leg.leaves_at = None;
+            (leg.leaves_at, leg.whisper) = (None, None);
             if let Some((agent, queue)) = leg.engaged.take() {
                 board.callers.spoke_to(&caller, agent, board.at);
                 board.agent_wraps_up(agent, queue);

@@ -189,11 +189,17 @@ impl Call {
         }
     }
 
-    /// A party is gone without a BYE: the call ends, unless it has been transferred away from him.
+    /// A party is gone without a BYE: the call ends, unless it has been transferred away from him, or he has not taken it.
     pub(super) fn lost(&mut self, number: LegNumber, why: Why, board: &mut Switchboard) {
-        match self.is_leaving(number) {
-            true => self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board),
-            false => self.end(why, board),
+        if self.is_leaving(number) {
+            return self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
+        }
+        if let Some(reserved) = self.reserved().filter(|reserved| reserved.leg == number) {
+            self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
+            return self.agent_left_customer(reserved, None, board);
+        }
+        if !self.lost_at_whisper(number, board) {
+            self.end(why, board);
         }
     }
 
