@@ -143,7 +143,12 @@ fn what_is_probably_meant_otherwise_about_presence_is_a_warning() {
         );
     }
     let longer = format!("{DESK}{many}{GRAPH}fresh = \"61s\"\nbudget = 1\n");
-    expect(&longer, &["warning: presence.graph: 700 agents take 2 requests, with a budget of 1 in 30s that is every 1m; raise presence.graph.budget or presence.graph.every"]);
+    expect(
+        &longer,
+        &[
+            "warning: presence.graph: 700 agents take 2 requests, with a budget of 1 in 30s that is every 1m; raise presence.graph.budget or presence.graph.every",
+        ],
+    );
 }
 
 #[test]

@@ -66,7 +66,8 @@ impl Config {
     fn passwords_renewed<'c>(&'c self, old: &'c Config) -> impl Iterator<Item = &'c str> {
         let renewed = |trunk: &&super::Trunk| {
             let before = old.trunks().find(|(_, before)| before.name == trunk.name).map(|(_, before)| before);
-            let passwords = before.and_then(|before| before.account.login.as_ref()).zip(trunk.account.login.as_ref());
+            let passwords =
+                before.and_then(|before| before.account.login.as_ref()).zip(trunk.account.login.as_ref());
             trunk.account.by_file && passwords.is_some_and(|(before, now)| before.password != now.password)
         };
         self.trunks().map(|(_, trunk)| trunk).filter(renewed).map(|trunk| trunk.name.as_str())
