@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use media::sdp::Policy;
+use media::sdp::{Policy, Srtp};
 use sip_core::{Body, LegKey, Message, Reply, StatusCode, message::Header};
 use smallvec::smallvec;
 use tracing::{info, info_span};
 
 use super::{
-    Answered, CALLER, Call, Parties, Stage, Waits, Why, flow::Position, leg::Leg, leg::NoSound, own::Own,
-    secure,
+    Answered, CALLER, Call, Parties, Stage, Waits, Why, flow::Position, leg::Leg, leg::NoSound, secure,
 };
 use crate::{
     config::{AgentId, TrunkId},
@@ -68,7 +67,7 @@ impl Call {
             transferred: None,
             credits: Vec::new(),
             seat: CALLER,
-            legs: smallvec![Leg::new(CALLER, Some(sip))],
+            legs: smallvec![Leg { agent, ..Leg::new(CALLER, Some(sip)) }],
             offer: Some(invite.body()).filter(|body| !body.is_empty()),
             answered: Answered::No,
             carried: if agent.is_some() { Vec::new() } else { carried(invite) },
@@ -81,7 +80,7 @@ impl Call {
             is_emergency: false,
             calling_back: None,
             failed_transfer: None,
-            own: agent.map(|agent| Box::new(Own::new(agent))),
+            own: agent,
             probe_at: None,
             span,
             parties,
@@ -148,7 +147,7 @@ impl Call {
 
     /// Makes the caller's answer ready without sending it: [`Why`] if there is no common ground.
     pub(super) fn negotiate_caller(&mut self, board: &mut Switchboard) -> Result<(), Box<Why>> {
-        let (key, policy) = (self.key.media_leg(CALLER), self.policy(self.trunk, board));
+        let (key, policy) = (self.key.media_leg(CALLER), self.policy_for_caller(board));
         let offer = self.offer.take();
         let caller = self.caller();
         caller.open_sound(key, policy, board).map_err(Why::no_sound)?;
@@ -159,9 +158,14 @@ impl Call {
         })
     }
 
-    /// What we may agree to with this trunk.
-    pub(super) fn policy(&self, trunk: TrunkId, board: &Switchboard) -> Policy {
-        board.policy(trunk)
+    /// What we may agree to with the caller's trunk, or with his telephone if he is an agent. Who calls for help is
+    /// heard with keys and without.
+    fn policy_for_caller(&self, board: &Switchboard) -> Policy {
+        let policy = match self.own {
+            Some(agent) => board.direct_policy(Some(agent)),
+            None => board.policy(self.trunk),
+        };
+        if self.is_emergency { Policy { srtp: Srtp::Optional, ..policy } } else { policy }
     }
 
     /// Sends 200 with our description; the flow goes on with the ACK.

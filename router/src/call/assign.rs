@@ -352,8 +352,12 @@ impl Call {
         }
         let reserved = ring.reserved().map(|reserved| (reserved.agent, reserved.rang_since));
         let rung = ring.rung.iter().filter_map(|rung| Some((rung.agent?, rung.since)));
+        let is_step = matches!(ring.purpose, Purpose::Step(_));
         for (agent, since) in rung.chain(reserved) {
-            self.spare(agent, since, Unanswered::CallerLeft, board);
+            match is_step {
+                true => board.spare_agent(agent, Unanswered::CallerLeft), // it was no assignment
+                false => self.spare(agent, since, Unanswered::CallerLeft, board),
+            }
         }
         if let Some(place) = ring.place() {
             self.note_left(*place, how, board);

@@ -177,7 +177,7 @@ impl Call {
             board.media(play::repeat(leg, self.plays, board.prompts.ringback()));
         }
         match address {
-            Some(address) => self.ring(Rung::party(address, ring_timeout, board.at), board),
+            Some(address) => self.ring(Rung::party(address, None, ring_timeout, board.at), board),
             None => self.customer_unreached(Failure::no_way("the trunk is not configured any more"), board),
         }
     }

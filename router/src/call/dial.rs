@@ -49,13 +49,23 @@ impl Dial {
 impl Call {
     /// The `dial` step.
     pub(super) fn dial(&mut self, dial: Dial, board: &mut Switchboard) -> Outcome {
+        self.dial_agent(dial, None, board)
+    }
+
+    /// The same for a colleague who is this call's already.
+    pub(super) fn dial_agent(
+        &mut self,
+        dial: Dial,
+        agent: Option<AgentId>,
+        board: &mut Switchboard,
+    ) -> Outcome {
         if !self.is_answered()
             && let Err(why) = self.negotiate_caller(board)
         {
             self.end(*why, board);
             return Outcome::Wait;
         }
-        let party = Rung::party(dial.address.clone(), dial.ring_timeout, board.at);
+        let party = Rung::party(dial.address.clone(), agent, dial.ring_timeout, board.at);
         self.stage = Stage::Ringing(Ring::new(Purpose::Step(Box::new(dial))));
         self.ring(party, board);
         Outcome::Wait
@@ -201,7 +211,11 @@ impl Call {
         trunk: Option<TrunkId>,
         board: &mut Switchboard,
     ) -> Result<Bytes, Failure> {
-        let mut policy = trunk.map_or_else(|| board.direct_policy(leg.agent), |trunk| board.policy(trunk));
+        let whose = match leg.address {
+            Some(Address::Phone(agent)) => Some(agent),
+            _ => leg.agent,
+        };
+        let mut policy = trunk.map_or_else(|| board.direct_policy(whose), |trunk| board.policy(trunk));
         let other = self.reserved().map_or(self.seat, |reserved| reserved.leg);
         if let Some(codec) = self
             .leg(other)
@@ -272,7 +286,7 @@ impl Call {
         let number = ring.reserved().map_or(number, |reserved| reserved.leg);
         self.connect(number, board);
         self.note_holds(board);
-        self.own_answered(board);
+        self.answered_besides(number, board);
         let winner = self.leg(number).and_then(|leg| leg.agent);
         winner.into_iter().for_each(|agent| board.agent_talks(agent));
         let place = match &ring.purpose {
@@ -356,12 +370,18 @@ impl Call {
     /// All addresses of one who was rung are tried.
     fn rung_in_vain(&mut self, rung: Rung, board: &mut Switchboard) {
         let failure = rung.worst.unwrap_or_else(|| Failure::no_way("no address to call"));
-        let is_transfer = matches!(&self.stage, Stage::Ringing(Ring { purpose: Purpose::Transfer(_), .. }));
-        if let Some(agent) = rung.agent {
-            self.agent_unanswered(agent, rung.since, &failure, board);
+        let Stage::Ringing(Ring { purpose, .. }) = &self.stage else { return };
+        let (is_transfer, is_step) =
+            (matches!(purpose, Purpose::Transfer(_)), matches!(purpose, Purpose::Step(_)));
+        match rung.agent {
+            // No queue has given him anybody: he stands where he stood.
+            Some(agent) if is_step => board.spare_agent(agent, Call::unanswered(&failure)),
+            Some(agent) => self.agent_unanswered(agent, rung.since, &failure, board),
+            None => {}
         }
         match rung.agent {
             _ if is_transfer => self.transfer_failed(failure, board),
+            Some(_) if is_step => self.dial_failed(failure, board),
             Some(_) => {}
             None if self.reserved().is_some() => self.customer_unreached(failure, board),
             None => self.dial_failed(failure, board),

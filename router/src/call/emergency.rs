@@ -47,9 +47,9 @@ impl Call {
         warn!(parent: &self.span, number, from = %Pii(&self.parties.caller), "emergency call");
         self.fact(What::Emergency { number: number.clone(), trunks: names }, board);
         self.is_emergency = true;
-        self.called_by().into_iter().for_each(|agent| board.agent_calls(agent));
-        if self.called_by().is_none() {
-            self.occupy_trunk(CALLER, Some(self.trunk), board);
+        match self.called_by() {
+            Some(agent) => self.speaks_at(CALLER, agent, board),
+            None => self.occupy_trunk(CALLER, Some(self.trunk), board),
         }
         let user = Template::parse(&number).unwrap_or_else(|_| unreachable!("digits are a template"));
         let addresses: Vec<Address> =

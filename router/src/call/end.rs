@@ -11,7 +11,7 @@ use super::{
     Answered, CALLER, Call, Stage, Waits,
     arrive::text,
     failure::{Failure, Origin},
-    leg::NoSound,
+    leg::{Leg, NoSound},
     talk::refusal,
 };
 use crate::{
@@ -244,7 +244,6 @@ impl Call {
         let (queue, agents) = (self.queue(), self.agents().collect());
         let stage = std::mem::replace(&mut self.stage, Stage::InFlow(Waits::Nothing));
         self.leave_stage(stage, &mut why, board);
-        self.own_over(board);
         let status = self.dismiss_caller(&why, board);
         for number in
             (0..self.legs.len() as LegNumber).filter(|number| *number != self.seat).collect::<Vec<_>>()
@@ -262,7 +261,7 @@ impl Call {
         match stage {
             Stage::Talking(talk) => {
                 if let Some(agent) = talk.agent() {
-                    board.callers.spoke_to(&self.parties.caller, agent, board.at);
+                    self.remember_talk(agent, board);
                     board.agent_wraps_up(agent, talk.queue());
                 }
                 return;
@@ -321,13 +320,13 @@ impl Call {
 
     /// The dialog of a leg is over: no sound any more.
     pub(super) fn close_leg(&mut self, number: LegNumber, board: &mut Switchboard) {
-        let caller = self.parties.caller.clone();
+        if let Some((agent, queue)) = self.leg_mut(number).and_then(|leg| leg.engaged.take()) {
+            self.remember_talk(agent, board);
+            board.agent_wraps_up(agent, queue);
+        }
         if let Some(leg) = self.leg_mut(number) {
             (leg.leaves_at, leg.whisper) = (None, None);
-            if let Some((agent, queue)) = leg.engaged.take() {
-                board.callers.spoke_to(&caller, agent, board.at);
-                board.agent_wraps_up(agent, queue);
-            }
+            std::mem::take(&mut leg.besides).over(board);
             if let Some(trunk) = leg.trunk.take() {
                 board.one_call_less(trunk);
             }
@@ -335,6 +334,13 @@ impl Call {
                 board.forget(sip);
             }
             leg.close_sound(board);
+        }
+    }
+
+    /// The caller spoke to this agent; a colleague is no caller.
+    fn remember_talk(&self, agent: AgentId, board: &mut Switchboard) {
+        if self.leg(self.seat).is_some_and(|seat| seat.agent.is_none()) {
+            board.callers.spoke_to(&self.parties.caller, agent, board.at);
         }
     }
 
@@ -352,7 +358,7 @@ impl Call {
     }
 
     fn record_if_counted(&mut self, board: &mut Switchboard) {
-        if !self.legs.iter().any(super::leg::Leg::is_counting) {
+        if !self.legs.iter().any(Leg::is_counting) {
             self.record(board);
         }
     }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     config::{Address, AgentId, Goto, QueueId, TrunkId},
-    journal::fact::{CallId, LegNumber, TransferStep, What},
+    journal::fact::{CallId, LegNumber, TransferStep, Unanswered, What},
     keys::CallKey,
     shard::Switchboard,
 };
@@ -41,8 +41,10 @@ pub enum Given {
     Party(Box<Party>),
     /// Nobody yet: the caller waits in this queue, or an agent of it rings for him.
     Queue(QueueId),
-    /// Nobody yet: this address rings.
-    Address(Address),
+    /// Nobody yet: this agent rings, and is the other call's from now on.
+    Agent(AgentId),
+    /// Nobody yet: this address rings, and counts for the toll guard of this agent.
+    Address(Address, Option<AgentId>),
 }
 
 /// A party, its dialog and its sound.
@@ -60,13 +62,22 @@ impl Call {
     /// Whoever sits at `leg` has transferred somebody else to the other party of this call, which ends with that. `None`:
     /// there is no such party, and nothing has changed.
     pub fn gives_up(&mut self, leg: LegNumber, to: CallId, board: &mut Switchboard) -> Option<Given> {
-        let given = match &self.stage {
+        if self.is_emergency {
+            return None; // whoever has got help keeps it
+        }
+        let given = match &mut self.stage {
             Stage::Talking(_) => Given::Party(Box::new(self.party_besides(leg, board)?)),
             _ if leg != self.seat => return None,
             Stage::Waiting(place) => Given::Queue(place.queue),
             Stage::Ringing(Ring { purpose: Purpose::Assignment(place), .. }) => Given::Queue(place.queue),
-            Stage::Ringing(Ring { purpose: Purpose::Step(dial), .. }) => {
-                Given::Address(dial.address().filled(|template| self.parties.fill(template)))
+            Stage::Ringing(Ring { purpose: Purpose::Step(dial), rung, .. }) => {
+                match rung.pop().and_then(|rung| rung.agent) {
+                    Some(agent) => Given::Agent(agent),
+                    None => {
+                        let address = dial.address().filled(|template| self.parties.fill(template));
+                        Given::Address(address, self.no_more_to_pay())
+                    }
+                }
             }
             _ => return None,
         };
@@ -121,20 +132,39 @@ impl Call {
         let (by, sip) = (joining.by, joining.sip);
         match given {
             Some(Given::Party(party)) => self.takes_party(by, sip, *party, board),
-            Some(Given::Queue(queue)) => self.goes_instead(by, sip, Target::Goto(Goto::Queue(queue)), board),
-            Some(Given::Address(address)) => self.goes_instead(by, sip, Target::Address(address), board),
+            Some(Given::Queue(queue)) => {
+                self.goes_instead((by, sip), Target::Goto(Goto::Queue(queue)), None, board);
+            }
+            Some(Given::Agent(agent)) => {
+                board.agent_moves(agent, self.key);
+                self.goes_instead((by, sip), Target::Agent(agent), None, board);
+            }
+            Some(Given::Address(address, payer)) => {
+                self.goes_instead((by, sip), Target::Address(address), payer, board);
+            }
             None => self.attended_failed(by, sip, StatusCode::CALL_DOES_NOT_EXIST, board),
         }
     }
 
-    fn goes_instead(&mut self, by: LegNumber, sip: LegKey, target: Target, board: &mut Switchboard) {
-        match self.other_party(by) {
-            Some(_) => self.begin_transfer((by, sip), target, None, board),
-            None => self.attended_failed(by, sip, StatusCode::CALL_DOES_NOT_EXIST, board),
+    fn goes_instead(
+        &mut self,
+        (by, sip): (LegNumber, LegKey),
+        target: Target,
+        payer: Option<AgentId>,
+        board: &mut Switchboard,
+    ) {
+        if let Some(other) = self.other_party(by) {
+            self.will_pay(other, payer, board);
+            return self.begin_transfer((by, sip), target, None, board);
         }
+        payer.into_iter().for_each(|agent| board.toll.ended(agent));
+        if let Target::Agent(agent) = target {
+            board.spare_agent(agent, Unanswered::CallerLeft);
+        }
+        self.attended_failed(by, sip, StatusCode::CALL_DOES_NOT_EXIST, board);
     }
 
-    /// The new party is not there: the talk goes on.
+    /// The new party is not there: the talk goes on, if there is one.
     pub(super) fn attended_failed(
         &self,
         by: LegNumber,
@@ -150,6 +180,7 @@ impl Call {
         let Party { mut leg, agent, call, sip_call_id, trunk, number } = party;
         let new = LegNumber::try_from(self.legs.len()).unwrap_or(LegNumber::MAX);
         leg.number = new;
+        let called_by = leg.agent;
         if let Some(own) = leg.sip {
             board.adopt(own, self.key, new);
         }
@@ -158,11 +189,12 @@ impl Call {
         }
         agent.into_iter().for_each(|agent| board.agent_moves(agent, self.key));
         self.legs.push(leg);
-        let name = agent.map(|agent| board.agent_name(agent));
+        let name = agent.or(called_by).map(|agent| board.agent_name(agent));
         let came =
             TransferStep::Came { leg: new, from: call, sip_call_id, trunk, party: number, agent: name };
         self.fact(What::Transfer(came), board);
         let Some(transfer) = self.steps_aside(by, sip, board) else {
+            self.leg_mut(new).into_iter().for_each(|leg| leg.engaged = agent.map(|agent| (agent, None)));
             self.hang_up_leg(new, StatusCode::REQUEST_TERMINATED, board);
             return self.attended_failed(by, sip, StatusCode::CALL_DOES_NOT_EXIST, board);
         };

@@ -9,7 +9,7 @@ use media::{
 };
 use sip_core::{LegKey, message::Uri};
 
-use super::{confirm::Whisper, early::EarlyAnswers, session::Offered, transfer::Engaged};
+use super::{confirm::Whisper, early::EarlyAnswers, own::Besides, session::Offered, transfer::Engaged};
 use crate::{
     config::{Address, AgentId, TrunkId},
     journal::fact::{LegMedia, LegNumber},
@@ -24,7 +24,7 @@ pub(super) struct Leg {
     pub(super) sip: Option<LegKey>,
     /// `None` before it is needed.
     pub(super) sound: Option<Sound>,
-    /// Who is called, if the leg is an assignment.
+    /// The agent who is called at it, or who calls by it from his telephone.
     pub(super) agent: Option<AgentId>,
     /// The trunk on which the leg counts as a call, while its dialog lives.
     pub(super) trunk: Option<TrunkId>,
@@ -35,6 +35,8 @@ pub(super) struct Leg {
     pub(super) taken: bool,
     /// The agent whom it keeps from other calls, when the call talks to somebody else.
     pub(super) engaged: Option<Engaged>,
+    /// Who speaks at it, and pays for it, without an assignment.
+    pub(super) besides: Besides,
     /// It has been transferred away from, and is hung up now if it has not done so.
     pub(super) leaves_at: Option<Instant>,
     /// When it was called, unless it called us.
@@ -91,6 +93,7 @@ impl Leg {
         let (rang, holds, hold_noted, answer_due_in_ack) = (false, false, false, false);
         let (uri, address, taken, engaged, leaves_at) = (String::new(), None, false, None, None);
         let (early, told_held, offered, presses_by_event) = (EarlyAnswers::default(), false, None, false);
+        let besides = Besides::default();
         Leg {
             number,
             sip,
@@ -101,6 +104,7 @@ impl Leg {
             address,
             taken,
             engaged,
+            besides,
             leaves_at,
             called_at,
             picked_up,

@@ -50,7 +50,7 @@ use tracing::Span;
 
 use self::{
     assign::Place, callback::CallingBack, end::Ending, failure::Failure, flow::Position, leg::Leg,
-    menu::Menu, own::Own, ring::Ring, talk::Talk, voicemail::Voicemail,
+    menu::Menu, ring::Ring, talk::Talk, voicemail::Voicemail,
 };
 use crate::{
     config::{AgentId, Config, QueueId, TrunkId},
@@ -109,8 +109,8 @@ pub struct Call {
     calling_back: Option<Box<CallingBack>>,
     /// A transfer that has failed just now.
     failed_transfer: Option<Box<transfer::Failed>>,
-    /// It is the call of an agent, from his telephone.
-    own: Option<Box<Own>>,
+    /// It is the call of this agent, from his telephone.
+    own: Option<AgentId>,
     /// When to ask the quiet legs whether they live.
     probe_at: Option<Instant>,
     span: Span,

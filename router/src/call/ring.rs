@@ -133,9 +133,9 @@ impl Rung {
         Rung { back: Some(way), ..Rung::new(agent, Vec::new(), RingOrder::All, timeout, at) }
     }
 
-    /// Whom a `dial` step calls.
-    pub(super) fn party(address: Address, timeout: Duration, at: Micros) -> Rung {
-        Rung::new(None, vec![address], RingOrder::All, timeout, at)
+    /// Whom a `dial` step calls; `agent` if he is this call's already.
+    pub(super) fn party(address: Address, agent: Option<AgentId>, timeout: Duration, at: Micros) -> Rung {
+        Rung::new(agent, vec![address], RingOrder::All, timeout, at)
     }
 
     /// Whoever takes the call first, asked one after the other, each for so long.

@@ -142,6 +142,9 @@ impl Call {
     fn may_transfer(&self, by: LegNumber, board: &Switchboard) -> Result<(), StatusCode> {
         let leg = self.leg(by).ok_or(StatusCode::FORBIDDEN)?;
         let agent = leg.agent.map(|agent| board.config.agent(agent).is_some_and(|agent| agent.transfers));
+        if self.is_emergency && leg.agent.is_some() {
+            return Err(StatusCode::FORBIDDEN); // whoever has got help keeps it
+        }
         let of_trunk = |trunk| board.config.trunk(trunk).is_some_and(|trunk| trunk.transfer.allowed);
         if !agent.unwrap_or(false) && !leg.trunk.is_some_and(of_trunk) {
             return Err(StatusCode::FORBIDDEN);
@@ -200,7 +203,7 @@ impl Call {
             }
             Target::Address(address) => {
                 let unknown = Transfer { referred_by: None, ..transfer };
-                self.ring_for(unknown, Rung::party(address, ring_timeout, board.at), board);
+                self.ring_for(unknown, Rung::party(address, None, ring_timeout, board.at), board);
             }
             Target::Back(way, agent) => {
                 let rung = Rung::back(*way, agent, ring_timeout, board.at);
@@ -339,6 +342,7 @@ impl Call {
             self.stage = stage;
             return;
         };
+        self.no_more_to_pay().into_iter().for_each(|agent| board.toll.ended(agent));
         if !transfer.recall {
             self.transfer_over(&transfer, failure.status, board);
         }
@@ -423,7 +427,7 @@ impl Call {
             (Some(agent), _) if board.engage_agent(agent, self.key) => {
                 Rung::transferred_to(agent, ring_timeout, board)
             }
-            (None, Some(address)) => Rung::party(address, ring_timeout, board.at),
+            (None, Some(address)) => Rung::party(address, None, ring_timeout, board.at),
             _ => return false,
         };
         self.fact(What::Transfer(TransferStep::RingsBack { by: transfer.by }), board);

@@ -226,7 +226,10 @@ impl Record {
         let rung = self.legs.iter().find(|known| known.leg == leg).and_then(|leg| leg.agent.as_deref());
         let name = agent.or(rung).map(str::to_owned);
         self.open_segment(leg, name.clone(), at);
-        self.agent = name.or(self.agent.take());
+        let caller = self.legs.iter().find(|leg| leg.leg == 0);
+        if caller.is_none_or(|caller| caller.agent.is_none()) {
+            self.agent = name.or(self.agent.take());
+        }
     }
 
     fn hold(&mut self, leg: LegNumber, held: bool) {

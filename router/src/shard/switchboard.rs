@@ -383,11 +383,17 @@ impl Switchboard {
         self.agents.get(agent).is_some_and(|desk| desk.wish != Wish::LoggedOut)
     }
 
+    /// He speaks in a call that no queue gave him.
+    pub(crate) fn is_in_own_call(&self, agent: AgentId) -> bool {
+        self.agents.get(agent).is_some_and(|desk| desk.own_calls() > 0)
+    }
+
     /// He is to be rung for a call that does not wait, and for nobody else meanwhile. False if he has a call already or
     /// is not at work; a pause or his wrap-up does not keep him from being asked by a colleague.
     pub(crate) fn engage_agent(&mut self, agent: AgentId, call: CallKey) -> bool {
         let free = !matches!(self.state_of(agent), None | Some(AgentState::Ringing | AgentState::Talking));
         let engaged = free
+            && !self.is_in_own_call(agent)
             && self.is_at_work(agent)
             && self.scheduler.engage(Caller(call.slot()), scheduler_agent(agent));
         if engaged {
