@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use router::journal::fact::{AgentState, Cause, TollRefusal, What};
+use media::{sdp::Srtp, srtp::Suite};
+use router::journal::fact::{AgentState, Cause, TollRefusal, What, Wish};
 use sip_core::{
     Service,
     auth::digest::{Algorithm, Ha1},
@@ -296,12 +297,15 @@ fn what_stands_behind_a_number_does_not_get_past_the_toll_guard() {
         world.run_for(4 * SECOND);
         if let Some(status) = status {
             assert_eq!((world.state(anna), world.at(customer).answered), (PhoneState::Failed(status), 0));
-            continue;
+        } else {
+            assert_eq!(world.at(customer).last["INVITE"].request_uri_bytes(), "sip:+49301@10.2.0.1:5060");
+            assert_eq!(world.state(anna), PhoneState::Talking, "{behind}");
+            world.hangs_up_in(anna, SECOND);
         }
-        assert_eq!(world.at(customer).last["INVITE"].request_uri_bytes(), "sip:+49301@10.2.0.1:5060");
-        world.hangs_up_in(anna, SECOND);
-        world.run_for(4 * SECOND);
-        assert_eq!(world.records()[0].to, "+49301", "{behind}");
+        world.registers_in(anna, "*", 0, 2 * SECOND);
+        world.run_until_silent().assert_nothing_left();
+        let dialled = if status.is_some() { behind.split(';').next().unwrap() } else { "+49301" };
+        assert_eq!(world.records()[0].to, dialled, "{behind}");
     }
 }
 
@@ -381,5 +385,209 @@ fn an_agent_who_calls_while_he_is_rung_is_busy_until_both_are_over() {
     world.run_for(500 * MILLISECOND);
     assert_eq!(world.agent_state("anna"), AgentState::Ringing);
     world.hangs_up_in(caller, SECOND);
+    world.run_until_silent().assert_nothing_left();
+}
+
+/// anna has taken a caller of the queue and has called somebody besides, from the same telephone.
+fn consulting(world: &mut World, anna: PhoneId, dialled: &str) -> PhoneId {
+    let caller = world.caller("caller");
+    world.dials(caller, "4930");
+    world.run_for(3 * SECOND);
+    assert_eq!(world.state(caller), PhoneState::Talking, "{}", world.ladder());
+    world.dials(anna, dialled);
+    world.run_for(4 * SECOND);
+    caller
+}
+
+/// Who speaks goes with his leg into the call to which it is given.
+#[test]
+fn a_colleague_who_is_given_a_caller_is_given_no_other_while_he_speaks() {
+    let mut world = world();
+    let anna = registered(&mut world, "anna", 1, 600);
+    let bo = registered(&mut world, "bo", 2, 600);
+    let caller = consulting(&mut world, anna, "22");
+    world.transfers_attended_in(anna, Duration::ZERO);
+    world.run_for(2 * SECOND);
+    assert_eq!(world.at(anna).transfers.told, [100, 200], "{}", world.ladder());
+    assert!(world.heard(caller, bo) && world.heard(bo, caller));
+    assert_eq!((world.agent_state("anna"), world.agent_state("bo")), (AgentState::Idle, AgentState::Talking));
+    world.agent_wish("anna", Wish::Paused);
+    let second = world.caller("second");
+    world.dials(second, "4930");
+    world.run_for(3 * SECOND);
+    assert_eq!((world.waiting("desk"), world.at(bo).most_at_once), (1, 1));
+    world.hangs_up_in(caller, Duration::ZERO);
+    world.run_for(4 * SECOND);
+    assert_eq!((world.waiting("desk"), world.at(bo).state), (0, PhoneState::Talking));
+    world.hangs_up_in(second, SECOND);
+    world.run_until_silent().assert_nothing_left();
+}
+
+/// Still ringing he is the other call's as well.
+#[test]
+fn a_colleague_who_still_rings_is_rung_for_the_caller() {
+    let mut world = world();
+    let anna = registered(&mut world, "anna", 1, 600);
+    let bo = registered(&mut world, "bo", 2, 600);
+    world.behave(bo, Behaviour::Answers(8 * SECOND));
+    let caller = consulting(&mut world, anna, "22");
+    assert_eq!(world.agent_state("bo"), AgentState::Ringing);
+    world.transfers_attended_in(anna, Duration::ZERO);
+    world.run_for(10 * SECOND);
+    assert_eq!(world.at(anna).transfers.told, [100, 180, 200], "{}", world.ladder());
+    assert!(world.heard(caller, bo) && world.heard(bo, caller), "{}", world.ladder());
+    world.hangs_up_in(caller, SECOND);
+    world.run_until_silent().assert_nothing_left();
+}
+
+/// Who pays goes with the leg, too: what was given away costs on.
+#[test]
+fn a_call_that_was_given_away_counts_among_those_at_once_until_it_is_over() {
+    let anna = phone("anna", &format!("{}, calls_at_once = 1", MAY_CALL.replace("= 2", "= 9")));
+    let house = format!("{HOUSE}[agent.anna]\ncall = \"phone\"\nqueues = [\"desk\"]\n{anna}\n");
+    for answers_in in [2, 9] {
+        let mut world = World::new(7, &house);
+        let (anna, customer) = (registered(&mut world, "anna", 1, 600), customer(&mut world));
+        world.behave(customer, Behaviour::Answers(answers_in * SECOND));
+        let caller = consulting(&mut world, anna, "+49301");
+        world.transfers_attended_in(anna, Duration::ZERO);
+        world.run_for(12 * SECOND);
+        assert!(world.heard(caller, customer) && world.heard(customer, caller), "{}", world.ladder());
+        assert_eq!(world.agent_state("anna"), AgentState::Idle);
+        world.dials(anna, "+49302");
+        world.run_for(SECOND);
+        assert_eq!(world.state(anna), PhoneState::Failed(403), "{}", world.ladder());
+        world.hangs_up_in(caller, Duration::ZERO);
+        world.run_for(2 * SECOND);
+        world.dials(anna, "+49302");
+        world.run_for(12 * SECOND);
+        assert_eq!(world.state(anna), PhoneState::Talking, "{}", world.ladder());
+        world.hangs_up_in(anna, Duration::ZERO);
+        world.registers_in(anna, "*", 0, SECOND);
+        world.run_until_silent().assert_nothing_left();
+    }
+}
+
+#[test]
+fn an_agents_srtp_holds_for_the_calls_that_he_makes_and_for_those_of_colleagues() {
+    let house = house().replace("call = \"phone\"\n", "call = \"phone\"\nsrtp = \"required\"\n");
+    let mut world = World::new(7, &house);
+    let anna = registered(&mut world, "anna", 1, 600);
+    let bo = registered(&mut world, "bo", 2, 600);
+    let customer = customer(&mut world);
+    for phone in [anna, bo] {
+        world.encrypts(phone, Srtp::Required, &[Suite::AesCm128HmacSha1_80]);
+    }
+    for (dialled, other) in [("+49301", customer), ("22", bo)] {
+        let before = world.at(anna).encrypted;
+        world.dials(anna, dialled);
+        world.run_for(4 * SECOND);
+        assert!(world.heard(anna, other) && world.heard(other, anna), "{dialled}: {}", world.ladder());
+        assert!(world.at(anna).encrypted > before);
+        world.hangs_up_in(anna, Duration::ZERO);
+        world.run_for(2 * SECOND);
+    }
+    assert!(world.at(bo).encrypted > 0 && world.at(customer).encrypted == 0);
+    // Help comes before keys.
+    world.encrypts(anna, Srtp::Off, &[]);
+    world.dials(anna, "112");
+    world.run_for(4 * SECOND);
+    assert_eq!(world.state(anna), PhoneState::Talking, "{}", world.ladder());
+    world.hangs_up_in(anna, Duration::ZERO);
+    world.run_until_silent().assert_nothing_left();
+}
+
+#[test]
+fn a_colleague_who_speaks_already_is_busy_and_is_not_rung() {
+    let mut world = world();
+    let anna = registered(&mut world, "anna", 1, 600);
+    let bo = registered(&mut world, "bo", 2, 600);
+    customer(&mut world);
+    world.dials(anna, "+49301");
+    world.run_for(4 * SECOND);
+    world.dials(bo, "21");
+    world.run_for(SECOND);
+    assert_eq!((world.state(bo), world.at(anna).most_at_once), (PhoneState::Failed(486), 1));
+    // Nor is he to be had for somebody who is transferred to him.
+    world.agent_wish("anna", Wish::LoggedOut);
+    world.dials(bo, "anna");
+    world.run_for(SECOND);
+    assert_eq!((world.state(bo), world.at(anna).most_at_once), (PhoneState::Failed(486), 1));
+    world.hangs_up_in(anna, Duration::ZERO);
+    world.run_for(2 * SECOND);
+    // Who is not at work may be called by a colleague all the same.
+    world.dials(bo, "anna");
+    world.run_for(4 * SECOND);
+    assert_eq!(world.state(bo), PhoneState::Talking, "{}", world.ladder());
+    assert_eq!(world.agent_state("anna"), AgentState::LoggedOut);
+    world.hangs_up_in(bo, Duration::ZERO);
+    world.run_until_silent().assert_nothing_left();
+}
+
+/// RFC 3515: from his telephone an agent transfers whom he has called as he transfers a caller.
+#[test]
+fn an_agent_transfers_whom_he_has_called() {
+    let mut world = world();
+    let anna = registered(&mut world, "anna", 1, 600);
+    let bo = registered(&mut world, "bo", 2, 600);
+    let customer = customer(&mut world);
+    world.dials(anna, "+49301");
+    world.run_for(4 * SECOND);
+    world.transfers_in(anna, "bo", Duration::ZERO);
+    world.run_for(4 * SECOND);
+    assert_eq!(world.at(anna).transfers.told, [100, 180, 200], "{}", world.ladder());
+    assert!(world.heard(customer, bo) && world.heard(bo, customer), "{}", world.ladder());
+    assert_eq!((world.agent_state("anna"), world.agent_state("bo")), (AgentState::Idle, AgentState::Talking));
+    world.hangs_up_in(customer, SECOND);
+    world.run_for(3 * SECOND);
+    let record = world.records().remove(0);
+    let agents: Vec<_> = record.segments.iter().map(|segment| segment.agent.as_deref()).collect();
+    assert_eq!((record.agent.as_deref(), &agents[..]), (Some("anna"), &[None, Some("bo")][..]));
+    // Whom nobody has allowed that is refused, and talks on.
+    world.reload(&house().replace("call = \"phone\"\n", "call = \"phone\"\ntransfers = false\n"));
+    world.dials(anna, "+49302");
+    world.run_for(4 * SECOND);
+    world.transfers_in(anna, "bo", Duration::ZERO);
+    world.run_for(SECOND);
+    assert_eq!(world.at(anna).transfers.told.last(), Some(&403));
+    assert_eq!(world.state(anna), PhoneState::Talking);
+    world.hangs_up_in(anna, Duration::ZERO);
+    world.run_until_silent().assert_nothing_left();
+}
+
+#[test]
+fn a_call_for_help_is_not_given_up_for_another_call() {
+    let mut world = world();
+    let (anna, police) = (registered(&mut world, "anna", 1, 600), customer(&mut world));
+    let caller = consulting(&mut world, anna, "112");
+    world.transfers_attended_in(anna, Duration::ZERO);
+    world.run_for(2 * SECOND);
+    assert_eq!(world.at(anna).transfers.told, [100, 481], "{}", world.ladder());
+    assert_eq!((world.state(caller), world.at(police).state), (PhoneState::Talking, PhoneState::Talking));
+    world.hangs_up_in(anna, Duration::ZERO);
+    world.run_until_silent().assert_nothing_left();
+}
+
+/// RFC 3891 §3: who sends Replaces must be allowed to.
+#[test]
+fn a_registered_telephone_takes_the_place_of_its_own_agent_and_of_nobody_else() {
+    let mut world = world();
+    let (desk, home) = (registered(&mut world, "anna", 1, 600), registered(&mut world, "anna", 2, 600));
+    let bo = registered(&mut world, "bo", 3, 600);
+    let customer = customer(&mut world);
+    world.dials(desk, "+49301");
+    world.run_for(4 * SECOND);
+    let named = world.names_call(desk);
+    for phone in [bo, home] {
+        world.writes(phone, "Replaces", &named);
+        world.dials(phone, "anna");
+        world.run_for(SECOND);
+    }
+    assert_eq!((world.state(bo), world.state(home)), (PhoneState::Failed(403), PhoneState::Talking));
+    assert_eq!((world.state(desk), world.at(customer).state), (PhoneState::Ended, PhoneState::Talking));
+    world.run_for(SECOND);
+    assert!(world.heard(home, customer) && world.heard(customer, home), "{}", world.ladder());
+    assert_eq!((world.agent_state("anna"), world.agent_state("bo")), (AgentState::Talking, AgentState::Idle));
+    world.hangs_up_in(home, SECOND);
     world.run_until_silent().assert_nothing_left();
 }

@@ -2,7 +2,7 @@
 
 mod house;
 
-use house::{ANNA, BO, anna, assigned, bo, count, heard, left, the_end};
+use house::{ANNA, BO, anna, assigned, bo, count, heard, left, segments, the_end};
 use router::journal::fact::{AgentState, Cause, LeftQueue, TransferStep, What, Wish};
 use router::record::Record;
 use testbed::{
@@ -91,11 +91,6 @@ impl Story {
         the_end(&mut self.world);
         self.world.records().remove(0)
     }
-}
-
-/// Legs and agents of who spoke with whom.
-fn segments(record: &Record) -> Vec<(u16, u16, Option<&str>)> {
-    record.segments.iter().map(|segment| (segment.caller, segment.leg, segment.agent.as_deref())).collect()
 }
 
 fn steps(world: &World) -> Vec<TransferStep> {

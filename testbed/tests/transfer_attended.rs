@@ -2,9 +2,12 @@
 
 mod house;
 
-use house::{ANNA, BO, anna, bo, ends};
+use std::time::Duration;
+
+use house::{ANNA, BO, anna, bo, ends, segments};
 use router::journal::fact::{AgentState, Cause, TransferStep, What};
 use router::record::Record;
+use sip_core::message::Header;
 use testbed::{
     Behaviour, PhoneId, World,
     phone::PhoneState,
@@ -47,8 +50,13 @@ struct Story {
 
 /// The caller has reached anna, who has put him on hold and called `user`.
 fn consulting(seed: u64, user: &str, outside: Behaviour) -> Story {
+    consulting_by(seed, user, outside, |house| house)
+}
+
+/// The same in a house with changes.
+fn consulting_by(seed: u64, user: &str, outside: Behaviour, change: fn(String) -> String) -> Story {
     let bo_in_sales = BO.replace("support", "sales");
-    let mut world = house::world(seed, &[DESK, ANNA, &bo_in_sales]);
+    let mut world = World::new(seed, &change(house::house(&[DESK, ANNA, &bo_in_sales])));
     let anna = anna(&mut world, Behaviour::Answers(SECOND));
     let bo = bo(&mut world, Behaviour::Answers(SECOND));
     world.phone_at("outside", "10.3.0.1:5060", outside);
@@ -73,10 +81,6 @@ impl Story {
         self.world.run_until_silent().assert_nothing_left();
         self.world.records().try_into().unwrap_or_else(|records| panic!("{records:?}"))
     }
-}
-
-fn segments(record: &Record) -> Vec<(u16, u16, Option<&str>)> {
-    record.segments.iter().map(|segment| (segment.caller, segment.leg, segment.agent.as_deref())).collect()
 }
 
 #[test]
@@ -131,6 +135,26 @@ fn a_consultation_that_still_waits_or_rings_leads_the_caller_there() {
     world.run_until_silent().assert_nothing_left();
 }
 
+/// For bo it is one call, first anna's and then the caller's: he has missed none (RFC 3326 §3.2).
+#[test]
+fn who_rings_for_a_consultation_is_told_that_it_goes_on_elsewhere() {
+    let bo_in_sales = BO.replace("support", "sales");
+    let mut world = house::world(7, &[DESK, ANNA, &bo_in_sales]);
+    let (anna, bo) = (anna(&mut world, Behaviour::Answers(SECOND)), bo(&mut world, Behaviour::NeverAnswers));
+    let caller = world.caller("+49301");
+    world.dials(caller, "+4930999");
+    world.run_for(3 * SECOND);
+    world.dials(anna, "2");
+    world.run_for(2 * SECOND);
+    world.transfers_attended_in(anna, MILLISECOND);
+    world.run_for(2 * SECOND);
+    let cancel = &world.at(bo).last["CANCEL"];
+    assert_eq!(house::value(cancel, Header::Reason), "SIP;cause=200;text=\"Call completed elsewhere\"");
+    assert_eq!((world.at(bo).got("INVITE"), world.state(bo)), (2, PhoneState::Rung), "{}", world.ladder());
+    world.hangs_up_in(caller, SECOND);
+    world.run_until_silent().assert_nothing_left();
+}
+
 #[test]
 fn a_dialog_that_is_none_of_ours_leaves_the_talk_as_it_is() {
     let mut story = consulting(5, "2", Behaviour::Dead);
@@ -141,6 +165,39 @@ fn a_dialog_that_is_none_of_ours_leaves_the_talk_as_it_is() {
     assert_eq!(story.world.state(story.caller), PhoneState::Talking);
     story.world.hangs_up_in(story.anna, SECOND);
     story.world.run_until_silent().assert_nothing_left();
+    let records = story.world.records();
+    let call = records.iter().find(|record| record.to == "+4930999").unwrap();
+    assert_eq!(segments(call), [(0, 1, Some("anna"))], "they were never parted");
+    let talk = &call.segments[0];
+    assert_eq!(call.talk_ms, u64::try_from((talk.until.unwrap() - talk.from) / 1_000).unwrap());
+    assert!(call.talk_ms > 8_500, "{call:?}");
+}
+
+/// RFC 5359 §2.1, RFC 5589 §7: whom the transferring agent had put on hold is told that he is not any more.
+#[test]
+fn a_caller_who_was_told_that_he_is_on_hold_is_told_when_he_is_not() {
+    const PASS: &str = "accept_from = [\"10.1.0.0/16\"]\nhold = \"pass\"";
+    let says = |story: &Story, direction: &str| {
+        let body = story.world.at(story.caller).last["INVITE"].body();
+        String::from_utf8_lossy(&body).contains(&format!("a={direction}"))
+    };
+    for (attended, waiting) in [(true, 0), (false, 1)] {
+        let mut story = consulting_by(40, "2", Behaviour::Dead, |house| {
+            house.replace("accept_from = [\"10.1.0.0/16\"]", PASS)
+        });
+        assert!(says(&story, "sendonly"), "{}", story.world.ladder());
+        if attended {
+            story.world.transfers_attended_in(story.anna, MILLISECOND);
+        } else {
+            story.world.transfers_in(story.anna, "2", MILLISECOND); // into the queue of bo, who speaks with anna
+        }
+        story.world.run_for(3 * SECOND);
+        assert!(says(&story, "sendrecv"), "{}", story.world.ladder());
+        assert_eq!((story.world.at(story.caller).got("INVITE"), story.world.waiting("sales")), (2, waiting));
+        story.world.hangs_up_in(story.caller, SECOND);
+        story.world.hangs_up_in(story.anna, SECOND);
+        story.world.run_until_silent().assert_nothing_left();
+    }
 }
 
 #[test]
@@ -182,6 +239,31 @@ fn another_telephone_takes_the_place_of_the_agents() {
     let record = world.records().remove(0);
     assert_eq!(segments(&record), [(0, 1, Some("anna")), (0, 2, Some("anna"))]);
     assert_eq!(record.cause, Some(Cause::CalledHungUp));
+}
+
+/// The talk goes on: its time is that of the segment, the trunk has no call more, and who hangs up soon has not fled.
+#[test]
+fn the_talk_goes_on_at_the_telephone_that_takes_a_place() {
+    let anna_by_trunk = "[agent.anna]\ncall = \"+49555@teams\"\nqueues = [\"support\"]\n";
+    let house = house::house_with("", "max_calls = 1", &format!("{DESK}{anna_by_trunk}"));
+    let mut world = World::new(33, &house);
+    let (anna, caller) = (house::teams(&mut world, Behaviour::Answers(SECOND)), world.caller("+49301"));
+    let other = world.phone_at("other", "10.2.0.77:5060", Behaviour::Busy);
+    world.dials(caller, "+4930999");
+    world.run_for(5 * SECOND);
+    let named = world.names_call(anna);
+    world.writes(other, "Replaces", &named);
+    world.dials(other, "+4930999");
+    world.run_for(SECOND);
+    assert_eq!((world.state(anna), world.state(other)), (PhoneState::Ended, PhoneState::Talking));
+    world.hangs_up_in(other, Duration::ZERO);
+    world.run_for(SECOND);
+    assert_eq!(ends(&world)[0].0, Cause::CalledHungUp, "{}", world.ladder());
+    world.run_until_silent().assert_nothing_left();
+    let record = world.records().remove(0);
+    let [first, second] = &record.segments[..] else { panic!("{record:?}") };
+    assert_eq!(first.until, Some(second.from));
+    assert_eq!(record.talk_ms, u64::try_from((second.until.unwrap() - first.from) / 1_000).unwrap());
 }
 
 #[test]

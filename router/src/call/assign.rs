@@ -264,6 +264,7 @@ impl Call {
         self.note_queued(place, None, settings, board);
         self.start_music(place.queue, board);
         self.wait_on(place, settings, board);
+        self.follow_holds(board);
     }
 
     pub(super) fn note_unanswered(

@@ -22,9 +22,10 @@ impl HoldMusic {
 }
 
 impl Call {
-    /// Each of two parties hears what the other's hold or resume makes him hear, from now on.
+    /// Each of two parties hears what the other's hold or resume makes him hear, from now on. Nobody holds who talks to
+    /// nobody.
     pub(super) fn follow_holds(&mut self, board: &mut Switchboard) {
-        let Stage::Talking(talk) = &self.stage else { return };
+        let Stage::Talking(talk) = &self.stage else { return self.tell_hold(self.seat, false, board) };
         let (caller, called) = (self.seat, talk.leg());
         for (held, holder) in [(caller, called), (called, caller)] {
             let Some(is_held) = self.leg(holder).map(|leg| leg.holds) else { continue };

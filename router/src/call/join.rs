@@ -2,7 +2,7 @@
 //! himself, and an INVITE that takes the place of a party (Replaces, RFC 3891).
 
 use bytes::Bytes;
-use media::sdp::Negotiation;
+use media::sdp::{Negotiation, Policy};
 use sip_core::{LegKey, Message, Named, Reply, StatusCode, message::Replaces};
 use tracing::info;
 
@@ -12,7 +12,7 @@ use super::{
     leg::{Leg, NoSound},
     parties::Parties,
     ring::{Purpose, Ring},
-    talk::{Talk, refusal},
+    talk::refusal,
     target::Target,
 };
 use crate::{
@@ -174,6 +174,10 @@ impl Call {
     ) {
         board.sip.notify(board.now, sip, status);
         self.fact(What::Transfer(TransferStep::Over { by, status: status.code() }), board);
+        if let Stage::Talking(talk) = &self.stage {
+            let agent = talk.agent().map(|agent| board.agent_name(agent));
+            self.fact(What::Bridged { leg: talk.leg(), agent }, board);
+        }
     }
 
     fn takes_party(&mut self, by: LegNumber, sip: LegKey, party: Party, board: &mut Switchboard) {
@@ -211,30 +215,38 @@ impl Call {
         &mut self,
         old: LegNumber,
         sip: LegKey,
-        trunk: TrunkId,
+        from: (TrunkId, Option<AgentId>),
         (invite, source): (&Message, &str),
         board: &mut Switchboard,
     ) -> Result<(), Box<Reply>> {
         let refused = |status| Err(Box::new(Reply::new(status)));
-        if !self.may_replace(old, trunk, board) {
+        if !self.may_replace(old, from, board) {
             return refused(StatusCode::FORBIDDEN);
         }
+        let (trunk, agent) = from;
         let Stage::Talking(talk) = self.stage else { return refused(StatusCode::DECLINE) };
         if self.other_party(old).is_none() {
             return refused(StatusCode::CALL_DOES_NOT_EXIST);
         }
-        if board.admit_to_trunk(trunk).is_err() {
+        let replaces_own = self.leg(old).is_some_and(|leg| leg.trunk == Some(trunk));
+        if !replaces_own && board.admit_to_trunk(trunk).is_err() {
             return refused(board.overload_status(trunk));
         }
         let new = LegNumber::try_from(self.legs.len()).unwrap_or(LegNumber::MAX);
         let mut leg = Leg::new(new, Some(sip));
-        let description = describe(&mut leg, self.key, trunk, invite, board)?;
-        let replaced = self.leg(old);
-        leg.agent = replaced.and_then(|leg| leg.agent);
+        let policy = match agent {
+            Some(agent) => board.direct_policy(Some(agent)),
+            None => board.policy(trunk),
+        };
+        let description = describe(&mut leg, self.key, policy, invite, board)?;
+        if let Some(replaced) = self.leg_mut(old) {
+            leg.agent = replaced.agent;
+            leg.besides.speaks = replaced.besides.speaks.take();
+        }
         leg.taken = true;
         self.legs.push(leg);
         board.adopt(sip, self.key, new);
-        self.occupy_trunk(new, Some(trunk), board);
+        self.occupy_trunk(new, Some(trunk).filter(|_| agent.is_none()), board);
         board.sip.respond(board.now, sip, Reply::new(StatusCode::OK).with_body(sdp(description)));
         let parties = Parties::of(invite, board.config.trunk(trunk));
         let sip_call_id = text(invite.call_id().ok().as_deref().unwrap_or_default());
@@ -251,13 +263,23 @@ impl Call {
         self.connect(dialled, board);
         let agent = talk.agent().map(|agent| board.agent_name(agent));
         self.fact(What::Bridged { leg: dialled, agent }, board);
-        self.stage = Stage::Talking(Talk::new(dialled, talk.agent(), talk.place(), board.now));
+        self.stage = Stage::Talking(talk.at_leg(dialled));
+        self.follow_holds(board);
         Ok(())
     }
 
-    /// Whoever comes by the trunk of the party whose place he wants, or by one whose far end may transfer. That he knows
-    /// both tags says that a party of the dialog has told him.
-    fn may_replace(&self, old: LegNumber, trunk: TrunkId, board: &Switchboard) -> bool {
+    /// Whoever comes by the trunk of the party whose place he wants, or by one whose far end may transfer; a telephone
+    /// that has registered takes the place of its agent and of nobody else. That he knows both tags says that a party of
+    /// the dialog has told him.
+    fn may_replace(
+        &self,
+        old: LegNumber,
+        (trunk, agent): (TrunkId, Option<AgentId>),
+        board: &Switchboard,
+    ) -> bool {
+        if agent.is_some() {
+            return self.leg(old).is_some_and(|leg| leg.agent == agent);
+        }
         let settings = board.config.trunk(trunk);
         let ip = self.leg(old).and_then(|leg| match leg.address.as_ref()? {
             Address::Uri(address) => address.target.literal(),
@@ -274,11 +296,10 @@ impl Call {
 fn describe(
     leg: &mut Leg,
     call: CallKey,
-    trunk: TrunkId,
+    policy: Policy,
     invite: &Message,
     board: &mut Switchboard,
 ) -> Result<Bytes, Box<Reply>> {
-    let policy = board.policy(trunk);
     let no_sound = |why| match why {
         NoSound::NoPort => Box::new(Reply::new(StatusCode::SERVICE_UNAVAILABLE)),
         NoSound::Refused(error) => Box::new(refusal(&error)),

@@ -50,6 +50,11 @@ impl Talk {
         Talk { leg, agent, place, since, heard_both: false, hold_music: HoldMusic::default() }
     }
 
+    /// The same talk, which goes on at another leg; nothing plays there yet.
+    pub(super) fn at_leg(self, leg: LegNumber) -> Talk {
+        Talk { leg, hold_music: HoldMusic::default(), ..self }
+    }
+
     /// The dialled leg.
     pub(super) fn leg(&self) -> LegNumber {
         self.leg

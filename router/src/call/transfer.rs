@@ -230,6 +230,7 @@ impl Call {
         }
         let before = Seat { leg: self.seat, parties: self.parties.clone(), trunk: self.trunk };
         self.takes_seat(other, board);
+        self.follow_holds(board);
         Some(Transfer { by, sip, talk, before, referred_by: None, recall: false })
     }
 
@@ -253,6 +254,7 @@ impl Call {
         let name = agent.map(|agent| board.agent_name(agent));
         self.fact(What::Bridged { leg, agent: name }, board);
         self.stage = Stage::Talking(Talk::new(leg, agent, transfer.place(), board.now));
+        self.follow_holds(board);
         self.transfer_done(transfer, board);
     }
 
@@ -390,6 +392,7 @@ impl Call {
         }
         self.stage = Stage::InFlow(Waits::Nothing);
         self.takes_seat(other, board);
+        self.follow_holds(board);
         self.close_leg(number, board);
         self.fact(What::Transfer(TransferStep::Left { by: number }), board);
         self.go_on_without(failed.transfer, failed.failure, board);

@@ -96,9 +96,17 @@ impl Record {
         }
     }
 
+    /// The same two who were parted in this very instant have not been parted.
     pub(super) fn open_segment(&mut self, leg: LegNumber, agent: Option<String>, from: Micros) {
         self.close_segment(from);
         let caller = self.progress.seat;
+        let goes_on = |last: &&mut Segment| {
+            (last.caller, last.leg, &last.agent, last.until) == (caller, leg, &agent, Some(from))
+        };
+        if let Some(last) = self.segments.last_mut().filter(goes_on) {
+            last.until = None;
+            return;
+        }
         self.segments.push(Segment { caller, leg, agent, from, until: None });
     }
 

@@ -38,12 +38,13 @@ impl Shard {
         let (trunk, agent) = (TrunkId::from(peer), user.map(|user| AgentId(user.0)));
         let source = flow.remote.to_string();
         let board = &mut self.board;
+        board.goes_as_trunk_says(leg, trunk);
         let taken = match board.party_at(old).and_then(|(key, number)| Some((self.calls.take(key)?, number)))
         {
             None => Err(Box::new(Reply::new(StatusCode::CALL_DOES_NOT_EXIST))),
             Some((mut call, number)) => {
                 let span = call.span().entered();
-                let taken = call.replaced(number, leg, trunk, (invite, &source), board);
+                let taken = call.replaced(number, leg, (trunk, agent), (invite, &source), board);
                 drop(span);
                 self.put_back(call);
                 taken

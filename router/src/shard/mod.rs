@@ -407,10 +407,7 @@ impl Shard {
         let help = number_of(&self.board.config, (trunk, agent), invite);
         let key = if help.is_some() { self.calls.reserve_spare() } else { self.calls.reserve() };
         let Some(key) = key else { return self.refuse(leg, invite, (trunk, agent), flow) };
-        if let Some(settings) = self.board.config.trunk(trunk) {
-            self.board.sip.set_udp_only(leg, settings.udp_only);
-            self.board.sip.set_login(leg, settings.account.login.clone());
-        }
+        self.board.goes_as_trunk_says(leg, trunk);
         let source = flow.remote.to_string();
         let mut call = Call::arrive(key, leg, (trunk, agent), invite, &source, &mut self.board);
         let span = call.span().entered();

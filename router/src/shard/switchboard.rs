@@ -217,6 +217,14 @@ impl Switchboard {
         self.legs.insert(sip, (call, leg));
     }
 
+    /// What we send in the dialog of an INVITE that came by this trunk goes as the trunk says.
+    pub(super) fn goes_as_trunk_says(&mut self, leg: LegKey, trunk: TrunkId) {
+        if let Some(settings) = self.config.trunk(trunk) {
+            self.sip.set_udp_only(leg, settings.udp_only);
+            self.sip.set_login(leg, settings.account.login.clone());
+        }
+    }
+
     /// The call and leg that a dialog belongs to.
     pub(crate) fn party_at(&self, sip: LegKey) -> Option<(CallKey, LegNumber)> {
         self.legs.get(&sip).copied()

@@ -3,12 +3,15 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use router::journal::fact::{Cause, Fault, LeftQueue, What};
+use router::{
+    journal::fact::{Cause, Fault, LeftQueue, What},
+    record::Record,
+};
 use sip_core::{
     Message, StatusCode,
     message::{Header, Method, respond_to},
 };
-use testbed::{Behaviour, PhoneId, World, world::SECOND};
+use testbed::{Behaviour, PhoneId, World, net::Datagram, world::SECOND};
 
 /// Node, listeners and trunks of every story: callers at 10.1.x.x, Teams at 10.2.0.1.
 pub const HOUSE: &str = r#"
@@ -151,6 +154,27 @@ pub fn count(world: &World, is: impl Fn(&What) -> bool) -> usize {
 pub fn house_with(carrier: &str, teams: &str, sections: &str) -> String {
     let house = HOUSE.replace("[trunk.teams]", &format!("{carrier}\n[trunk.teams]\n{teams}"));
     format!("{house}{sections}")
+}
+
+/// What `keep` takes of the SIP messages that are on the wire from now on, in either direction.
+pub fn spy<T: 'static>(
+    world: &mut World,
+    mut keep: impl FnMut(&Datagram, &Message) -> Option<T> + 'static,
+) -> Rc<RefCell<Vec<T>>> {
+    let kept = Rc::new(RefCell::new(Vec::new()));
+    let seen = Rc::clone(&kept);
+    world.lose_if(move |datagram| {
+        let message = Some(datagram).filter(|datagram| datagram.is_sip());
+        let message = message.and_then(|datagram| Message::parse(datagram.bytes.clone()).ok());
+        seen.borrow_mut().extend(message.and_then(|message| keep(datagram, &message)));
+        false
+    });
+    kept
+}
+
+/// Legs and agents of who spoke with whom.
+pub fn segments(record: &Record) -> Vec<(u16, u16, Option<&str>)> {
+    record.segments.iter().map(|segment| (segment.caller, segment.leg, segment.agent.as_deref())).collect()
 }
 
 /// INVITEs that came to Teams' address, where everybody is busy.
