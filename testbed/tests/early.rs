@@ -163,3 +163,37 @@ fn a_trunk_may_be_offered_100rel_and_lost_rings_are_repeated() {
     world.hangs_up_in(caller, SECOND);
     assert_eq!(the_end(&mut world), (Cause::CallerHungUp, Fault::None, None));
 }
+
+/// A colleague with two telephones, to whom the caller is transferred. One is heard before it answers, and fails.
+#[test]
+fn when_the_leg_fails_that_was_heard_before_its_answer_the_caller_hears_that_others_ring() {
+    let bo = "[agent.bo]\ncall = [\"sip:bo@10.2.0.12:5060\", \"sip:bo@10.2.0.22:5060\"]\n";
+    let mut world = world(9, &[house::QUEUE, house::ANNA, bo]);
+    let anna = house::anna(&mut world, Behaviour::Answers(SECOND));
+    let desk = house::bo(&mut world, Behaviour::EarlySound(60 * SECOND));
+    let mobile = world.phone_at("mobile", "10.2.0.22:5060", Behaviour::NeverAnswers);
+    let caller = world.caller("caller");
+    world.dials(caller, "+4930999");
+    world.run_for(3 * SECOND);
+    world.transfers_in(anna, "bo", Duration::ZERO);
+    world.run_for(3 * SECOND);
+    assert!(world.heard(caller, desk), "{}", world.ladder());
+    let voice = |world: &World, phone| world.at(phone).voice();
+    let speakers = [anna, desk, mobile, caller].map(|phone| voice(&world, phone));
+    let heard = |world: &World| {
+        let (spoken, tones): (Vec<_>, Vec<_>) =
+            world.at(caller).heard.iter().partition(|(byte, _)| speakers.contains(byte));
+        let sum = |heard: Vec<(&u8, &u64)>| heard.into_iter().map(|(_, packets)| packets).sum::<u64>();
+        (sum(spoken), sum(tones))
+    };
+    world.hangs_up_in(desk, Duration::ZERO);
+    world.run_for(100 * MILLISECOND);
+    let (spoken, tones) = heard(&world);
+    world.run_for(6 * SECOND);
+    let after = heard(&world);
+    assert!(after.1 > tones + 40, "a second of ringing: {tones} {after:?}\n{}", world.ladder());
+    assert_eq!(after.0, spoken, "whoever transfers is not heard meanwhile");
+    world.hangs_up_in(caller, SECOND);
+    world.hangs_up_in(anna, 2 * SECOND);
+    world.run_until_silent().assert_nothing_left();
+}

@@ -329,6 +329,7 @@ impl Call {
         self.close_leg(number, board);
         let Stage::Ringing(ring) = &mut self.stage else { return };
         ring.note(agent, failure);
+        self.rings_again(number, board);
         if self.ringing_legs(agent).next().is_none() {
             self.next_in_turn(agent, board);
         }

@@ -77,18 +77,17 @@ impl Call {
         matches!(&self.stage, Stage::Ringing(Ring { purpose: Purpose::Step(_) | Purpose::Transfer(_), .. }))
     }
 
-    /// The caller learns that it rings: by the status, or by a tone if he was answered before.
+    /// The caller learns that it rings: by the status, or by a tone if he can hear one already.
     fn ring_for_caller(&mut self, status: StatusCode, board: &mut Switchboard) {
         match self.answered {
             Answered::No => self.respond(status, None, board),
-            Answered::Early => {}
-            Answered::Sent | Answered::Acknowledged => self.play_ringback(board),
+            Answered::Early | Answered::Sent | Answered::Acknowledged => self.play_ringback(board),
         }
     }
 
     fn play_ringback(&mut self, board: &mut Switchboard) {
         let Stage::Ringing(ring) = &mut self.stage else { return };
-        if std::mem::replace(&mut ring.plays_ringback, true) {
+        if ring.heard.is_some() || std::mem::replace(&mut ring.plays_ringback, true) {
             return;
         }
         self.plays += 1;
@@ -116,8 +115,8 @@ impl Call {
         if number == self.seat {
             return;
         }
-        let Some(key) = self.leg(number).filter(|leg| leg.sip.is_some()).and_then(|leg| leg.media_key())
-        else {
+        // Of who has answered, such as one who has transferred and not hung up yet, the caller hears nothing now.
+        let Some(key) = self.leg(number).filter(|leg| leg.rings()).and_then(|leg| leg.media_key()) else {
             return;
         };
         let description =
@@ -128,6 +127,26 @@ impl Call {
         }
         if let Some(caller) = self.caller().media_key().filter(|_| self.answered != Answered::No) {
             board.media(Command::Bridge { a: caller, b: key });
+            if let Stage::Ringing(ring) = &mut self.stage {
+                (ring.heard, ring.plays_ringback) = (Some(number), false);
+            }
+        }
+    }
+
+    /// A leg rings no more. If the caller heard it before its answer he hears nothing now: while others ring he hears
+    /// that it rings.
+    pub(super) fn rings_again(&mut self, gone: LegNumber, board: &mut Switchboard) {
+        let Stage::Ringing(ring) = &mut self.stage else { return };
+        let (was_heard, is_transfer) =
+            (ring.heard.take_if(|heard| *heard == gone), matches!(ring.purpose, Purpose::Transfer(_)));
+        if was_heard.is_none() || !self.dialled_legs().any(|leg| leg.rang) {
+            return;
+        }
+        if !is_transfer || !self.plays_music_of_transfers(board) {
+            return self.play_ringback(board);
+        }
+        if let Stage::Ringing(ring) = &mut self.stage {
+            ring.plays_ringback = true;
         }
     }
 

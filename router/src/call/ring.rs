@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{assign::Place, callback::Reserved, dial::Dial, failure::Failure, transfer::Transfer, way::Way};
 use crate::{
     config::{Address, AgentId, RingOrder},
-    journal::fact::Micros,
+    journal::fact::{LegNumber, Micros},
     shard::Switchboard,
 };
 
@@ -19,6 +19,8 @@ pub(super) struct Ring {
     /// Fewer ring than might, for want of idle agents.
     pub(super) is_short: bool,
     pub(super) plays_ringback: bool,
+    /// The leg that the caller hears before its answer.
+    pub(super) heard: Option<LegNumber>,
 }
 
 /// Why we ring.
@@ -53,7 +55,7 @@ pub(super) struct Rung {
 impl Ring {
     /// Nobody is rung yet.
     pub(super) fn new(purpose: Purpose) -> Ring {
-        Ring { purpose, rung: Vec::new(), is_short: false, plays_ringback: false }
+        Ring { purpose, rung: Vec::new(), is_short: false, plays_ringback: false, heard: None }
     }
 
     /// The caller's place, if this is an assignment.

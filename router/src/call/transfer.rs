@@ -274,7 +274,7 @@ impl Call {
     }
 
     /// The music of `[transfers]` instead of the ringing tone; false if there is none.
-    fn plays_music_of_transfers(&mut self, board: &mut Switchboard) -> bool {
+    pub(super) fn plays_music_of_transfers(&mut self, board: &mut Switchboard) -> bool {
         let music = self.config.transfers.music.and_then(|id| board.prompts.get(id));
         let (Some(music), Some(leg)) = (music, self.caller().media_key()) else { return false };
         self.plays += 1;
