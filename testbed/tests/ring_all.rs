@@ -6,6 +6,7 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use house::{QUEUE, assigned, count, ends, left, world};
 use router::journal::fact::{AgentState, Cause, LeftQueue, Unanswered, What, Wish};
+use sip_core::message::Header;
 use testbed::{
     Behaviour, Link, PhoneId, World,
     phone::PhoneState,
@@ -54,17 +55,11 @@ fn unanswered(world: &World) -> Vec<(String, Unanswered)> {
 
 /// Reasons of all CANCELs that go to agents from now on.
 fn cancels(world: &mut World) -> Rc<RefCell<Vec<String>>> {
-    let reasons = Rc::new(RefCell::new(Vec::new()));
-    let seen = Rc::clone(&reasons);
-    world.lose_if(move |datagram| {
-        if datagram.is_sip() && datagram.start_line().starts_with("CANCEL") {
-            let text = String::from_utf8_lossy(&datagram.bytes).into_owned();
-            let reason = text.lines().find(|line| line.starts_with("Reason:")).unwrap_or("none");
-            seen.borrow_mut().push(reason.to_owned());
-        }
-        false
-    });
-    reasons
+    house::spy(world, |datagram, _| {
+        let text = String::from_utf8_lossy(&datagram.bytes).into_owned();
+        let reason = text.lines().find(|line| line.starts_with("Reason:")).unwrap_or("none");
+        text.starts_with("CANCEL").then(|| reason.to_owned())
+    })
 }
 
 const IN_TWO: Behaviour = Behaviour::Answers(Duration::from_secs(2));
@@ -361,5 +356,28 @@ fn many_callers_and_agents_with_loss_and_nobody_left_over() {
         world.run_until_silent().assert_nothing_left();
         let answered = left(&world).iter().filter(|how| **how == LeftQueue::Answered).count();
         assert!(answered >= 6, "seed {seed}: {answered} of 12\n{}", world.ladder());
+    }
+}
+
+/// RFC 3326 §3.2: a telephone that is told that the call was completed elsewhere shows no missed call.
+#[test]
+fn who_rings_in_vain_sees_that_somebody_called_unless_the_caller_goes_elsewhere() {
+    let elsewhere = Some("SIP;cause=200;text=\"Call completed elsewhere\"".to_owned());
+    for (key, after, reason) in [
+        (Some('1'), 3 * SECOND, elsewhere.clone()), // a key leads him out of the queue
+        (None, 3 * SECOND, None),                   // he gives up
+        (None, 30 * SECOND, elsewhere),             // it is the next agent's turn
+    ] {
+        let keys = "keys = { 1 = \"next\" }\n";
+        let mut world = house::world(40, &[house::QUEUE, keys, house::ANNA]);
+        let agent = house::anna(&mut world, Behaviour::NeverAnswers);
+        let caller = world.caller("caller");
+        world.dials(caller, "+4930999");
+        key.into_iter().for_each(|key| world.presses_in(caller, key, 2 * SECOND));
+        world.hangs_up_in(caller, after);
+        world.run_until_silent().assert_nothing_left();
+        let cancel = &world.at(agent).last["CANCEL"];
+        let told = cancel.value(Header::Reason).map(|value| String::from_utf8_lossy(&value).into_owned());
+        assert_eq!(told, reason, "{key:?} {after:?}");
     }
 }

@@ -8,10 +8,10 @@ use sip_core::{EarlyId, Invite, Message, PeerId, StatusCode};
 use super::{
     CALLER, Call, Stage, Why,
     arrive::{sdp, text},
+    end::completed_elsewhere,
     failure::{Failure, Origin},
     flow::Outcome,
     leg::{Leg, NoSound},
-    machine::completed_elsewhere,
     ring::{Purpose, Ring, Rung},
     talk::Talk,
     way::Way,
@@ -266,7 +266,7 @@ impl Call {
     pub(super) fn takes_call(&mut self, number: LegNumber, board: &mut Switchboard) {
         self.leg_mut(number).into_iter().for_each(|leg| leg.taken = true);
         if self.reserved().is_none() {
-            self.hang_up_losers(number, board);
+            self.hang_up_losers(Some(number), board);
         }
         if !self.is_answered() {
             self.answer_caller(board);
@@ -309,12 +309,12 @@ impl Call {
         }
     }
 
-    /// All others stop ringing and show no missed call (RFC 3326 §3.2).
-    fn hang_up_losers(&mut self, winner: LegNumber, board: &mut Switchboard) {
+    /// All stop ringing, but for a winner, and show no missed call.
+    pub(super) fn hang_up_losers(&mut self, winner: Option<LegNumber>, board: &mut Switchboard) {
         let losers: Vec<LegNumber> =
-            self.dialled_legs().map(|leg| leg.number).filter(|leg| *leg != winner).collect();
+            self.dialled_legs().map(|leg| leg.number).filter(|leg| Some(*leg) != winner).collect();
         for loser in losers {
-            self.hang_up_with(loser, completed_elsewhere(StatusCode::REQUEST_TERMINATED), board);
+            self.hang_up_with(loser, completed_elsewhere(), board);
         }
     }
 
@@ -356,11 +356,17 @@ impl Call {
         while let Stage::Ringing(ring) = &mut self.stage
             && let Some(mut rung) = ring.take_due(board.now)
         {
+            // Whom a queue rings next has the caller: who calls back reaches nobody.
+            let of_queue = matches!(ring.purpose, Purpose::Assignment(_));
             let legs: Vec<(LegNumber, Failure)> =
                 self.ringing_legs(rung.agent).map(|leg| (leg.number, leg.unanswered())).collect();
             for (number, failure) in legs {
                 self.note_failed(number, &failure, board);
-                self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
+                match of_queue {
+                    true => self.hang_up_with(number, completed_elsewhere(), board),
+                    false => self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board),
+                }
+                self.rings_again(number, board);
                 rung.note(failure);
             }
             self.ring(rung, board);

@@ -213,6 +213,13 @@ impl Why {
     }
 }
 
+/// For who rings while the caller goes elsewhere: his telephone shows no missed call (RFC 3326 §3.2). When the caller gives
+/// up there is no such reason, nor when nobody else is rung for him: he is to see that somebody called.
+pub(super) fn completed_elsewhere() -> HangUp {
+    let reason = Bytes::from_static(b"SIP;cause=200;text=\"Call completed elsewhere\"");
+    HangUp { headers: vec![reason_header(reason)], ..HangUp::new(StatusCode::REQUEST_TERMINATED) }
+}
+
 fn reason_header(value: Bytes) -> (Bytes, Bytes) {
     (Bytes::from_static(b"Reason"), value)
 }
@@ -248,7 +255,10 @@ impl Call {
         for number in
             (0..self.legs.len() as LegNumber).filter(|number| *number != self.seat).collect::<Vec<_>>()
         {
-            self.hang_up_with(number, why.hang_up(), board);
+            let rings = self.leg(number).is_some_and(Leg::rings);
+            let goes_on = why.cause == Cause::Transferred;
+            let how = if rings && goes_on { completed_elsewhere() } else { why.hang_up() };
+            self.hang_up_with(number, how, board);
         }
         self.close_leg(self.seat, board);
         self.probe_at = None;

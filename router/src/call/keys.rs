@@ -1,11 +1,9 @@
 //! A key pressed while waiting: out of the queue, to where the key leads.
 
-use sip_core::StatusCode;
-
 use super::{Call, Stage, Waits};
 use crate::{
     config::Goto,
-    journal::fact::{LeftQueue, LegNumber, What},
+    journal::fact::{LeftQueue, What},
     shard::Switchboard,
 };
 
@@ -30,7 +28,7 @@ impl Call {
         match std::mem::replace(&mut self.stage, Stage::InFlow(Waits::Nothing)) {
             Stage::Waiting(place) => self.abandon_wait(place, LeftQueue::ByKey, board),
             Stage::Ringing(ring) => {
-                self.stop_ringing(board);
+                self.hang_up_losers(None, board);
                 self.abandon_assignment(&ring, LeftQueue::ByKey, board);
             }
             stage => return self.stage = stage,
@@ -38,12 +36,5 @@ impl Call {
         self.note_cut_prompt(board);
         self.cut_prompt(board);
         self.go_to(to, board);
-    }
-
-    fn stop_ringing(&mut self, board: &mut Switchboard) {
-        let ringing: Vec<LegNumber> = self.dialled_legs().map(|leg| leg.number).collect();
-        for number in ringing {
-            self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
-        }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use sip_core::{HangUp, StatusCode};
 
 use super::{
     Call, Stage,
+    end::completed_elsewhere,
     failure::{Failure, Origin},
     leg::Leg,
     ring::Purpose,
@@ -15,13 +15,6 @@ use crate::{config::TrunkDialog, journal::fact::LegNumber, shard::Switchboard};
 
 /// Nobody sees who calls, makes up his mind and picks up in less.
 const AT_ONCE: Duration = Duration::from_secs(2);
-
-/// Takes back an INVITE so that no missed call is shown (RFC 3326 §3.2).
-pub(super) fn completed_elsewhere(status: StatusCode) -> HangUp {
-    let reason = "SIP;cause=200;text=\"Call completed elsewhere\"";
-    let headers = vec![(Bytes::from_static(b"Reason"), Bytes::from_static(reason.as_bytes()))];
-    HangUp { headers, ..HangUp::new(status) }
-}
 
 impl Call {
     /// How a leg is hung up: one that still rings for an agent says no more than its trunk wants to be seen.
@@ -33,7 +26,7 @@ impl Call {
     ) -> HangUp {
         let rings = self.leg(number).is_some_and(|leg| leg.agent.is_some() && !leg.picked_up);
         let unseen = rings && self.dialog_of(number, board).is_some_and(|dialog| !dialog.missed_calls);
-        if unseen { completed_elsewhere(hang_up.status) } else { hang_up }
+        if unseen { completed_elsewhere() } else { hang_up }
     }
 
     /// Why the answer of an agent for whom somebody waits is none, if his trunk refuses machines and it looks like one's.
