@@ -2,7 +2,7 @@
 
 mod house;
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::time::Duration;
 
 use house::{count, house, left};
 use router::{
@@ -156,13 +156,10 @@ fn the_customer_is_called_when_an_agent_has_answered_and_both_hear_each_other() 
 #[test]
 fn he_sees_the_number_that_he_had_called() {
     let mut story = Story::new(2, Behaviour::Answers(2 * SECOND));
-    let invited = Rc::new(RefCell::new(Vec::new()));
-    let seen = Rc::clone(&invited);
-    story.world.lose_if(move |datagram| {
+    let invited = house::spy(&mut story.world, |datagram, _| {
         let text = String::from_utf8_lossy(&datagram.bytes).into_owned();
         let is_his = datagram.to.to_string() == "10.3.0.1:5060" && text.starts_with("INVITE");
-        seen.borrow_mut().extend(is_his.then_some(text));
-        false
+        is_his.then_some(text)
     });
     story.asks(story.caller);
     story.anna_is(Wish::Ready);

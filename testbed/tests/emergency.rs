@@ -83,6 +83,8 @@ fn a_dead_trunk_is_passed_over_and_a_full_one_is_not() {
     world.run_for(6 * SECOND);
     assert_eq!(world.state(agent), PhoneState::Talking, "{}", world.ladder());
     assert_eq!(world.at(mobile).last["INVITE"].request_uri_bytes(), "sip:110@10.3.0.1:5060");
+    world.hangs_up_in(mobile, SECOND);
+    world.run_until_silent().assert_nothing_left();
 }
 
 #[test]

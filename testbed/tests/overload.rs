@@ -169,14 +169,28 @@ struct Outcome {
     world: World,
 }
 
-/// `rate` times what can be taken, for `seconds`.
-fn load(rate: f64, seconds: u32, config: &str) -> Outcome {
+/// A world whose router's work costs time, callers who have not called yet, and somebody who answers them.
+fn staged(config: &str) -> (World, Rc<RefCell<Callers>>) {
     let mut world = World::new(1, config);
     world.takes_time(COST);
     let callers = Rc::new(RefCell::new(Callers::default()));
     let hearing = callers.clone();
     world.script_at(CALLER, move |message| hearing.borrow_mut().hear(message));
     world.script_at(CALLED, called);
+    (world, callers)
+}
+
+/// So many calls in one instant.
+fn burst(calls: u32) -> (World, Rc<RefCell<Callers>>) {
+    let (mut world, callers) = staged(&config(""));
+    let said = callers.borrow_mut().due(0, calls);
+    said.iter().for_each(|invite| world.inject(CALLER, invite.as_bytes()));
+    (world, callers)
+}
+
+/// `rate` times what can be taken, for `seconds`.
+fn load(rate: f64, seconds: u32, config: &str) -> Outcome {
+    let (mut world, callers) = staged(config);
     let (step, mut begun) = (2 * MILLISECOND, 0);
     while world.elapsed() < seconds * SECOND {
         let wanted = (world.elapsed().as_secs_f64() * rate * CAPACITY) as u32;
@@ -198,8 +212,9 @@ fn load(rate: f64, seconds: u32, config: &str) -> Outcome {
 
 #[test]
 fn below_the_limit_nobody_is_refused() {
-    let outcome = load(0.9, 4, &config(""));
+    let mut outcome = load(0.9, 4, &config(""));
     assert_eq!((outcome.refused, outcome.repeats), (0, 0));
+    outcome.world.run_until_silent().assert_nothing_left();
     assert!(outcome.throughput > 0.85 * CAPACITY, "{}", outcome.throughput);
 }
 
@@ -221,7 +236,12 @@ fn without_the_limit_it_collapses() {
     let outcome = load(2.0, 6, &config("max_lag = \"2s\"\n"));
     let patient = load(2.0, 6, &config(""));
     assert!(outcome.repeats > 1_000, "{} repeats", outcome.repeats);
-    assert!(outcome.throughput < patient.throughput, "{} and {}", outcome.throughput, patient.throughput);
+    assert!(
+        outcome.throughput < 0.9 * patient.throughput,
+        "{} and {}",
+        outcome.throughput,
+        patient.throughput
+    );
 }
 
 #[test]
@@ -247,35 +267,21 @@ fn a_spell_of_overload_is_on_record_when_it_is_over() {
 /// A burst that is no overload: a second's worth at once is taken if it is done within the patience.
 #[test]
 fn a_short_burst_is_taken() {
-    let mut world = World::new(1, &config(""));
-    world.takes_time(COST);
-    let callers = Rc::new(RefCell::new(Callers::default()));
-    let hearing = callers.clone();
-    world.script_at(CALLER, move |message| hearing.borrow_mut().hear(message));
-    world.script_at(CALLED, called);
-    let said = callers.borrow_mut().due(0, 30);
-    said.iter().for_each(|invite| world.inject(CALLER, invite.as_bytes()));
+    let (mut world, callers) = burst(30);
     world.run_for(5 * SECOND);
     assert_eq!((callers.borrow().completed, callers.borrow().refused), (30, 0));
+    world.run_until_silent().assert_nothing_left();
 }
 
 /// Ten thousand INVITEs at once from a peer we trust: bounded, and answered.
 #[test]
 fn a_flood_from_a_trusted_peer_is_refused_and_forgotten() {
-    let mut world = World::new(1, &config(""));
-    world.takes_time(COST);
-    let callers = Rc::new(RefCell::new(Callers::default()));
-    let hearing = callers.clone();
-    world.script_at(CALLER, move |message| hearing.borrow_mut().hear(message));
-    world.script_at(CALLED, called);
-    let said = callers.borrow_mut().due(0, 10_000);
-    said.iter().for_each(|invite| world.inject(CALLER, invite.as_bytes()));
+    let (mut world, callers) = burst(10_000);
     world.run_for(MILLISECOND);
     assert!(world.backlog() <= Backlog::LIMIT + 1, "{}", world.backlog());
     world.run_for(20 * SECOND);
     let heard = callers.borrow().completed + callers.borrow().refused;
     // The first is handled before the others are there.
     assert_eq!(heard as usize, Backlog::LIMIT + 1, "the others were dropped, and would repeat");
-    world.run_until_silent();
-    assert_eq!(world.shard().live_legs(), 0);
+    world.run_until_silent().assert_nothing_left();
 }

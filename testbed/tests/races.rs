@@ -316,19 +316,11 @@ fn forks(world: &mut World, first_at: Duration, second_at: Duration) {
 
 /// Counts requests to the far end by method and To tag.
 fn requests_to_forks(world: &mut World) -> std::rc::Rc<std::cell::RefCell<Vec<(Method, String)>>> {
-    let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
-    let noted = std::rc::Rc::clone(&seen);
-    world.lose_if(move |datagram| {
-        if datagram.to == callee::ADDRESS.parse().unwrap()
-            && let Ok(message) = Message::parse(datagram.bytes.clone())
-            && message.is_request()
-        {
-            let tag = message.to().ok().and_then(|to| to.tag().map(|tag| tag.to_vec())).unwrap_or_default();
-            noted.borrow_mut().push((message.method(), String::from_utf8(tag).unwrap()));
-        }
-        false
-    });
-    seen
+    house::spy(world, |datagram, message| {
+        let tag = message.to().ok().and_then(|to| to.tag().map(|tag| tag.to_vec())).unwrap_or_default();
+        let to_them = datagram.to.to_string() == callee::ADDRESS && message.is_request();
+        to_them.then(|| (message.method(), String::from_utf8(tag).unwrap()))
+    })
 }
 
 #[test]

@@ -42,15 +42,10 @@ fn talk(keys: &str, caller_has: Terms, far_has: Terms) -> (World, PhoneId, Phone
 
 /// What the router sends by this method from now on.
 fn requests_of_router(world: &mut World, method: Method) -> Rc<RefCell<Vec<Message>>> {
-    let sent = Rc::new(RefCell::new(Vec::new()));
-    let seen = Rc::clone(&sent);
-    world.lose_if(move |datagram| {
-        let message = Message::parse(datagram.bytes.clone()).ok();
-        let ours = message.filter(|m| m.is_request() && m.method() == method);
-        seen.borrow_mut().extend(ours.filter(|_| datagram.from.to_string() == ROUTER));
-        false
-    });
-    sent
+    house::spy(world, move |datagram, message| {
+        let ours = message.is_request() && message.method() == method && datagram.from.to_string() == ROUTER;
+        ours.then(|| message.clone())
+    })
 }
 
 #[test]
@@ -108,7 +103,9 @@ fn session_timers_that_are_off_are_not_spoken_of() {
     let said = [&world.at(far).last["INVITE"], &world.at(caller).last["200"]];
     for message in said {
         assert_eq!(message.value(Header::SessionExpires), None);
-        assert!(!message.has_token(Header::Supported, "timer") && !message.has_token(Header::Require, "timer"));
+        assert!(
+            !message.has_token(Header::Supported, "timer") && !message.has_token(Header::Require, "timer")
+        );
     }
     let sent = requests_of_router(&mut world, Method::Invite);
     world.run_for(16 * MINUTE);

@@ -2,6 +2,8 @@
 
 mod house;
 
+use std::{cell::RefCell, rc::Rc};
+
 use house::{ANNA, DIRECT, HOUSE, QUEUE, anna, caller_in, teams, the_end, world};
 use media::{
     Direction,
@@ -9,7 +11,7 @@ use media::{
     srtp::Suite::{self, AeadAes128Gcm, AesCm128HmacSha1_32, AesCm128HmacSha1_80},
 };
 use router::journal::fact::{Cause, Fault, What};
-use sip_core::Message;
+use sip_core::message::Header;
 use testbed::{
     Behaviour, PhoneId, World,
     phone::PhoneState,
@@ -24,19 +26,27 @@ fn with(keys: &str, sections: &[&str]) -> World {
 }
 
 /// What a story sees of the SDP on the wire: each description with its start line, as text.
-fn descriptions(world: &mut World) -> std::sync::mpsc::Receiver<(String, String)> {
-    let (telling, told) = std::sync::mpsc::channel();
-    world.lose_if(move |datagram| {
-        if datagram.is_sip()
-            && let Ok(message) = Message::parse(datagram.bytes.clone())
-            && !message.body().is_empty()
-        {
-            let body = String::from_utf8_lossy(&message.body()).into_owned();
-            let _ = telling.send((datagram.start_line(), body));
-        }
-        false
-    });
-    told
+fn descriptions(world: &mut World) -> Rc<RefCell<Vec<(String, String)>>> {
+    house::spy(world, |datagram, message| {
+        let body = String::from_utf8_lossy(&message.body()).into_owned();
+        (!body.is_empty()).then(|| (datagram.start_line(), body))
+    })
+}
+
+/// A caller in the clear and a far end of a trunk that must be encrypted, which speaks this suite; nobody has dialled.
+fn required(suite: Suite) -> (World, PhoneId, PhoneId) {
+    let mut world = with("srtp = \"required\"", &[DIRECT]);
+    let caller = world.caller("caller");
+    let callee = teams(&mut world, AT_ONCE);
+    world.encrypts(callee, Srtp::Required, &[suite]);
+    (world, caller, callee)
+}
+
+/// Why the caller was refused: the status, and what Warning says (RFC 3261 §20.43).
+fn refused(world: &mut World, caller: PhoneId) -> (u16, String) {
+    assert_eq!(the_end(world), (Cause::NoCommonMedia, Fault::CallerSide, Some(488)));
+    let PhoneState::Failed(status) = world.state(caller) else { panic!("{}", world.ladder()) };
+    (status, house::value(&world.at(caller).last[&status.to_string()], Header::Warning))
 }
 
 fn lines(description: &str, start: &str) -> Vec<String> {
@@ -66,11 +76,8 @@ fn talks(world: &mut World, caller: PhoneId, called: PhoneId) {
 
 #[test]
 fn a_caller_in_the_clear_and_a_callee_who_must_be_encrypted_hear_each_other() {
-    let mut world = with("srtp = \"required\"", &[DIRECT]);
+    let (mut world, caller, callee) = required(AesCm128HmacSha1_80);
     let sent = descriptions(&mut world);
-    let caller = world.caller("caller");
-    let callee = teams(&mut world, AT_ONCE);
-    world.encrypts(callee, Srtp::Required, &[AesCm128HmacSha1_80]);
     world.dials(caller, "+4930123");
     world.run_for(2 * SECOND);
     talks(&mut world, caller, callee);
@@ -79,7 +86,7 @@ fn a_caller_in_the_clear_and_a_callee_who_must_be_encrypted_hear_each_other() {
     world.run_for(SECOND);
     assert_eq!((world.at(caller).digits.as_str(), world.at(callee).digits.as_str()), ("7", "5"));
     assert!(world.at(callee).encrypted > 90 && world.at(caller).encrypted == 0);
-    let sent: Vec<(String, String)> = sent.try_iter().collect();
+    let sent = sent.take();
     let offer =
         &sent.iter().find(|(line, _)| line.starts_with("INVITE") && line.contains("10.2.0.1")).unwrap().1;
     assert!(offer.contains(" RTP/SAVP "), "{offer}");
@@ -136,19 +143,18 @@ fn the_line_with_80_bits_is_answered_though_it_stands_second_and_has_the_tag_1()
     );
     world.offers_in(caller, &offer, SECOND);
     world.run_for(2 * SECOND);
-    let (_, answer) = sent.try_iter().last().unwrap();
+    let (_, answer) = sent.take().pop().unwrap();
     let crypto = lines(&answer, "a=crypto:");
     assert!(crypto.len() == 1 && crypto[0].starts_with("1 AES_CM_128_HMAC_SHA1_80 inline:"), "{answer}");
     assert!(answer.contains(" RTP/SAVP ") && !answer.contains(key), "{answer}");
+    world.hangs_up_in(caller, SECOND);
+    the_end(&mut world);
 }
 
 #[test]
 fn hold_by_inactive_and_back_keeps_keys_and_counters() {
-    let mut world = with("srtp = \"required\"", &[DIRECT]);
+    let (mut world, caller, callee) = required(AesCm128HmacSha1_80);
     let sent = descriptions(&mut world);
-    let caller = world.caller("caller");
-    let callee = teams(&mut world, AT_ONCE);
-    world.encrypts(callee, Srtp::Required, &[AesCm128HmacSha1_80]);
     world.dials(caller, "+4930123");
     world.run_for(2 * SECOND);
     talks(&mut world, caller, callee);
@@ -166,7 +172,8 @@ fn hold_by_inactive_and_back_keeps_keys_and_counters() {
         assert_eq!(world.at(callee).unreadable, 0);
     }
     let ours: std::collections::BTreeSet<String> = sent
-        .try_iter()
+        .take()
+        .into_iter()
         .filter(|(_, body)| body.contains("10.0.0.1") && body.contains("a=crypto"))
         .flat_map(|(_, body)| lines(&body, "a=crypto:1 "))
         .collect();
@@ -180,10 +187,7 @@ fn hold_by_inactive_and_back_keeps_keys_and_counters() {
 #[test]
 fn a_rollover_counter_lives_through_refreshes_of_a_long_call() {
     // 25 minutes of packets, whose numbers wrap on both sides; a re-INVITE now and then.
-    let mut world = with("srtp = \"required\"", &[DIRECT]);
-    let caller = world.caller("caller");
-    let callee = teams(&mut world, AT_ONCE);
-    world.encrypts(callee, Srtp::Required, &[AeadAes128Gcm]);
+    let (mut world, caller, callee) = required(AeadAes128Gcm);
     world.dials(caller, "+4930123");
     world.run_for(3 * SECOND);
     for _ in 0..5 {
@@ -221,17 +225,18 @@ fn who_calls_in_the_clear_where_srtp_is_required_is_refused_with_a_warning() {
     let mut world = World::new(1, &format!("{house}{QUEUE}"));
     let caller = world.caller("caller");
     world.dials(caller, "+4930999");
-    assert_eq!(the_end(&mut world), (Cause::NoCommonMedia, Fault::CallerSide, Some(488)));
-    assert_eq!(world.state(caller), PhoneState::Failed(488));
+    let why = "302 fernamt 'RTP/AVP came without a=crypto, and SRTP is required'".replace('\'', "\"");
+    assert_eq!(refused(&mut world, caller), (488, why));
 }
 
 #[test]
-fn who_offers_nothing_but_srtp_where_it_is_off_is_refused() {
+fn who_offers_nothing_but_srtp_where_it_is_off_is_refused_with_a_warning() {
     let mut world = world(1, &[QUEUE]);
     let caller = world.caller("caller");
     world.encrypts(caller, Srtp::Required, &[AesCm128HmacSha1_80]);
     world.dials(caller, "+4930999");
-    assert_eq!(the_end(&mut world), (Cause::NoCommonMedia, Fault::CallerSide, Some(488)));
+    let (status, why) = refused(&mut world, caller);
+    assert!(status == 488 && why.starts_with("302 fernamt \"RTP/SAVP"), "{why}");
 }
 
 #[test]
@@ -263,4 +268,6 @@ fn an_agent_behind_a_trunk_goes_as_the_trunk_says() {
     world.run_for(SECOND);
     talks(&mut world, caller, agent);
     assert!(world.at(agent).encrypted > 20);
+    world.hangs_up_in(caller, SECOND);
+    the_end(&mut world);
 }

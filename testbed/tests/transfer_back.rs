@@ -42,13 +42,9 @@ fn talking(seed: u64) -> (World, PhoneId, PhoneId, Sent) {
     let two = "send_to = [\"udp:10.2.0.1:5060\", \"udp:10.2.0.2:5060\"]\ntransfers_return = true";
     let config = house::house(&[DESK]).replace("send_to = [\"udp:10.2.0.1:5060\"]", two);
     let mut world = World::new(seed, &config);
-    let sent = Sent::default();
-    let spy = Rc::clone(&sent);
-    world.lose_if(move |datagram| {
-        if datagram.is_sip() && datagram.from.to_string() == testbed::world::ROUTER {
-            spy.borrow_mut().push(String::from_utf8_lossy(&datagram.bytes).into_owned());
-        }
-        false
+    let sent = house::spy(&mut world, |datagram, _| {
+        let ours = datagram.from.to_string() == testbed::world::ROUTER;
+        ours.then(|| String::from_utf8_lossy(&datagram.bytes).into_owned())
     });
     let (teams, caller) = (teams(&mut world, Behaviour::Answers(SECOND)), world.caller("+49301"));
     world.dials(caller, "+4930999");
