@@ -233,7 +233,7 @@ mod tests {
         deadlines.start(start + ms(20), 'b');
         deadlines.start(start + ms(10), 'a');
         assert_eq!(deadlines.next(), Some((start + ms(10), 'a')));
-        assert_eq!(due(&mut deadlines, start + ms(9)), []);
+        assert_eq!(due(&mut deadlines, start + ms(9)), [' '; 0]);
         assert_eq!(due(&mut deadlines, start + ms(10)), ['a']);
         assert_eq!(due(&mut deadlines, start + ms(500)), ['b']);
         assert!(deadlines.is_empty());

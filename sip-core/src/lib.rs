@@ -16,6 +16,7 @@ pub mod dialog;
 pub mod driver;
 pub mod endpoint;
 mod key;
+pub mod locate;
 pub mod message;
 mod token;
 pub mod transaction;
@@ -28,5 +29,6 @@ pub use endpoint::{
     Output, OwnName, Refusal, Reliability, Reply, RequestKey, ResolveId, Service, Settings, Terms, Urgent,
 };
 pub use key::LegKey;
+pub use locate::{Located, Trouble};
 pub use message::{Body, Message, StatusCode};
 pub use transport::{Flow, Host, Listener, PeerId, Sources, Target, TargetError, Transport};

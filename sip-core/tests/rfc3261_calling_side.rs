@@ -4,7 +4,7 @@ mod support;
 
 use bytes::Bytes;
 use sip_core::message::Message;
-use sip_core::{Event, Flow, HangUp, Input, LegKey, Output, StatusCode, Transport};
+use sip_core::{Event, Flow, HangUp, Input, LegKey, Located, Output, StatusCode, Transport};
 use support::*;
 
 const FAR: &str = "udp:10.0.0.2:5060";
@@ -272,11 +272,14 @@ fn a_name_is_resolved_and_each_of_its_addresses_tried_within_one_deadline_each()
     let mut desk = Desk::new();
     let (leg, sent) = desk.act(|e, now| e.invite(now, invite(&["udp:sbc.test"])));
     assert!(leg.is_some() && sent.is_empty());
-    let Some(Output::Resolve { id, host, port }) = desk.others.pop() else { panic!("no look-up") };
-    assert_eq!((host.as_str(), port), ("sbc.test", 5060));
+    let Some(Output::Resolve { id, target, reach, .. }) = desk.others.pop() else { panic!("no look-up") };
+    assert_eq!((target.to_string().as_str(), reach.speaks(Transport::Udp)), ("udp:sbc.test", true));
     desk.pass(3 * SECOND);
     let addresses = vec![addr("10.0.0.5:5060"), addr("10.0.0.6:5060")];
-    assert_eq!(lines(&desk.input(Input::Resolved { id, addresses })), ["INVITE"]);
+    assert_eq!(
+        lines(&desk.input(Input::Resolved { id, located: Located::at(Transport::Udp, addresses) })),
+        ["INVITE"]
+    );
     let sent = desk.pass(5 * SECOND);
     assert!(sent.last().is_some_and(|(at, _)| *at == 8_000), "3 s of the 8 went to the resolver");
     assert_eq!(desk.endpoint.counters().invites_sent, 2);
@@ -289,11 +292,11 @@ fn a_name_without_address_or_without_answer_is_unresolved() {
         desk.act(|e, now| e.invite(now, invite(&["udp:sbc.test"])));
         let Some(Output::Resolve { id, .. }) = desk.others.pop() else { panic!("no look-up") };
         match answered {
-            true => drop(desk.input(Input::Resolved { id, addresses: vec![] })),
+            true => drop(desk.input(Input::Resolved { id, located: Located::default() })),
             false => drop(desk.pass(8 * SECOND)),
         }
         assert_eq!(desk.names(), ["failed 503 Unresolved"]);
-        let late = Input::Resolved { id, addresses: vec![addr("10.0.0.5:5060")] };
+        let late = Input::Resolved { id, located: Located::at(Transport::Udp, vec![addr("10.0.0.5:5060")]) };
         assert!(desk.input(late).is_empty(), "too late is never");
         desk.assert_nothing_left();
     }
@@ -317,7 +320,8 @@ fn the_hop_of_a_dialog_is_looked_up_once_and_kept() {
     let Some(Output::Resolve { id, .. }) = desk.others.pop() else { panic!("no look-up") };
     let (_, sent) = desk.act(|e, now| e.hang_up(now, leg, HangUp::new(StatusCode::OK)));
     assert!(sent.is_empty(), "the BYE waits behind the ACK");
-    let sent = desk.input(Input::Resolved { id, addresses: vec![addr("10.0.0.6:5060")] });
+    let sent =
+        desk.input(Input::Resolved { id, located: Located::at(Transport::Udp, vec![addr("10.0.0.6:5060")]) });
     assert_eq!(lines(&sent), ["ACK", "BYE"]);
     assert!(desk.others.is_empty());
     desk.hear(&raw_response(&sent[1], 200, "", ""));
@@ -330,7 +334,7 @@ fn a_contact_whose_name_does_not_resolve_is_reached_where_the_call_began() {
     desk.hear(&raw_response(&sent, 200, "bo", "").replace("bo@10.0.0.2:5060", "bo@pbx.invalid"));
     desk.act(|e, now| e.ack(now, leg, None));
     let Some(Output::Resolve { id, .. }) = desk.others.pop() else { panic!("no look-up") };
-    desk.endpoint.handle_input(desk.now, Input::Resolved { id, addresses: vec![] });
+    desk.endpoint.handle_input(desk.now, Input::Resolved { id, located: Located::default() });
     let (flow, ack) = desk.drain().remove(0);
     assert_eq!((flow.remote, ack.method().to_string()), (addr("10.0.0.2:5060"), "ACK".into()));
 }

@@ -4,7 +4,7 @@
 mod support;
 
 use bytes::Bytes;
-use sip_core::{Ask, HangUp, Input, Listener, Output, StatusCode, Transport, message::Method};
+use sip_core::{Ask, HangUp, Input, Listener, Located, Output, StatusCode, Transport, message::Method};
 use support::*;
 
 fn ask(target: &str) -> Ask {
@@ -19,6 +19,7 @@ fn ask(target: &str) -> Ask {
         series: None,
         flow: None,
         contact: None,
+        contact_user: None,
         login: None,
         timeout: 8 * SECOND,
     }
@@ -58,7 +59,7 @@ fn each_address_of_a_name_is_asked_until_one_answers() {
     desk.act(|e, now| e.ask(now, ask("udp:sbc.test")));
     let Some(Output::Resolve { id, .. }) = desk.others.pop() else { panic!("no look-up") };
     let addresses = vec![addr("10.0.0.5:5060"), addr("10.0.0.2:5060")];
-    let first = desk.input(Input::Resolved { id, addresses }).remove(0);
+    let first = desk.input(Input::Resolved { id, located: Located::at(Transport::Udp, addresses) }).remove(0);
     let second = desk.input(Input::Unreachable { remote: addr("10.0.0.5:5060") }).remove(0);
     desk.hear(&raw_response(&first, 200, "x", "")); // late: it does not count any more
     assert!(desk.names().is_empty());
@@ -78,7 +79,7 @@ fn a_question_that_cannot_leave_or_whose_connection_fails_says_so() {
     assert_eq!(desk.names(), ["asked Unreachable"]);
     desk.act(|e, now| e.ask(now, ask("udp:nowhere.test")));
     let Some(Output::Resolve { id, .. }) = desk.others.pop() else { panic!("no look-up") };
-    desk.input(Input::Resolved { id, addresses: vec![] });
+    desk.input(Input::Resolved { id, located: Located::default() });
     assert_eq!(desk.names(), ["asked Unresolved"]);
     desk.assert_nothing_left();
 }

@@ -177,6 +177,7 @@ fn section_10_2_a_register_is_proved_and_its_series_goes_on() {
         from: us.clone(),
         to: us,
         contact: Some(Bytes::from_static(b"<sip:us@10.0.0.1>")),
+        contact_user: None,
         headers: vec![],
         series: Some((Bytes::from_static(b"s1"), 7)),
         login: login(),

@@ -3,7 +3,7 @@
 
 mod support;
 
-use sip_core::{Event, FailCause, Flow, Input, LegKey, Message, Output, Transport};
+use sip_core::{Event, FailCause, Flow, Input, LegKey, Located, Message, Output, PeerId, Transport, Trouble};
 use support::*;
 
 const TWO: [&str; 2] = ["udp:10.0.0.2:5060", "udp:10.0.0.3:5060"];
@@ -103,4 +103,66 @@ fn a_connection_closed_by_us_is_opened_anew_for_the_next_call() {
         assert!(desk.others.is_empty(), "closed once");
     }
     assert_eq!(opens, 2);
+}
+
+/// A call to a name that has two addresses: where its INVITEs go when the first address does not respond.
+fn call_by_name(desk: &mut Desk, located: Located) -> Vec<String> {
+    desk.act(|e, now| e.invite(now, invite(&["sbc.test"])));
+    let Some(Output::Resolve { id, target, .. }) = desk.others.pop() else { panic!("no look-up") };
+    assert_eq!(target.to_string(), "sbc.test", "NAPTR and SRV are left to be asked for");
+    desk.endpoint.handle_input(desk.now, Input::Resolved { id, located });
+    desk.drain().into_iter().map(|(flow, _)| flow.remote.to_string()).collect()
+}
+
+fn both() -> Located {
+    Located::at(Transport::Udp, [addr("10.0.0.2:5060"), addr("10.0.0.3:5060")])
+}
+
+#[test]
+fn rfc3263_4_3_an_address_that_has_not_answered_is_tried_last_for_a_while() {
+    let mut desk = Desk::new();
+    assert_eq!(call_by_name(&mut desk, both()), ["10.0.0.2:5060"]);
+    desk.pass(8 * SECOND);
+    assert_eq!(call_by_name(&mut desk, both()), ["10.0.0.3:5060"], "nobody waits for the dead one again");
+    desk.pass(40 * SECOND);
+    assert_eq!(call_by_name(&mut desk, both()), ["10.0.0.2:5060"], "it has its chance again");
+}
+
+#[test]
+fn an_address_that_answers_is_not_doubted_any_more() {
+    let mut desk = Desk::new();
+    call_by_name(&mut desk, both());
+    desk.input(Input::Unreachable { remote: addr("10.0.0.2:5060") });
+    let (_, sent) = desk.act(|e, now| e.invite(now, invite(&["udp:10.0.0.2:5060"])));
+    desk.hear(&raw_response(&sent[0], 486, "x", ""));
+    assert_eq!(call_by_name(&mut desk, both()), ["10.0.0.2:5060"]);
+}
+
+#[test]
+fn each_address_is_called_by_the_transport_that_dns_has_for_it() {
+    let mut desk = Desk::new();
+    let addresses = vec![(Transport::Tcp, addr("10.0.0.2:5070")), (Transport::Udp, addr("10.0.0.3:5060"))];
+    assert!(call_by_name(&mut desk, Located { addresses, trouble: None }).is_empty());
+    let Some(Output::Open { id, transport, remote, server_name, .. }) = desk.others.pop() else {
+        panic!("no connection")
+    };
+    assert_eq!((transport, remote), (Transport::Tcp, addr("10.0.0.2:5070")));
+    assert_eq!(server_name.as_deref(), Some("sbc.test"), "the name that was asked for, RFC 5922 §4");
+    desk.endpoint.handle_input(desk.now, Input::OpenFailed { id });
+    assert_eq!(desk.drain()[0].0.remote, addr("10.0.0.3:5060"));
+}
+
+#[test]
+fn what_is_wrong_with_a_name_is_told_with_whose_it_is() {
+    let mut desk = Desk::new();
+    let mut call = invite(&["sbc.test"]);
+    call.peer = Some(PeerId(7));
+    desk.act(|e, now| e.invite(now, call));
+    let Some(Output::Resolve { id, .. }) = desk.others.pop() else { panic!("no look-up") };
+    let located = Located { trouble: Some(Trouble::Stale { left: 5 * SECOND }), ..both() };
+    desk.input(Input::Resolved { id, located });
+    let [Event::NameTrouble { peer, host, trouble, found }] = &desk.events[..] else {
+        panic!("{:?}", desk.events)
+    };
+    assert_eq!((*peer, host.as_str(), trouble.name(), *found), (Some(PeerId(7)), "sbc.test", "stale", 2));
 }

@@ -9,6 +9,7 @@ mod sounds;
 mod telephones;
 mod toil;
 mod turn;
+mod zone;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -41,6 +42,7 @@ use crate::{
 
 pub use graph::Fares;
 pub use toil::Cost;
+pub use zone::TTL;
 
 type Answers = Box<dyn FnMut(&Message) -> Vec<(Duration, Bytes)>>;
 
@@ -87,6 +89,7 @@ pub struct World {
     rtp_gap: Duration,
     recordings: recordings::Recordings,
     graph: graph::Graph,
+    zone: zone::Zone,
     facts: Vec<Fact>,
     ladder: VecDeque<String>,
     turns: u64,
@@ -131,6 +134,7 @@ impl World {
             rtp_gap: Duration::from_millis(20),
             recordings: recordings::Recordings::default(),
             graph: graph::Graph::default(),
+            zone: zone::Zone::default(),
             facts: Vec::new(),
             ladder: VecDeque::new(),
             turns: 0,

@@ -9,6 +9,7 @@ use toml::de::DeTable;
 
 use super::agent::Agent;
 use super::caller_group::CallerGroups;
+use super::dns::{Dns, DnsToml};
 use super::emergency::{Emergency, EmergencyToml};
 use super::flow::Goto;
 use super::flow_toml::FlowSection;
@@ -55,6 +56,8 @@ section! {
         media,
         /// How much at once.
         limits,
+        /// Whom names are asked of.
+        dns,
         /// The journal.
         journal,
         /// What is logged.
@@ -173,6 +176,7 @@ fn resolve(
     let raw = RootToml::read(root, "", 0..0, report);
     let empty = DeTable::new();
     let node = Node::resolve(&part!(NodeToml, raw.node, empty, report), report);
+    let dns = Dns::resolve(&part!(DnsToml, raw.dns, empty, report), report);
     let journal = JournalConfig::resolve(&part!(JournalToml, raw.journal, empty, report), report);
     let log = Log::resolve(&part!(LogToml, raw.log, empty, report), report);
     let voicemail =
@@ -216,6 +220,7 @@ fn resolve(
         listen,
         media,
         limits,
+        dns,
         journal,
         log,
         voicemail,

@@ -10,6 +10,7 @@ mod callback;
 mod caller_group;
 mod describe;
 mod difference;
+mod dns;
 mod emergency;
 mod entra_ids;
 mod flow;
@@ -73,6 +74,7 @@ pub use address::{Address, Template, UriAddress};
 pub use agent::{Agent, Login, Membership, RingOrder};
 pub use callback::CallbackStep;
 pub use caller_group::CallerGroup;
+pub use dns::Dns;
 pub use emergency::Emergency;
 pub use flow::{Flow, Goto, Step};
 pub use hosts::Hosts;
@@ -135,6 +137,8 @@ pub struct Config {
     pub media: Media,
     /// How much at once.
     pub limits: Limits,
+    /// Whom names are asked of.
+    pub dns: Dns,
     /// How the journal is written.
     pub journal: JournalConfig,
     /// What is logged.

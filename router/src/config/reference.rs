@@ -3,6 +3,7 @@
 use super::agent::{AgentToml, MembershipToml};
 use super::callback::CallbackToml;
 use super::caller_group::CallersToml;
+use super::dns::DnsToml;
 use super::emergency::EmergencyToml;
 use super::flow_toml::{DialToml, FlowToml, HoursStepToml, MenuToml, PlayToml, QueueStepToml, RejectToml};
 use super::hosts::HostsToml;
@@ -47,6 +48,7 @@ const SECTIONS: &[SectionDoc] = &[
     BindToml::DOC,
     MediaToml::DOC,
     LimitsToml::DOC,
+    DnsToml::DOC,
     JournalToml::DOC,
     LogToml::DOC,
     VoicemailToml::DOC,

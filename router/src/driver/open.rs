@@ -5,7 +5,7 @@
 use std::{fmt::Display, io, io::ErrorKind, net::TcpListener};
 
 use media::driver::MediaSocket;
-use sip_core::driver::{DriverSettings, Sockets};
+use sip_core::driver::{DnsSettings, DriverSettings, Sockets};
 
 use super::{
     journal_writer::{self, JournalSettings, Prepared},
@@ -47,6 +47,7 @@ fn sip(config: &Config) -> Result<Sockets, Vec<Problem>> {
         receive_buffer: config.listen.receive_buffer,
         max_connections: config.listen.max_connections,
         tls: tls::settings(config),
+        dns: dns(config),
         ..DriverSettings::default()
     };
     let listeners = &config.listen.sip;
@@ -57,6 +58,12 @@ fn sip(config: &Config) -> Result<Sockets, Vec<Problem>> {
         });
         told.collect()
     })
+}
+
+/// Whom names are asked of.
+pub(super) fn dns(config: &Config) -> DnsSettings {
+    let crate::config::Dns { servers, timeout, attempts, stale } = config.dns.clone();
+    DnsSettings { servers, timeout, attempts, stale }
 }
 
 fn admin(config: &Config) -> Result<Option<TcpListener>, Problem> {

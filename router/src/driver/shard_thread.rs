@@ -18,7 +18,7 @@ use sip_core::{backlog::Backlog, driver::Sockets};
 use tokio::sync::{Notify, mpsc};
 use tracing::{error, info, warn};
 
-use super::{graph::GraphClient, question::Question, recordings, tls};
+use super::{graph::GraphClient, open, question::Question, recordings, tls};
 use crate::{
     clock::Clock,
     config::Config,
@@ -211,7 +211,9 @@ impl Running {
     fn sip(&mut self, output: sip_core::Output) {
         match output {
             sip_core::Output::Transmit { flow, bytes } => self.parts.sockets.transmit(flow, bytes),
-            sip_core::Output::Resolve { id, host, port } => self.parts.sockets.resolve(id, &host, port),
+            sip_core::Output::Resolve { id, target, reach, random } => {
+                self.parts.sockets.resolve(id, target, reach, random)
+            }
             sip_core::Output::Open { id, transport, remote, server_name, peer } => {
                 self.parts.sockets.open(id, transport, remote, server_name, peer)
             }
@@ -261,6 +263,7 @@ impl Running {
             Order::End => self.end(now),
             Order::Reload(config, prompts) => {
                 self.parts.sockets.renew_tls(tls::settings(&config));
+                self.parts.sockets.renew_dns(open::dns(&config));
                 self.parts.config = Arc::clone(&config);
                 self.backlog.set_patience(config.limits.max_lag);
                 self.parts.shard.handle_input(now, Input::Reload(config, prompts));

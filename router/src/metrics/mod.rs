@@ -198,6 +198,8 @@ pub struct SipCounters {
     pub connections: u64,
     /// Connections that came to nothing before a message was read, by kind: bad certificates, other protocols.
     pub mishaps: BTreeMap<&'static str, u64>,
+    /// Look-ups of names that led nowhere or not as they should, by why.
+    pub name_troubles: BTreeMap<&'static str, u64>,
 }
 
 /// Initial INVITEs since the start of the process.
@@ -369,6 +371,7 @@ impl SipCounters {
         self.socket_drops += other.socket_drops;
         self.connections += other.connections;
         add_counts(&mut self.mishaps, &other.mishaps);
+        add_counts(&mut self.name_troubles, &other.name_troubles);
     }
 }
 

@@ -257,6 +257,9 @@ impl Page {
         let mishaps = sip.mishaps.iter().map(|(kind, count)| (*kind, *count));
         let help = "Connections that came to nothing before a message was read, by kind; the log says more";
         sheet.counters("sip_connection_mishaps", help, "kind", mishaps)?;
+        let troubles = sip.name_troubles.iter().map(|(kind, count)| (*kind, *count));
+        let help = "Names of far ends that led nowhere or not as they should, by why; the log says more";
+        sheet.counters("sip_name_troubles", help, "kind", troubles)?;
         sheet.counter("sip_socket_drops", "Datagrams the kernel dropped at our sockets", sip.socket_drops)
     }
 

@@ -8,6 +8,7 @@ mod callbacks;
 mod calls;
 mod hairpin;
 mod joins;
+mod names;
 mod overload;
 mod phones;
 mod presence;

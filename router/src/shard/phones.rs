@@ -131,6 +131,7 @@ impl Switchboard {
             to: format!("<{}>", binding.contact).into(),
             headers: binding.routes(),
             contact: None,
+            contact_user: None,
             series: None,
             login: None,
             peer: None,

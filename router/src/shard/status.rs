@@ -281,6 +281,7 @@ impl Shard {
             socket_drops: 0,
             connections: 0,
             mishaps: BTreeMap::new(),
+            name_troubles: self.board.name_troubles.counts(),
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod connections;
 mod counters;
+mod dns;
 mod icmp;
 mod mishap;
 mod pings;
@@ -19,6 +20,6 @@ pub mod tls;
 mod udp;
 
 pub use counters::Counters;
-pub use settings::DriverSettings;
+pub use settings::{DnsSettings, DriverSettings};
 pub use sockets::{Sockets, Unbound};
 pub use udp::Buffers;

@@ -1,6 +1,7 @@
 //! The bounds of the driver.
 
 use super::tls::TlsSettings;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How much the driver holds and how long it waits. [`DriverSettings::default`] gives every default.
@@ -49,13 +50,9 @@ pub struct DriverSettings {
     pub message_timeout: Duration,
     /// How long one write may stand still. Default 30 s.
     pub write_timeout: Duration,
-    /// How long one name look-up may take. Default 5 s.
-    pub resolve_timeout: Duration,
-    /// How long an answer of the resolver is used again. The system's resolver does not tell how long it is good
-    /// for. Zero asks each time. Default 30 s.
-    pub resolve_cache: Duration,
-    /// Names looked up at one time, those that wait for one of the helper threads included. One more fails at
-    /// once. Default 256.
+    /// Whom names are asked of.
+    pub dns: DnsSettings,
+    /// Questions to DNS at one time. A name that needs one more fails at once. Default 256.
     pub max_lookups: usize,
 }
 
@@ -79,9 +76,33 @@ impl Default for DriverSettings {
             pong_timeout: Duration::from_secs(10),
             message_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
-            resolve_timeout: Duration::from_secs(5),
-            resolve_cache: Duration::from_secs(30),
+            dns: DnsSettings::default(),
             max_lookups: 256,
+        }
+    }
+}
+
+/// Whom names are asked of, and how patiently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsSettings {
+    /// DNS servers with their ports; none: those of the system (`/etc/resolv.conf`, read again when it changes).
+    /// Default none.
+    pub servers: Vec<SocketAddr>,
+    /// How long one server may take over one question. Default 2 s.
+    pub timeout: Duration,
+    /// How often a question is asked before it has failed. At least 1, default 2.
+    pub attempts: usize,
+    /// How long an answer is used beyond its time while DNS fails (RFC 8767). Zero: not at all. Default 1 h.
+    pub stale: Duration,
+}
+
+impl Default for DnsSettings {
+    fn default() -> DnsSettings {
+        DnsSettings {
+            servers: Vec::new(),
+            timeout: Duration::from_secs(2),
+            attempts: 2,
+            stale: Duration::from_secs(3_600),
         }
     }
 }

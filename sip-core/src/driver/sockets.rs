@@ -7,14 +7,15 @@ use super::resolve::Resolver;
 use super::stream::Door;
 use super::tls::{Handshakes, TlsSettings};
 use super::udp::{BURST, Buffers, Udp};
-use super::{DriverSettings, icmp, stream};
+use super::{DnsSettings, DriverSettings, icmp, stream};
 use crate::endpoint::{Input, OpenId, ResolveId};
-use crate::transport::{Flow, Listener, PeerId, Transport};
+use crate::locate::{Answer, Query, Reach};
+use crate::transport::{Flow, Listener, PeerId, Target, Transport};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::net::TcpStream;
@@ -32,7 +33,7 @@ pub(super) enum Arrival {
     Input(Input),
     Accepted { stream: TcpStream, door: Door, remote: SocketAddr, place: OwnedSemaphorePermit },
     Opened(Box<Opened>),
-    LookedUp { host: String, found: Vec<IpAddr> },
+    LookedUp { query: Query, answer: Answer },
 }
 
 /// The sockets of one shard: UDP, TCP and TLS listeners, connections, and the resolver.
@@ -182,7 +183,9 @@ impl Sockets {
                     Err(_) => Input::OpenFailed { id },
                 });
             }
-            Arrival::LookedUp { host, found } => self.resolver.finish(&host, found, into),
+            Arrival::LookedUp { query, answer } => {
+                self.resolver.answered(&query, answer, into, &mut self.tasks);
+            }
         }
     }
 
@@ -243,12 +246,15 @@ impl Sockets {
         }
     }
 
-    /// Looks up A and AAAA records; `next` gives [`Input::Resolved`] for it, in the order the system prefers
-    /// (RFC 6724). A literal address and a name still remembered need no look-up.
-    pub fn resolve(&mut self, id: ResolveId, host: &str, port: u16) {
-        if let Some(task) = self.resolver.resolve(id, host, port, &mut self.ready) {
-            self.tasks.spawn(task);
-        }
+    /// Looks up what a target means (RFC 3263 §4); `next` gives [`Input::Resolved`] for it. `random` decides among
+    /// entries of the same priority. A literal address and what is still remembered need no question.
+    pub fn resolve(&mut self, id: ResolveId, target: Target, reach: Reach, random: u64) {
+        self.resolver.resolve(id, (target, reach), random, &mut self.ready, &mut self.tasks);
+    }
+
+    /// From now on names are asked of these servers. What is remembered stays.
+    pub fn renew_dns(&mut self, dns: DnsSettings) {
+        self.resolver.renew(dns);
     }
 
     /// Handshakes that begin from now on go by these certificates and this trust. Connections that are open stay so.

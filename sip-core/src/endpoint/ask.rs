@@ -35,6 +35,8 @@ pub struct Ask {
     pub to: Bytes,
     /// The Contact; `None`: where we are on the way that is taken.
     pub contact: Option<Bytes>,
+    /// The user part of that where `contact` is `None`: so a registrar calls back whom it means (RFC 3261 §10.2.1).
+    pub contact_user: Option<Bytes>,
     /// Further headers in order. Those of [`Invite::headers`](super::Invite::headers) that we write ourselves are left out.
     pub headers: Vec<(Bytes, Bytes)>,
     /// Call-ID and CSeq of a series of requests (RFC 3261 §10.2.4); `None`: a Call-ID of its own.
@@ -75,8 +77,8 @@ impl Endpoint {
         let until = now + ask.timeout.min(self.settings.timers.give_up());
         let peer = ask.peer;
         state.peer = peer;
-        let (host, transport) = (ask.target.host.clone(), ask.target.transport.unwrap_or(Transport::Udp));
-        let (port, way) = (ask.target.port_for(transport), ask.flow);
+        let (target, way) = (ask.target.clone(), ask.flow);
+        let transport = target.transport.unwrap_or(Transport::Udp);
         state.asking = Some(Box::new(Asking {
             ask,
             call_id,
@@ -87,17 +89,18 @@ impl Endpoint {
             cause: FailCause::Unreachable,
         }));
         let leg = self.legs.insert(state)?;
-        match host {
+        match &target.host {
             _ if way.is_some_and(|flow| !self.roads.is_open(&flow)) => {
-                self.asked(leg, Err(FailCause::Closed))
+                self.asked(leg, Err(FailCause::Closed), None)
             }
             _ if way.is_some() => way.into_iter().for_each(|flow| self.ask_on(now, leg, flow)),
             Host::Ip(ip) => {
-                self.ask_resolved(now, leg, [Hop::new(transport, (ip, port).into(), peer)].into())
+                let remote = (*ip, target.port_for(transport)).into();
+                self.ask_resolved(now, leg, [Hop::new(transport, remote, peer)].into())
             }
             Host::Name(name) => {
                 self.asking(leg)?.server_name = Some(name.clone());
-                let seek = self.seek_name(leg, Work::Ask, (transport, name, port), until);
+                let seek = self.seek_name(leg, Work::Ask, target, until);
                 self.note_ask_seek(leg, seek);
             }
         }
@@ -120,7 +123,7 @@ impl Endpoint {
         let Some(asking) = self.asking(leg) else { return };
         let Some(hop) = asking.addresses.pop_front() else {
             let cause = asking.cause;
-            return self.asked(leg, Err(cause));
+            return self.asked(leg, Err(cause), None);
         };
         let until = now + asking.ask.timeout.min(patience);
         (asking.until, asking.client) = (until, None);
@@ -144,7 +147,7 @@ impl Endpoint {
     fn note_ask_seek(&mut self, leg: u64, seek: Option<u64>) {
         match (seek, self.legs.get_mut(leg)) {
             (Some(_), Some(state)) => state.seek = seek,
-            _ => self.asked(leg, Err(FailCause::Full)),
+            _ => self.asked(leg, Err(FailCause::Full), None),
         }
     }
 
@@ -159,7 +162,7 @@ impl Endpoint {
             self.depart(now, Departure { leg, purpose: Purpose::Ask, flow, request, first_response_at });
         match (client, self.asking(leg)) {
             (Some(_), Some(asking)) => asking.client = client,
-            _ => self.asked(leg, Err(FailCause::Full)),
+            _ => self.asked(leg, Err(FailCause::Full), None),
         }
     }
 
@@ -174,7 +177,10 @@ impl Endpoint {
         write_cseq(&mut request, ask.series.as_ref().map_or(1, |(_, cseq)| *cseq), &ask.method);
         match &ask.contact {
             Some(contact) => request.header(Header::Contact, contact),
-            None => request.header(Header::Contact, self.origins.contact(flow, ask.peer)),
+            None => {
+                let user = ask.contact_user.as_deref().unwrap_or_default();
+                request.header(Header::Contact, self.origins.contact_of(user, flow, ask.peer))
+            }
         };
         if ask.method == Method::Options {
             request
@@ -199,21 +205,22 @@ impl Endpoint {
     /// An address gave no answer.
     pub(super) fn ask_failed(&mut self, now: Instant, client: u64, cause: FailCause) {
         let Some(leg) = self.clients.get(client).map(|tx| tx.leg) else { return };
+        self.doubt(now, client, cause, None);
         if self.asking(leg).is_some_and(|asking| asking.client == Some(client)) {
             self.ask_stuck(now, leg, cause);
         }
     }
 
     pub(super) fn ask_response(&mut self, client: u64, response: &Message) {
-        let Some(leg) = self.clients.get(client).map(|tx| tx.leg) else { return };
+        let Some((leg, flow)) = self.clients.get(client).map(|tx| (tx.leg, tx.flow)) else { return };
         let is_final = response.status().is_some_and(|status| status.is_final());
         if is_final && self.asking(leg).is_some_and(|asking| asking.client == Some(client)) {
-            self.asked(leg, Ok(response.clone()));
+            self.asked(leg, Ok(response.clone()), Some(flow));
         }
     }
 
-    fn asked(&mut self, leg: u64, answer: Result<Message, FailCause>) {
-        self.tell(leg, Event::Asked { leg: LegKey(leg), answer });
+    fn asked(&mut self, leg: u64, answer: Result<Message, FailCause>, flow: Option<Flow>) {
+        self.tell(leg, Event::Asked { leg: LegKey(leg), answer, flow });
         self.finish(leg);
     }
 }

@@ -136,15 +136,15 @@ impl Endpoint {
         let out = self.outgoing(leg).ok_or(FailCause::Unreachable)?;
         let until = now + out.invite.first_response_timeout.min(patience);
         out.until = Some(until);
-        match target.host {
+        match &target.host {
             Host::Ip(ip) => {
                 out.server_name = None;
-                out.addresses.push_back(Hop::new(transport, (ip, port).into(), peer));
+                out.addresses.push_back(Hop::new(transport, (*ip, port).into(), peer));
                 Ok(false)
             }
             Host::Name(name) => {
                 out.server_name = Some(name.clone());
-                let seek = self.seek_name(leg, Work::Invite, (transport, name, port), until);
+                let seek = self.seek_name(leg, Work::Invite, target, until);
                 self.legs.get_mut(leg).ok_or(FailCause::Full)?.seek = seek;
                 seek.map(|_| true).ok_or(FailCause::Full)
             }
@@ -273,6 +273,7 @@ impl Endpoint {
         response: Option<&Message>,
     ) {
         let Some(leg) = self.clients.get(client).map(|tx| tx.leg) else { return };
+        self.doubt(now, client, cause, response);
         if self.outgoing(leg).is_some_and(|out| out.client == Some(client)) {
             self.note_failure(leg, cause, response);
             self.try_next(now, leg);

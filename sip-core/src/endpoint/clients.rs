@@ -215,6 +215,9 @@ impl Endpoint {
             open.first_response_at = None;
         }
         let flow = tx.flow;
+        if status != StatusCode::SERVICE_UNAVAILABLE {
+            self.doubts.works(flow.transport, flow.remote);
+        }
         let mut actions = std::mem::take(&mut self.actions);
         tx.handle_response(now, status, &mut actions);
         self.roads.heard(flow, client);

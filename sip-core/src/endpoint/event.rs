@@ -4,6 +4,7 @@ use super::Terms;
 use crate::auth::digest::Login;
 use crate::auth::{Suspect, UserId};
 use crate::key::LegKey;
+use crate::locate::Trouble;
 use crate::message::{Body, Message, StatusCode};
 use crate::transport::{Flow, PeerId, Target};
 use bytes::Bytes;
@@ -184,6 +185,17 @@ pub enum Event {
         /// The 2xx.
         response: Message,
     },
+    /// DNS did not lead where it should, or led there in spite of something an operator should know.
+    NameTrouble {
+        /// On whose behalf the name was looked up.
+        peer: Option<PeerId>,
+        /// The name.
+        host: String,
+        /// What is wrong.
+        trouble: Trouble,
+        /// Addresses that were found all the same.
+        found: usize,
+    },
     /// One address of an INVITE of ours came to nothing: no way, no answer, or a status of
     /// [`retry_on`](Invite::retry_on). After the last one [`Failed`](Event::Failed) follows.
     AttemptFailed {
@@ -289,6 +301,8 @@ pub enum Event {
         leg: LegKey,
         /// The final response, or why there is none from any address.
         answer: Result<Message, FailCause>,
+        /// The way by which the response came, if one did.
+        flow: Option<Flow>,
     },
     /// The end of an [`update`](super::Endpoint::update) with a body. 491 here: both ends have offered at once,
     /// withdraw the offer.
@@ -325,7 +339,7 @@ impl Event {
     /// The leg it happened to; `None` for what belongs to no call.
     pub fn leg(&self) -> Option<LegKey> {
         match self {
-            Event::Register { .. } | Event::LockedOut { .. } => None,
+            Event::Register { .. } | Event::LockedOut { .. } | Event::NameTrouble { .. } => None,
             Event::Invite { leg, .. }
             | Event::Cancelled { leg, .. }
             | Event::Progress { leg, .. }

@@ -216,14 +216,16 @@ impl Endpoint {
             return self.send_draft_to(now, leg, draft, hop);
         }
         match state.dialog.as_ref().and_then(|dialog| dialog.next_hop()).map(|uri| next_hop(&uri)) {
-            Some((transport, Host::Ip(ip), port)) => {
-                let hop = Hop::new(transport, (ip, port).into(), state.peer);
+            Some(Target { transport, host: Host::Ip(ip), port }) => {
+                let transport = transport.unwrap_or(Transport::Udp);
+                let remote = (ip, port.unwrap_or(transport.default_port())).into();
+                let hop = Hop::new(transport, remote, state.peer);
                 self.hop_found(now, leg, Some(hop), vec![draft]);
             }
-            Some((transport, Host::Name(name), port)) if !self.seeks.is_full() => {
+            Some(target @ Target { host: Host::Name(_), .. }) if !self.seeks.is_full() => {
                 let until = now + self.settings.open_timeout;
                 let work = Work::Drafts(vec![draft]);
-                let seek = self.seek_name(leg, work, (transport, name, port), until);
+                let seek = self.seek_name(leg, work, target, until);
                 self.note_seek(leg, seek);
             }
             _ => self.drafts_stuck(now, leg, vec![draft], FailCause::Unresolved),
@@ -397,11 +399,15 @@ impl Endpoint {
     }
 }
 
-/// Transport, host and port of a URI (RFC 3263 §4.1, §4.2, without NAPTR and SRV).
-fn next_hop(uri: &Uri) -> (Transport, Host, u16) {
-    let named = uri.param("transport").and_then(Transport::from_name);
-    let default = if uri.scheme() == crate::message::Scheme::Sips { Transport::Tls } else { Transport::Udp };
-    let transport = named.unwrap_or(default);
+/// Whom a URI means: what it does not say DNS may (RFC 3263 §4.1, §4.2). `sips` is TLS whatever it is carried by (RFC 3261
+/// §19.1.2, §26.2.2).
+fn next_hop(uri: &Uri) -> Target {
+    let is_sips = uri.scheme() == crate::message::Scheme::Sips;
+    let transport = match uri.param("transport").and_then(Transport::from_name) {
+        Some(Transport::Ws | Transport::Wss) if is_sips => Some(Transport::Wss),
+        _ if is_sips => Some(Transport::Tls),
+        named => named,
+    };
     let host = String::from_utf8_lossy(uri.param("maddr").unwrap_or(uri.host())).into_owned();
-    (transport, Host::new(&host), uri.port().unwrap_or(transport.default_port()))
+    Target { transport, host: Host::new(&host), port: uri.port() }
 }

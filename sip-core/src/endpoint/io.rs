@@ -1,7 +1,8 @@
 //! What goes into an endpoint and what comes out.
 
 use super::Event;
-use crate::transport::{Flow, PeerId, Transport};
+use crate::locate::{Located, Reach};
+use crate::transport::{Flow, PeerId, Target, Transport};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -37,8 +38,8 @@ pub enum Input {
     Resolved {
         /// Which look-up.
         id: ResolveId,
-        /// In order of preference; empty: there are none.
-        addresses: Vec<SocketAddr>,
+        /// Where it led.
+        located: Located,
     },
     /// The good end of [`Output::Open`].
     Opened {
@@ -86,14 +87,16 @@ pub enum Output {
     },
     /// Something happened to a leg.
     Event(Event),
-    /// Look a name up; answer with [`Input::Resolved`].
+    /// Look a name up (RFC 3263 §4, see [`Directory`](crate::locate::Directory)); answer with [`Input::Resolved`].
     Resolve {
         /// To be given back.
         id: ResolveId,
-        /// The name.
-        host: String,
-        /// The port to put in the addresses.
-        port: u16,
+        /// The name; its transport and port as far as they are given.
+        target: Target,
+        /// What can be sent from here.
+        reach: Reach,
+        /// Decides among entries of the same priority.
+        random: u64,
     },
     /// Open a connection; answer with [`Input::Opened`] or [`Input::OpenFailed`].
     Open {

@@ -11,6 +11,7 @@ mod clients;
 mod clock;
 mod counters;
 mod door;
+mod doubts;
 mod ending;
 mod event;
 mod forks;
@@ -55,6 +56,7 @@ use crate::transport::{Flow, PeerId, Sources, Transport};
 use bytes::Bytes;
 use clients::ClientTx;
 use clock::{Clock, Due};
+use doubts::Doubts;
 use legs::{Hop, Leg};
 use origin::Origins;
 use roads::Roads;
@@ -91,6 +93,7 @@ pub struct Endpoint {
     seeks: Slots<Seek>,
     openings: Openings,
     roads: Roads,
+    doubts: Doubts,
     clock: Clock,
     out: VecDeque<Output>,
     counters: Counters,
@@ -136,6 +139,7 @@ impl Endpoint {
             seeks: Slots::new(owner, settings.max_pending),
             openings: Openings::default(),
             roads: Roads::default(),
+            doubts: Doubts::default(),
             clock: Clock::new(),
             out: VecDeque::new(),
             counters: Counters::default(),
@@ -214,7 +218,7 @@ impl Endpoint {
                 self.received(now, flow, bytes);
                 self.late = false;
             }
-            Input::Resolved { id, addresses } => self.resolved(now, id, addresses),
+            Input::Resolved { id, located } => self.resolved(now, id, located),
             Input::Opened { id, flow, peer_names } => self.opened(now, id, flow, peer_names),
             Input::Accepted { flow, peer_names } => self.accepted(flow, peer_names),
             Input::OpenFailed { id } => self.open_failed(now, id),

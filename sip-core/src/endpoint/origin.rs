@@ -1,6 +1,7 @@
 //! Who we are on each listener: what stands in Via and Contact of what leaves there.
 
 use super::Endpoint;
+use crate::locate::Reach;
 use crate::token::Token;
 use crate::transport::{Flow, Host, Listener, PeerId, Transport};
 use bytes::Bytes;
@@ -59,6 +60,11 @@ impl Origins {
     /// Whether new requests may leave by this transport.
     pub(super) fn speaks(&self, transport: Transport, remote: IpAddr) -> bool {
         self.listener(transport, remote).is_some()
+    }
+
+    /// All that can be sent from here.
+    pub(super) fn reach(&self) -> Reach {
+        Reach::of(self.0.iter().map(|origin| &origin.listener))
     }
 
     fn listener(&self, transport: Transport, remote: IpAddr) -> Option<&Origin> {
@@ -121,9 +127,18 @@ impl Origins {
 
     /// The Contact of what leaves for `peer` by `flow`: how the far end reaches us for the rest of the dialog.
     pub(super) fn contact(&self, flow: &Flow, peer: Option<PeerId>) -> Vec<u8> {
+        self.contact_of(b"", flow, peer)
+    }
+
+    /// The same for one `user` of ours; empty: for whoever we are.
+    pub(super) fn contact_of(&self, user: &[u8], flow: &Flow, peer: Option<PeerId>) -> Vec<u8> {
         let sent_by = self.sent_by(flow, peer);
         let mut contact = Vec::with_capacity(64);
         contact.extend_from_slice(b"<sip:");
+        if !user.is_empty() {
+            contact.extend_from_slice(user);
+            contact.push(b'@');
+        }
         contact.extend_from_slice(&sent_by);
         if flow.transport != Transport::Udp {
             contact.extend_from_slice(b";transport=");

@@ -4,11 +4,11 @@ use super::clock::{Alarm, Due};
 use super::inside::Draft;
 use super::io::{OpenId, ResolveId};
 use super::legs::Hop;
-use super::{Endpoint, FailCause, Output};
-use crate::transport::{Flow, PeerId, Transport};
+use super::{Endpoint, Event, FailCause, Output};
+use crate::locate::Located;
+use crate::transport::{Flow, Host, PeerId, Target};
 use bytes::Bytes;
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::Instant;
 
 /// One look-up or one wait for a connection.
@@ -32,9 +32,8 @@ pub(super) enum Work {
     Response(Bytes),
 }
 
-#[derive(Clone, Copy)]
 enum Step {
-    Resolving { transport: Transport },
+    Resolving { host: Host },
     Opening { open: OpenId, hop: Hop, or_udp: bool },
 }
 
@@ -93,25 +92,24 @@ impl Openings {
 
     /// On whose behalf it was asked for.
     fn peer(&self, id: OpenId) -> Option<PeerId> {
-        self.by_id.get(&id)?.hop.peer
+        self.hop(id)?.peer
+    }
+
+    fn hop(&self, id: OpenId) -> Option<Hop> {
+        Some(self.by_id.get(&id)?.hop)
     }
 }
 
 impl Endpoint {
-    /// Asks for the addresses of a name. `None`: too much is under way already, or the time is up.
-    pub(super) fn seek_name(
-        &mut self,
-        leg: u64,
-        work: Work,
-        (transport, host, port): (Transport, String, u16),
-        until: Instant,
-    ) -> Option<u64> {
+    /// Asks for the addresses of a target. `None`: too much is under way already, or the time is up.
+    pub(super) fn seek_name(&mut self, leg: u64, work: Work, target: Target, until: Instant) -> Option<u64> {
         if self.seeks.is_full() {
             return None;
         }
-        let step = Step::Resolving { transport };
+        let step = Step::Resolving { host: target.host.clone() };
         let seek = self.seeks.insert(Seek { leg, work, step, until, alarm: Alarm::default() })?;
-        self.out.push_back(Output::Resolve { id: ResolveId(seek), host, port });
+        let (id, reach, random) = (ResolveId(seek), self.origins.reach(), self.mint.number());
+        self.out.push_back(Output::Resolve { id, target, reach, random });
         self.rearm_seek(seek);
         Some(seek)
     }
@@ -176,14 +174,22 @@ impl Endpoint {
         Some(seek)
     }
 
-    pub(super) fn resolved(&mut self, now: Instant, id: ResolveId, addresses: Vec<SocketAddr>) {
-        let Some(Step::Resolving { transport }) = self.seeks.get(id.0).map(|seek| seek.step) else { return };
+    pub(super) fn resolved(&mut self, now: Instant, id: ResolveId, located: Located) {
+        if !self.seeks.get(id.0).is_some_and(|seek| matches!(seek.step, Step::Resolving { .. })) {
+            return;
+        }
         let Some(seek) = self.take_seek(id.0) else { return };
+        let peer = self.legs.get(seek.leg).and_then(|leg| leg.peer);
+        if let (Some(trouble), Step::Resolving { host }) = (located.trouble, &seek.step) {
+            let (host, found) = (host.to_string(), located.addresses.len());
+            self.out.push_back(Output::Event(Event::NameTrouble { peer, host, trouble, found }));
+        }
+        let mut addresses = located.addresses;
         if addresses.is_empty() {
             return self.seek_failed(now, *seek, FailCause::Unresolved);
         }
-        let peer = self.legs.get(seek.leg).and_then(|leg| leg.peer);
-        let hops = addresses.into_iter().map(|remote| Hop::new(transport, remote, peer));
+        self.doubts.put_last(now, &mut addresses);
+        let hops = addresses.into_iter().map(|(transport, remote)| Hop::new(transport, remote, peer));
         match seek.work {
             Work::Invite => self.invite_resolved(now, seek.leg, hops.collect()),
             Work::Ask => self.ask_resolved(now, seek.leg, hops.collect()),
@@ -212,6 +218,9 @@ impl Endpoint {
     }
 
     pub(super) fn open_failed(&mut self, now: Instant, id: OpenId) {
+        if let Some(Hop { transport, remote, .. }) = self.openings.hop(id) {
+            self.doubts.fails(now, transport, remote);
+        }
         for key in self.openings.take(id) {
             if let Some(seek) = self.take_seek(key) {
                 self.seek_failed(now, *seek, FailCause::Unreachable);
@@ -225,7 +234,10 @@ impl Endpoint {
         {
             let cause = match seek.step {
                 Step::Resolving { .. } => FailCause::Unresolved,
-                Step::Opening { .. } => FailCause::TimedOut,
+                Step::Opening { hop, .. } => {
+                    self.doubts.fails(now, hop.transport, hop.remote);
+                    FailCause::TimedOut
+                }
             };
             self.seek_failed(now, *seek, cause);
         }

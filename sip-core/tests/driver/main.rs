@@ -6,6 +6,7 @@ mod resolve;
 mod tcp;
 mod tls;
 mod udp;
+mod zone;
 
 use bytes::Bytes;
 use sip_core::driver::{DriverSettings, Sockets};

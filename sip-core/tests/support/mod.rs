@@ -6,8 +6,8 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use sip_core::message::Message;
 use sip_core::{
-    Body, Counters, Endpoint, Event, Flow, Input, Invite, Listener, Output, PeerId, Reply, Settings, Sources,
-    StatusCode, Target, Transport,
+    Body, Counters, Endpoint, Event, Flow, Input, Invite, Listener, Located, Output, PeerId, Reply, Settings,
+    Sources, StatusCode, Target, Transport,
 };
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -95,6 +95,7 @@ pub fn name(event: &Event) -> String {
             Ok(response) => format!("asked {}", status(response)),
             Err(cause) => format!("asked {cause:?}"),
         },
+        Event::NameTrouble { host, trouble, .. } => format!("{host}: {}", trouble.name()),
         Event::Probed { alive, .. } => format!("probed {alive}"),
         _ => "?".into(),
     }
@@ -310,7 +311,8 @@ impl Pair {
                         self.ends[end].handle_input(self.now, Input::OpenFailed { id })
                     }
                     Output::Resolve { id, .. } => {
-                        self.ends[end].handle_input(self.now, Input::Resolved { id, addresses: vec![] });
+                        self.ends[end]
+                            .handle_input(self.now, Input::Resolved { id, located: Located::default() });
                     }
                     Output::Timeout(_) => break,
                 }

@@ -32,6 +32,7 @@ impl Phone {
             to: us,
             headers: vec![header("Expires", expires.to_string())],
             contact: Some(Bytes::from(contact.to_owned())),
+            contact_user: None,
             series: Some(self.series.clone()),
             login: self.login.clone(),
             peer: None,

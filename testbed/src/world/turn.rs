@@ -145,6 +145,9 @@ impl World {
                     self.work.0 += 1;
                     self.net.send(self.now, Datagram { from: self.router, to: flow.remote, bytes });
                 }
+                Output::Sip(sip_core::Output::Resolve { id, target, reach, random }) => {
+                    self.look_up(id, (target, reach), random);
+                }
                 Output::Sip(_) | Output::Dispatched { .. } => {}
                 Output::OpenMedia { port, open } => {
                     self.work.1 += 1;
