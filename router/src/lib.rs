@@ -25,6 +25,7 @@ pub mod prompts;
 pub mod reason;
 pub mod record;
 pub mod registrar;
+pub mod registration;
 pub mod service;
 pub mod shard;
 pub mod simulate;

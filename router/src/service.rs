@@ -24,6 +24,8 @@ pub enum Service {
     Overloaded,
     /// The journal cannot be written.
     NoJournal,
+    /// No call can come: every trunk that would bring one needs a registration at its carrier, and has none.
+    Unregistered,
 }
 
 /// The word itself; clones share it. Each reason is set by whoever knows it.
@@ -34,6 +36,7 @@ const STARTING: u8 = 1;
 const DRAINING: u8 = 2;
 const NO_JOURNAL: u8 = 4;
 const OVERLOADED: u8 = 8;
+const UNREGISTERED: u8 = 16;
 
 impl Default for ServiceState {
     fn default() -> ServiceState {
@@ -67,6 +70,11 @@ impl ServiceState {
         self.set(NO_JOURNAL, now);
     }
 
+    /// No carrier that must know us does, or one does again.
+    pub fn unregistered(&self, now: bool) {
+        self.set(UNREGISTERED, now);
+    }
+
     /// What holds now.
     pub fn get(&self) -> Service {
         match self.0.load(SeqCst) {
@@ -74,7 +82,8 @@ impl ServiceState {
             bits if bits & DRAINING != 0 => Service::Draining,
             bits if bits & STARTING != 0 => Service::Starting,
             bits if bits & NO_JOURNAL != 0 => Service::NoJournal,
-            _ => Service::Overloaded,
+            bits if bits & OVERLOADED != 0 => Service::Overloaded,
+            _ => Service::Unregistered,
         }
     }
 
@@ -93,6 +102,9 @@ impl fmt::Display for Service {
             Service::Starting => "starting",
             Service::Draining => "draining: calls in progress go on, no new ones are taken",
             Service::Overloaded => "overloaded: no new calls for the moment",
+            Service::Unregistered => {
+                "unregistered: no carrier that is to bring calls knows us (`fernamt status` says why)"
+            }
             Service::NoJournal => "no journal: it cannot be written (disk full, database locked?)",
         })
     }

@@ -84,8 +84,26 @@ pub struct TrunkStatus {
     pub calls: u64,
     /// As many as there may be; absent: only the node's limit.
     pub max_calls: Option<u32>,
+    /// Ours at its carrier; absent: it needs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<RegistrationStatus>,
     /// Its targets in the order of the configuration.
     pub targets: Vec<TargetStatus>,
+}
+
+/// Our registration at a carrier at one instant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistrationStatus {
+    /// Where.
+    pub registrar: String,
+    /// `trying`, `registered`, `failed`, `leaving` or `gone`.
+    pub state: String,
+    /// Since when: UTC microseconds.
+    pub since: Micros,
+    /// In how many seconds it ends if it is not renewed; absent: the carrier does not know us.
+    pub ends_in_s: Option<u64>,
+    /// Why the last request came to nothing; empty: it did not.
+    pub why: String,
 }
 
 /// One target of a trunk at one instant.

@@ -10,7 +10,7 @@ use sip_core::{
 };
 
 use super::diversion::{diverted_from, times_diverted_by};
-use crate::config::{Template, Trunk, TrunkNumbers, Whose, is_telephone_number};
+use crate::config::{NumberIn, Template, Trunk, TrunkNumbers, Whose, is_telephone_number};
 
 /// A number may stand so often among those that sent a call on before it is called again: forwarding to and fro happens.
 const TIMES_ROUND: usize = 1;
@@ -48,7 +48,9 @@ impl Parties {
         let trusted = trunk.is_none_or(|trunk| trunk.identity.trusted);
         let (asserted, from) = (asserted(invite).filter(|_| trusted), invite.from().ok());
         let request_uri = invite.request_uri().ok();
-        let called = request_uri.as_ref().map(|uri| number(Whose::Called, uri)).unwrap_or_default();
+        let dialled = trunk.and_then(|trunk| dialled_by_to(invite, trunk));
+        let called = dialled.as_ref().or(request_uri.as_ref());
+        let called = called.map(|uri| number(Whose::Called, uri)).unwrap_or_default();
         let is_called = |by: &NameAddr| number(Whose::Called, &by.uri) == called;
         let parties = Parties {
             is_loop: times_diverted_by(invite, is_called) > TIMES_ROUND,
@@ -85,6 +87,23 @@ impl Parties {
     pub fn fill(&self, template: &Template) -> String {
         template.fill(&escape_user(&self.called), &escape_user(&self.caller))
     }
+}
+
+/// Where a carrier calls the Contact that we have registered, the number dialled stands in To; `None`: it stands in the
+/// Request-URI, as ever.
+fn dialled_by_to(invite: &Message, trunk: &Trunk) -> Option<Uri> {
+    let register = trunk.register.as_ref()?;
+    let calls_us = || {
+        let called = invite.request_uri().ok().and_then(|uri| Some(uri.user_decoded()?.into_owned()));
+        called.is_some_and(|user| user == register.contact_user.as_bytes())
+    };
+    let by_to = match register.number_in {
+        NumberIn::RequestUri => false,
+        NumberIn::To => true,
+        NumberIn::Either => calls_us(),
+    };
+    let to = invite.to().ok().filter(|_| by_to)?;
+    to.uri.user().is_some().then_some(to.uri)
 }
 
 /// Percent-encodes what a user part may not carry (RFC 3261 §25.1 `user`).

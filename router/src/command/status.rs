@@ -153,6 +153,11 @@ fn write_trunks(trunks: &[TrunkStatus], now: i64, out: &mut dyn Write) -> Result
             writeln!(out, "{name:<20} {calls:>11}  {at:<34} {state:<8} {age:>8}  {why}")?;
             (name, calls) = (String::new(), String::new());
         }
+        if let Some(ours) = &trunk.registration {
+            let (at, age) = (format!("register {}", ours.registrar), span(millis(now - ours.since)));
+            let (at, state) = (clip(&at, 34), clip(&ours.state, 10));
+            writeln!(out, "{:<20} {:>11}  {at:<34} {state:<8} {age:>8}  {}", "", "", ours.why)?;
+        }
     }
     Ok(())
 }

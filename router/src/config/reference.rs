@@ -34,6 +34,7 @@ use super::trunk_kind::{self, TrunkKindToml};
 use super::trunk_limits::TrunkLimitsToml;
 use super::trunk_name::TrunkNameToml;
 use super::trunk_numbers::{RewriteToml, TrunkNumbersToml};
+use super::trunk_register::{RegisterToml, TrunkRegisterToml};
 use super::trunk_targets::{TargetToml, TrunkTargetsToml};
 use super::trunk_tls::TrunkTlsToml;
 use super::trunk_transfer::TrunkTransferToml;
@@ -64,12 +65,14 @@ const SECTIONS: &[SectionDoc] = &[
     TrunkTransferToml::DOC,
     TrunkTlsToml::DOC,
     TrunkAccountToml::DOC,
+    TrunkRegisterToml::DOC,
     TrunkNumbersToml::DOC,
     TrunkIdentityToml::DOC,
     TrunkEmergencyToml::DOC,
     TrunkHeadersToml::DOC,
     TrunkSrtpToml::DOC,
     TargetToml::DOC,
+    RegisterToml::DOC,
     HeaderRulesToml::DOC,
     RewriteToml::DOC,
     EmergencyToml::DOC,

@@ -25,6 +25,7 @@ use super::trunk_kind::{Kept, TrunkKindToml};
 use super::trunk_limits::{TrunkLimits, TrunkLimitsToml};
 use super::trunk_name::{TrunkNameToml, own_name};
 use super::trunk_numbers::{TrunkNumbers, TrunkNumbersToml};
+use super::trunk_register::{TrunkRegister, TrunkRegisterToml};
 use super::trunk_targets::{TrunkFailover, TrunkTarget, TrunkTargetsToml, targets};
 use super::trunk_tls::{TrunkTls, TrunkTlsToml};
 use super::trunk_transfer::{TrunkTransfer, TrunkTransferToml};
@@ -57,6 +58,7 @@ const GROUPS: &[SectionDoc] = &[
     TrunkHealthToml::DOC,
     TrunkLimitsToml::DOC,
     TrunkAccountToml::DOC,
+    TrunkRegisterToml::DOC,
     TrunkDialogToml::DOC,
     TrunkNumbersToml::DOC,
     TrunkTransferToml::DOC,
@@ -112,6 +114,8 @@ pub struct Trunk {
     pub srtp: Srtp,
     /// Who we are to the far end.
     pub account: TrunkAccount,
+    /// Our registration there, if it needs one.
+    pub register: Option<TrunkRegister>,
 }
 
 /// Addresses that speak for a trunk.
@@ -138,7 +142,7 @@ impl Trunk {
 
     /// Whether a call can come by this trunk.
     pub fn brings_calls(&self) -> bool {
-        self.sources().next().is_some()
+        self.register.is_some() || self.sources().next().is_some()
     }
 
     /// Adds the trunk's sources under its id.
@@ -184,12 +188,15 @@ impl Trunk {
         let accept_from = accept_from(id, &raw.accept_from.list(), scope);
         let report = &mut *scope.report;
         let send_to = targets(&raw.send_to.list(), report);
-        if raw.accept_from.list().is_empty() && raw.send_to.list().is_empty() {
+        let (comes, goes) = (!raw.accept_from.list().is_empty(), !raw.send_to.list().is_empty());
+        if !comes && !goes && table.get("register").is_none() {
             report.error(&section.span(), &section.path, "calls can neither come nor go; write accept_from = [\"192.0.2.0/24\"] or send_to = [\"udp:192.0.2.1:5060\"]");
         }
         if raw.send_to.list().is_empty() {
             scope.mute_trunks.insert(id);
         }
+        let register = TrunkRegister::resolve(table, section, (&account, &send_to), scope);
+        let report = &mut *scope.report;
         let can = (!raw.send_to.list().is_empty(), !accept_from.is_empty() || !send_to.is_empty());
         let emergency = TrunkEmergency::resolve(&emergency, can, report);
         Some(Trunk {
@@ -214,6 +221,7 @@ impl Trunk {
             tls,
             srtp: Srtp::resolve(&srtp.srtp, &srtp.srtp_suites, report),
             account,
+            register,
         })
     }
 }

@@ -368,6 +368,7 @@ impl Running {
             self.parts.shard.handle_input(now, Input::Clock(clock));
         }
         self.parts.service.overloaded(self.parts.shard.is_full());
+        self.parts.service.unregistered(self.parts.shard.is_cut_off());
         self.tell_service(now);
     }
 
@@ -375,7 +376,8 @@ impl Running {
         let service = match self.parts.service.get() {
             Service::Open => sip_core::Service::Open,
             Service::Draining => sip_core::Service::Draining,
-            Service::NoJournal => sip_core::Service::NoJournal,
+            // What cannot come need not be refused: only those who ask are told.
+            Service::NoJournal | Service::Unregistered => sip_core::Service::NoJournal,
             Service::Overloaded | Service::Starting => sip_core::Service::Overloaded,
         };
         self.parts.shard.handle_input(now, Input::Service(service));

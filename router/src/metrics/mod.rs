@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 pub use histogram::Histogram;
 pub use page::{About, page};
-pub use trunks::{TargetGauges, TrunkGauges};
+pub use trunks::{RegistrationGauges, TargetGauges, TrunkGauges};
 
 use crate::{
     estimate::Score,

@@ -13,6 +13,8 @@ pub struct TrunkGauges {
     pub calls: u64,
     /// Calls refused or not made, by the limit that was reached.
     pub refused: BTreeMap<&'static str, u64>,
+    /// Ours at its carrier, if it needs one.
+    pub registration: Option<RegistrationGauges>,
     /// Its targets, as configured.
     pub targets: BTreeMap<String, TargetGauges>,
 }
@@ -30,11 +32,27 @@ pub struct TargetGauges {
     pub calls_unanswered: u64,
 }
 
+/// Our registration at the far end of a trunk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RegistrationGauges {
+    /// The carrier knows where we are.
+    pub registered: bool,
+    /// Requests that it took.
+    pub taken: u64,
+    /// Requests that it refused or did not answer.
+    pub failed: u64,
+}
+
 impl TrunkGauges {
     /// Adds another shard's numbers. A target is up if every shard thinks so.
     pub(super) fn add(&mut self, other: &TrunkGauges) {
         self.calls += other.calls;
         super::add_counts(&mut self.refused, &other.refused);
+        if let Some(more) = other.registration {
+            let ours = self.registration.get_or_insert_default();
+            ours.registered |= more.registered;
+            (ours.taken, ours.failed) = (ours.taken + more.taken, ours.failed + more.failed);
+        }
         for (name, more) in &other.targets {
             let target =
                 self.targets.entry(name.clone()).or_insert(TargetGauges { up: true, ..Default::default() });
@@ -57,6 +75,7 @@ pub(super) fn write(trunks: &BTreeMap<String, TrunkGauges>, sheet: &mut Sheet<'_
             counter(family.encode_family(&[("trunk", name.as_str()), ("limit", limit)])?, *count)?;
         }
     }
+    registrations(trunks, sheet)?;
     let targets = || {
         let all = trunks.iter();
         all.flat_map(|(name, trunk)| {
@@ -82,6 +101,22 @@ pub(super) fn write(trunks: &BTreeMap<String, TrunkGauges>, sheet: &mut Sheet<'_
     let mut family = sheet.family("trunk_target_calls_unanswered", help, MetricType::Counter)?;
     for (trunk, target, numbers) in targets() {
         counter(family.encode_family(&[("trunk", trunk), ("target", target)])?, numbers.calls_unanswered)?;
+    }
+    Ok(())
+}
+
+fn registrations(trunks: &BTreeMap<String, TrunkGauges>, sheet: &mut Sheet<'_>) -> Result<(), Error> {
+    let all: Vec<_> =
+        trunks.iter().filter_map(|(name, trunk)| Some((name.as_str(), trunk.registration?))).collect();
+    let registered = all.iter().map(|(name, ours)| (*name, u64::from(ours.registered)));
+    let help = "1 while the carrier of a trunk knows us by a registration of ours";
+    sheet.gauges("trunk_registered", help, "trunk", registered)?;
+    let help = "Registrations of ours at a carrier, by what came of them";
+    let mut family = sheet.family("trunk_registrations", help, MetricType::Counter)?;
+    for (trunk, ours) in all {
+        for (outcome, count) in [("taken", ours.taken), ("failed", ours.failed)] {
+            counter(family.encode_family(&[("trunk", trunk), ("outcome", outcome)])?, count)?;
+        }
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ mod overload;
 mod phones;
 mod presence;
 mod queues;
+mod registrations;
 mod reload;
 mod status;
 mod switchboard;
@@ -32,7 +33,10 @@ use sip_core::{
     Endpoint, Event as SipEvent, Flow, LegKey, Message, PeerId, Reply, ResolveId, Service, UserId,
 };
 
-use self::{alone::Alone, calls::Calls, overload::Overload, presence::Presence, switchboard::Names};
+use self::{
+    alone::Alone, calls::Calls, names::NameTroubles, overload::Overload, presence::Presence,
+    registrations::Registrations, switchboard::Names,
+};
 use crate::{
     agents::Agents,
     call::{Call, Input as CallInput, Why, number_of},
@@ -191,6 +195,8 @@ impl Shard {
             look_again: false,
             trunks: Trunks::default(),
             overload: Overload::default(),
+            name_troubles: NameTroubles::default(),
+            registrations: Registrations::default(),
             registrar: Registrar::default(),
             asking_phones: HashMap::new(),
             toll: Toll::default(),
@@ -225,11 +231,11 @@ impl Shard {
         };
         let calls = Calls::new(parts.owner, capacity);
         let mut shard = Shard { board, calls, sip_timeout: None };
-        shard.board.sip.set_sources(shard.board.config.sources());
         shard.board.sip.set_urgent(shard.board.config.urgent());
         shard.board.sip.set_terms(shard.board.config.terms());
         shard.board.sip.set_own_names(shard.board.config.own_names());
         shard.board.take_on_trunks();
+        shard.board.take_on_registrations();
         shard.reset_phones(None);
         shard.take_on_agents(None, &parts.wishes);
         shard.give_up_callbacks_of_removed_queues();
@@ -243,6 +249,7 @@ impl Shard {
             Input::Sip(sip_core::Input::Closed { flow }) => {
                 self.board.sip.handle_input(now, sip_core::Input::Closed { flow });
                 self.phones_hung_up(&flow);
+                self.board.registrations_hung_up(&flow);
             }
             Input::Sip(input) => {
                 self.board.sip.handle_input(now, input);
@@ -273,6 +280,7 @@ impl Shard {
         self.board.sip.handle_timeout(now);
         self.board.free_due_agents();
         self.board.look_after_trunks();
+        self.board.look_after_registrations();
         self.board.end_overload();
         self.presence_due();
         self.look_after_phones();
@@ -300,7 +308,8 @@ impl Shard {
         let overload = self.board.overload_deadline().map(|at| (at, "overload"));
         let presence = self.board.presence.deadline().map(|at| (at, "presence"));
         let phones = self.board.registrar.deadline().map(|at| (at, "telephone"));
-        [self.sip_timeout, calls, agents, callbacks, trunks, overload, presence, phones]
+        let ours = self.board.registration_deadline().map(|at| (at, "registration"));
+        [self.sip_timeout, calls, agents, callbacks, trunks, overload, presence, phones, ours]
             .into_iter()
             .flatten()
             .min_by_key(|(at, _)| *at)
@@ -388,9 +397,14 @@ impl Shard {
                 self.admit(leg, (peer, user), flow, &request);
             }
             SipEvent::Register { key, user, flow, request } => self.registers(key, user, flow, &request),
+            SipEvent::NameTrouble { peer, host, trouble, found } => {
+                self.board.name_trouble(peer, &host, trouble, found);
+            }
             SipEvent::LockedOut { suspect, source } => self.locked_out(suspect, source),
-            SipEvent::Asked { leg, answer } if self.phone_answered(leg, answer.is_ok()) => {}
-            SipEvent::Asked { leg, answer } => self.board.target_checked(leg, &answer),
+            SipEvent::Asked { leg, answer, .. } if self.phone_answered(leg, answer.is_ok()) => {}
+            SipEvent::Asked { leg, answer, flow } if self.board.registration_answered(leg, &answer, flow) => {
+            }
+            SipEvent::Asked { leg, answer, .. } => self.board.target_checked(leg, &answer),
             event => {
                 let Some(leg) = event.leg() else { return };
                 let Some(&(key, number)) = self.board.legs.get(&leg) else { return };
@@ -405,6 +419,7 @@ impl Shard {
     /// A new call, or the trunk's `overload_status` if there is no room for one.
     fn admit(&mut self, leg: LegKey, from: (PeerId, Option<UserId>), flow: Flow, invite: &Message) {
         let (trunk, agent) = (TrunkId::from(from.0), from.1.map(|user| AgentId(user.0)));
+        let trunk = self.board.trunk_called(trunk, flow, invite);
         let help = number_of(&self.board.config, (trunk, agent), invite);
         let key = if help.is_some() { self.calls.reserve_spare() } else { self.calls.reserve() };
         let Some(key) = key else { return self.refuse(leg, invite, (trunk, agent), flow) };
@@ -456,6 +471,7 @@ impl Shard {
         self.board.sip.set_service(service);
         if service == Service::Draining {
             self.let_callbacks_go();
+            self.board.sign_off();
         }
     }
 
@@ -463,5 +479,6 @@ impl Shard {
         for key in self.calls.keys() {
             self.tell(key, CallInput::End(Why::shutdown()));
         }
+        self.board.sign_off();
     }
 }

@@ -16,11 +16,11 @@ impl Shard {
         let difference = config.difference(&self.board.config);
         let before = std::mem::replace(&mut self.board.config, config);
         self.board.prompts = Arc::new(prompts.beside(&self.board.prompts));
-        self.board.sip.set_sources(self.board.config.sources());
         self.board.sip.set_urgent(self.board.config.urgent());
         self.board.sip.set_terms(self.board.config.terms());
         self.board.sip.set_own_names(self.board.config.own_names());
         self.board.take_on_trunks();
+        self.board.take_on_registrations();
         self.board.fact(None, What::ConfigLoaded { difference });
         self.take_on_agents(Some(&before), &BTreeMap::new());
         self.reset_phones(Some(&before));

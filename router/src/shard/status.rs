@@ -50,7 +50,7 @@ impl Shard {
 
     /// Whether a far end is still to answer or acknowledge something.
     pub fn is_awaiting(&self) -> bool {
-        self.board.sip.is_awaiting()
+        self.board.sip.is_awaiting() || self.board.is_signing_off()
     }
 
     /// Dialogs that are known to belong to a call.

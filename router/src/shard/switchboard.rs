@@ -12,7 +12,10 @@ use rand::{Rng, distr::StandardUniform, prelude::Distribution, rngs::StdRng};
 use scheduler::{Agent, Caller, Line, Match, Rested, Scheduler, Withdrawn};
 use sip_core::{Endpoint, LegKey, Listener, Message, Service};
 
-use super::{Output, alone::Alone, overload::Overload, presence::Presence};
+use super::{
+    Output, alone::Alone, names::NameTroubles, overload::Overload, presence::Presence,
+    registrations::Registrations,
+};
 use crate::{
     agents::{Agents, Desk, Tell},
     call::{Joining, Parties},
@@ -66,6 +69,10 @@ pub struct Switchboard {
     /// What is known of the trunks.
     pub(super) trunks: Trunks,
     pub(super) overload: Overload,
+    /// What went wrong with names of far ends.
+    pub(super) name_troubles: NameTroubles,
+    /// Ours at carriers.
+    pub(super) registrations: Registrations,
     /// Telephones that are registered, and those that are asked whether they are there.
     pub(super) registrar: Registrar,
     pub(super) asking_phones: HashMap<LegKey, BindingId>,

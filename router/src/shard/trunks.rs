@@ -154,6 +154,7 @@ impl Switchboard {
             series: None,
             flow: None,
             contact: None,
+            contact_user: None,
             login: settings.account.login.clone(),
             timeout: settings.response_timeout,
         };
@@ -236,6 +237,7 @@ impl Shard {
             if let Some(state) = self.board.trunks.get(id) {
                 gauges.calls = u64::from(state.calls);
                 gauges.refused = state.refused.iter().map(|(limit, count)| (limit.word(), *count)).collect();
+                gauges.registration = self.registration_gauges(id);
                 gauges.targets = state.targets.iter().map(|watched| self.target_gauges(watched)).collect();
             }
             (trunk.name.clone(), gauges)
@@ -260,6 +262,7 @@ impl Shard {
                 name: trunk.name.clone(),
                 calls: state.map_or(0, |state| u64::from(state.calls)),
                 max_calls: trunk.limits.max_calls,
+                registration: self.registration_status(id),
                 targets: state.into_iter().flat_map(|state| &state.targets).map(target_status).collect(),
             }
         };
