@@ -313,7 +313,7 @@ fn addresses_say_a_way_to_go() {
         ),
         (
             "sip:a@b;transport=ws",
-            "\"sip:a@b;transport=ws\": ws is not spoken by this version; write udp, tcp or tls",
+            "\"sip:a@b;transport=ws\": nobody can be called by ws; write udp, tcp or tls",
         ),
         ("sip:a@", "\"sip:a@\": no host; write \"udp:HOST:PORT\""),
     ];
@@ -369,9 +369,7 @@ fn trunks_say_whom_they_believe_and_where_they_send() {
     );
     assert_eq!(
         trunk("send_to = \"ws:sbc.example.com\""),
-        [
-            "trunk.x.send_to: \"ws:sbc.example.com\": ws is not spoken by this version; write udp:, tcp: or tls:"
-        ]
+        ["trunk.x.send_to: \"ws:sbc.example.com\": nobody can be called by ws; write udp:, tcp: or tls:"]
     );
     assert_eq!(
         trunk("send_to = \"sbc.example.com:0\""),

@@ -258,11 +258,9 @@ fn transport(
     let Some(name) = transport_named(params) else { return Some(None) };
     match Transport::from_name(name.as_bytes()) {
         Some(transport @ (Transport::Udp | Transport::Tcp | Transport::Tls)) => Some(Some(transport)),
-        _ => refuse(
-            item,
-            scope,
-            format!("\"{text}\": {name} is not spoken by this version; write udp, tcp or tls"),
-        ),
+        _ => {
+            refuse(item, scope, format!("\"{text}\": nobody can be called by {name}; write udp, tcp or tls"))
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use super::read::bounds;
 section! {
     /// Where SIP and the admin pages are heard.
     ListenToml "[listen]" {
-        /// Addresses for SIP, a list of `"udp:ADDRESS:PORT"`, `"tcp:ADDRESS:PORT"` and `"tls:ADDRESS:PORT"`; an entry may be a table `{ bind = "udp:0.0.0.0:5060", advertise = "203.0.113.5:5060" }` when the far end reaches us by another address, or `{ bind = "tls:192.0.2.1:5061", certificate = "certificate.pem", key = "key.pem" }`. Required. Needs a restart.
+        /// Addresses for SIP, a list of `"udp:ADDRESS:PORT"`, `"tcp:ADDRESS:PORT"`, `"tls:ADDRESS:PORT"`, and for telephones in browsers `"ws:ADDRESS:PORT"` and `"wss:ADDRESS:PORT"` (RFC 7118); an entry may be a table `{ bind = "udp:0.0.0.0:5060", advertise = "203.0.113.5:5060" }` when the far end reaches us by another address, or `{ bind = "tls:192.0.2.1:5061", certificate = "certificate.pem", key = "key.pem" }`. Required. Needs a restart.
         sip,
         /// Address of the admin pages, `"ADDRESS:PORT"`, such as `"127.0.0.1:8060"`: `/healthz`, `/readyz`, `/metrics`, `/status`, and orders to agents and queues (`fernamt status`, `agent` and `queue` go there). HTTP without a password and without TLS: whoever reaches it can log agents out and close queues, so bind it where only operators are. Default: none, then these commands do not work. Needs a restart.
         admin,
@@ -33,7 +33,7 @@ section! {
         bind,
         /// Host and port that we write into Via and Contact. Required when `bind` is `0.0.0.0` or `[::]`; the port may be left out if it is the same.
         advertise,
-        /// Of a `tls:` listener, PEM file with the certificate to show, its intermediates behind it. A trunk's own comes first for whoever comes from its addresses or asks for a name of it. Default: none, then some trunk must have one.
+        /// Of a `tls:` or `wss:` listener, PEM file with the certificate to show, its intermediates behind it. A trunk's own comes first for whoever comes from its addresses or asks for a name of it. Default: none, then some trunk must have one.
         certificate,
         /// PEM file with the key of `certificate`, without a password. Default: the file of `certificate`.
         key,
@@ -41,6 +41,8 @@ section! {
         client_certificates,
         /// PEM file with the roots that such a certificate must grow from, unless the trunk says otherwise. Default: the system's roots.
         trust,
+        /// Of a `ws:` or `wss:` listener, the pages that may connect, by their origins: `["https://desk.example.com"]`. Who names no origin is no page of a browser, and may. Default: all.
+        origins,
     }
 }
 
@@ -49,6 +51,8 @@ section! {
 pub struct Listen {
     /// SIP listeners, at least one; no two overlap.
     pub sip: Vec<Listener>,
+    /// The pages that may connect, of listeners for WebSocket that have a list, by their position in `sip`.
+    pub origins: BTreeMap<usize, Vec<String>>,
     /// The TLS side of those that have one, by their position in `sip`.
     pub tls: BTreeMap<usize, ListenTls>,
     /// The admin pages, if wanted.
@@ -66,13 +70,17 @@ impl Listen {
             report.error(&raw.sip.section, &raw.sip.key, format!("nobody could call; write {such_as}"));
         }
         let (mut sip, mut tls): (Vec<Listener>, _) = (Vec::new(), BTreeMap::new());
+        let mut origins = BTreeMap::new();
         for item in raw.sip.list() {
-            let Some((listener, secured)) = listener(&item, files, report) else { continue };
+            let Some((listener, secured, pages)) = listener(&item, files, report) else { continue };
             match sip.iter().find(|other| overlap(other, &listener)) {
                 Some(other) => {
                     item.error(report, format!("{listener} overlaps {other}; take one of them out"))
                 }
                 None => {
+                    if !pages.is_empty() {
+                        origins.insert(sip.len(), pages);
+                    }
                     if listener.transport.is_secure() {
                         tls.insert(sip.len(), secured);
                     }
@@ -83,6 +91,7 @@ impl Listen {
         let admin = admin(&raw.admin, &sip, report);
         Listen {
             sip,
+            origins,
             tls,
             admin,
             receive_buffer: raw.receive_buffer.size(bounds("64k", "1G", "4M"), report) as usize,
@@ -91,7 +100,11 @@ impl Listen {
     }
 }
 
-fn listener(item: &Item<'_>, files: PemFiles<'_>, report: &mut Report) -> Option<(Listener, ListenTls)> {
+fn listener(
+    item: &Item<'_>,
+    files: PemFiles<'_>,
+    report: &mut Report,
+) -> Option<(Listener, ListenTls, Vec<String>)> {
     let DeValue::Table(table) = item.value.get_ref() else {
         let listener = bound(item, report)?;
         if listener.local.ip().is_unspecified() {
@@ -99,11 +112,12 @@ fn listener(item: &Item<'_>, files: PemFiles<'_>, report: &mut Report) -> Option
             item.error(report, format!("{listener} is no address the far end could answer to; write it as {{ bind = \"{listener}\", advertise = \"ADDRESS:{port}\" }}, or bind one address"));
             return None;
         }
-        return Some((listener, ListenTls::default()));
+        return Some((listener, ListenTls::default(), Vec::new()));
     };
     let raw = BindToml::read(table, &item.key, item.value.span(), report);
     let mut listener = bound(raw.bind.required("bind = \"udp:0.0.0.0:5060\"", report)?, report)?;
     let tls = ListenTls::resolve(&raw, &listener, files, report);
+    let origins = origins(&raw.origins, &listener, report);
     let such_as = format!("advertise = \"203.0.113.5:{}\"", listener.local.port());
     let advertise = if listener.local.ip().is_unspecified() {
         raw.advertise.required(&such_as, report)
@@ -113,22 +127,33 @@ fn listener(item: &Item<'_>, files: PemFiles<'_>, report: &mut Report) -> Option
     if let Some(item) = advertise {
         listener.advertise = Some(advertised(item, listener.local.port(), report)?);
     }
-    Some((listener, tls))
+    Some((listener, tls, origins))
+}
+
+/// `https://HOST` or `https://HOST:PORT`, as a browser writes them (RFC 6454 §6.2).
+fn origins(field: &Field<'_>, listener: &Listener, report: &mut Report) -> Vec<String> {
+    if let Some(item) = field.item.as_ref().filter(|_| !listener.transport.is_web()) {
+        item.error(report, format!("{listener} has no pages; take it out, or listen on wss:"));
+        return Vec::new();
+    }
+    let list = field.list();
+    let origins = list.iter().filter_map(|item| {
+        let text = item.text("\"https://desk.example.com\"", report)?;
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        if host.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ', '*', '@'])) {
+            return Some(text.to_owned());
+        }
+        let text =
+            format!("\"{text}\" is no origin; write it as browsers do, such as \"https://desk.example.com\"");
+        item.error(report, text);
+        None
+    });
+    origins.collect()
 }
 
 fn bound(item: &Item<'_>, report: &mut Report) -> Option<Listener> {
     let text = item.text("\"udp:192.0.2.1:5060\"", report)?;
     match text.parse::<Listener>() {
-        Ok(listener) if !matches!(listener.transport, Transport::Udp | Transport::Tcp | Transport::Tls) => {
-            item.error(
-                report,
-                format!(
-                    "\"{text}\": {} is not spoken by this version; write udp:, tcp: or tls:",
-                    listener.transport
-                ),
-            );
-            None
-        }
         Ok(listener) if listener.local.port() == 0 => {
             item.error(report, format!("\"{text}\" has no fixed port; write one such as 5060"));
             None

@@ -119,7 +119,7 @@ fn target(item: &Item<'_>, report: &mut Report) -> Option<Target> {
     let why = match text.parse::<Target>() {
         Ok(target) => match target.transport {
             Some(other) if !matches!(other, Transport::Udp | Transport::Tcp | Transport::Tls) => {
-                format!("{other} is not spoken by this version; write udp:, tcp: or tls:")
+                format!("nobody can be called by {other}; write udp:, tcp: or tls:")
             }
             _ if target.literal().is_some_and(|ip| ip.is_unspecified()) => {
                 "nobody is at that address; write the far end's".to_owned()

@@ -48,6 +48,7 @@ fn sip(config: &Config) -> Result<Sockets, Vec<Problem>> {
         max_connections: config.listen.max_connections,
         tls: tls::settings(config),
         dns: dns(config),
+        origins: config.listen.origins.clone(),
         ..DriverSettings::default()
     };
     let listeners = &config.listen.sip;

@@ -11,7 +11,8 @@ use crate::config::{self, Config, ListenTls, Pem, PemIdentity, TrunkTls};
 /// Everything that decides about handshakes. Every file was read and checked with the configuration.
 pub(super) fn settings(config: &Config) -> TlsSettings {
     if config.listen.tls.is_empty() {
-        return TlsSettings::default(); // without a listener nothing connects by TLS either
+        // Without a listener nothing connects by TLS either; WebSocket asks whose address it is.
+        return TlsSettings { sources: config.sources(), ..TlsSettings::default() };
     }
     let peer = |(id, trunk): (_, &config::Trunk)| peer(PeerId::from(id), &trunk.name, &trunk.tls);
     TlsSettings {

@@ -5,6 +5,7 @@ use super::counters::Tally;
 use super::sockets::Arrival;
 use super::stream::{self, Door, Limits};
 use super::tls::{Handshakes, Secured, Session};
+use super::ws;
 use crate::endpoint::{Input, OpenId};
 use crate::transport::{Flow, PeerId, Transport};
 use bytes::Bytes;
@@ -152,7 +153,10 @@ impl Connections {
         *from += 1;
         self.tally.accepted.add_one();
         let flow = Flow::stream(door.transport, door.local, remote, self.number());
-        self.start(flow, true, tasks, |machine, queue| machine.run_accepted((stream, door), queue, place));
+        let origins = self.limits.origins(&door);
+        self.start(flow, (true, origins), tasks, |machine, queue| {
+            machine.run_accepted((stream, door), queue, place)
+        });
     }
 
     /// Starts to read and write a connection of ours.
@@ -162,14 +166,14 @@ impl Connections {
         self.tally.opened.add_one();
         self.tally.handshakes.add(u64::from(session.is_some()));
         let flow = Flow::stream(transport, local, remote, self.number());
-        self.start(flow, false, tasks, |machine, queue| machine.run(stream, session, queue, place));
+        self.start(flow, (false, None), tasks, |machine, queue| machine.run(stream, session, queue, place));
         Ok(flow)
     }
 
     fn start<F: Future<Output = ()> + Send + 'static>(
         &mut self,
         flow: Flow,
-        accepted: bool,
+        (accepted, origins): (bool, Option<Arc<[String]>>),
         tasks: &mut JoinSet<()>,
         run: impl FnOnce(stream::Stream, UnboundedReceiver<Bytes>) -> F,
     ) {
@@ -179,6 +183,7 @@ impl Connections {
         let machine = stream::Stream {
             flow,
             accepted,
+            origins,
             writes: writes.clone(),
             limits: self.limits.clone(),
             handshakes: self.handshakes.clone(),
@@ -211,6 +216,7 @@ impl Connections {
             self.tally.stream_messages_lost.add_one();
             return None;
         };
+        let bytes = if flow.transport.is_web() { ws::framed(&bytes) } else { bytes };
         if connection.writes.push(bytes) {
             return None;
         }

@@ -54,6 +54,11 @@ impl Mishap {
         )
     }
 
+    /// What begins no WebSocket for SIP, or breaks its rules.
+    pub(super) fn no_web_socket(why: &str) -> Mishap {
+        mishap("websocket", format!("is no telephone of RFC 7118: {why}"))
+    }
+
     pub(super) fn nothing_to_show() -> Mishap {
         mishap("nothing-to-show", "connects by TLS, and the listener has no certificate: give it one")
     }

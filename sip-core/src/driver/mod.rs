@@ -9,6 +9,7 @@
 mod connections;
 mod counters;
 mod dns;
+mod framing;
 mod icmp;
 mod mishap;
 mod pings;
@@ -18,6 +19,7 @@ mod sockets;
 mod stream;
 pub mod tls;
 mod udp;
+mod ws;
 
 pub use counters::Counters;
 pub use settings::{DnsSettings, DriverSettings};

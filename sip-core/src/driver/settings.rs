@@ -1,6 +1,7 @@
 //! The bounds of the driver.
 
 use super::tls::TlsSettings;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -37,6 +38,9 @@ pub struct DriverSettings {
     pub handshake_timeout: Duration,
     /// Certificates and trust. Default: nothing to show, and nobody is believed.
     pub tls: TlsSettings,
+    /// Origins of pages that may connect to a WebSocket listener, by its position among the listeners; none: all. Who
+    /// names no origin is no page of a browser, and may. Default: none for none.
+    pub origins: BTreeMap<usize, Vec<String>>,
     /// How long a connection may carry nothing from the peer, not even a keep-alive. It must be longer than a
     /// transaction lives (RFC 3261 §18). Default 15 min.
     pub idle_timeout: Duration,
@@ -71,6 +75,7 @@ impl Default for DriverSettings {
             max_handshakes: 256,
             handshake_timeout: Duration::from_secs(10),
             tls: TlsSettings::default(),
+            origins: BTreeMap::new(),
             idle_timeout: Duration::from_secs(15 * 60),
             ping_interval: Duration::from_secs(110),
             pong_timeout: Duration::from_secs(10),

@@ -64,7 +64,7 @@ pub struct Sockets {
 pub struct Unbound {
     /// Which one: an index into those asked for.
     pub listener: usize,
-    /// Mostly `AddrInUse` or `AddrNotAvailable`; `Unsupported` for a transport that cannot be listened on.
+    /// Mostly `AddrInUse` or `AddrNotAvailable`.
     pub error: io::Error,
 }
 
@@ -109,17 +109,11 @@ impl Sockets {
                 self.tasks.spawn(icmp::watch(udp.socket.clone(), self.to_inbox.clone(), self.tally.clone()));
                 self.udp.push(udp);
             }
-            transport @ (Transport::Tcp | Transport::Tls) => {
+            transport => {
                 let socket = stream::listen(listener.local)?;
                 let local = socket.local_addr()?;
                 self.streams.push(Listener { local, ..listener.clone() });
                 self.tasks.spawn(self.connections.accept(socket, Door { transport, local, position }));
-            }
-            Transport::Ws | Transport::Wss => {
-                return Err(io::Error::new(
-                    io::ErrorKind::Unsupported,
-                    "only udp, tcp and tls can be listened on",
-                ));
             }
         }
         Ok(())

@@ -4,16 +4,19 @@
 use super::DriverSettings;
 use super::connections::Writes;
 use super::counters::Tally;
+use super::framing::{Fault, Framing, Heard};
 use super::mishap::Mishap;
 use super::pings::{Due, Pings};
 use super::sockets::Arrival;
 use super::tls::{Handshakes, Reading, Secured, Session};
+use super::ws::{self, Over};
 use crate::endpoint::Input;
 use crate::message;
-use crate::transport::{Flow, Framed, FramingError, StreamFramer, Transport};
+use crate::transport::{Flow, FramingError, Transport};
 use bytes::Bytes;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -46,6 +49,7 @@ thread_local! {
 pub(super) struct Limits {
     pub(super) max_write_queue: usize,
     message: message::Limits,
+    origins: BTreeMap<usize, Arc<[String]>>,
     idle_timeout: Duration,
     ping_interval: Duration,
     pong_timeout: Duration,
@@ -58,12 +62,19 @@ impl Limits {
         Limits {
             max_write_queue: settings.max_write_queue,
             message: message::Limits { max_bytes: settings.max_message, ..message::Limits::DEFAULT },
+            origins: settings.origins.iter().map(|(at, origins)| (*at, origins.as_slice().into())).collect(),
             idle_timeout: settings.idle_timeout,
             ping_interval: settings.ping_interval,
             pong_timeout: settings.pong_timeout,
             message_timeout: settings.message_timeout,
             write_timeout: settings.write_timeout,
         }
+    }
+
+    /// The origins that may come in by a door for WebSocket; `None`: it is none.
+    pub(super) fn origins(&self, door: &Door) -> Option<Arc<[String]>> {
+        let any = || self.origins.get(&door.position).cloned().unwrap_or_default();
+        door.transport.is_web().then(any)
     }
 }
 
@@ -143,6 +154,8 @@ enum End {
 pub(super) struct Stream {
     pub(super) flow: Flow,
     pub(super) accepted: bool,
+    /// The origins that a page may have; `None`: it is no WebSocket.
+    pub(super) origins: Option<Arc<[String]>>,
     pub(super) writes: Writes,
     pub(super) limits: Arc<Limits>,
     pub(super) handshakes: Arc<Handshakes>,
@@ -158,6 +171,11 @@ impl Stream {
         queue: UnboundedReceiver<Bytes>,
         place: OwnedSemaphorePermit,
     ) {
+        // Elsewhere the first message is silently dropped; here an answer would come before it.
+        if door.transport.is_web() && !self.handshakes.knows(self.flow.remote) {
+            self.tally.refused.add_one();
+            return self.report_end(place).await;
+        }
         if !door.transport.is_secure() {
             return self.run(stream, None, queue, place).await;
         }
@@ -210,14 +228,15 @@ impl Stream {
     }
 
     async fn read(&self, half: OwnedReadHalf, session: Option<&Session>) -> End {
-        let mut framer = StreamFramer::new(self.limits.message.clone());
+        let mut framer = Framing::new(&self.limits.message, self.origins.as_deref());
         // The first message is waited for like the rest of a half-read one.
         let mut unfinished_since = self.accepted.then(Instant::now);
         let mut is_new = self.accepted && session.is_none();
         let mut heard_at = Instant::now();
         let Limits { ping_interval, pong_timeout, .. } = *self.limits;
-        // Who has connected to us pings us.
-        let mut pings = (!self.accepted).then(|| Pings::new(heard_at, ping_interval, pong_timeout));
+        // Who has connected to us pings us; a browser cannot, but answers.
+        let is_ours_to_ping = !self.accepted || self.origins.is_some();
+        let mut pings = is_ours_to_ping.then(|| Pings::new(heard_at, ping_interval, pong_timeout));
         // The end of a handshake may have brought the first message along.
         let mut reading = self.open(session, &[], &mut framer);
         loop {
@@ -259,12 +278,7 @@ impl Stream {
     }
 
     /// Gives what was read to the framer, out of its seal if it has one.
-    fn open(
-        &self,
-        session: Option<&Session>,
-        read: &[u8],
-        framer: &mut StreamFramer,
-    ) -> Result<Reading, End> {
+    fn open(&self, session: Option<&Session>, read: &[u8], framer: &mut Framing) -> Result<Reading, End> {
         let Some(session) = session else {
             framer.push(read);
             return Ok(Reading::Open);
@@ -276,8 +290,9 @@ impl Stream {
     }
 
     /// The first bytes of a connection tell whether it came to the right port.
-    fn take_first(&self, read: &[u8], framer: &mut StreamFramer) -> Result<Reading, End> {
-        match Mishap::of_first_bytes(read, false) {
+    fn take_first(&self, read: &[u8], framer: &mut Framing) -> Result<Reading, End> {
+        let is_expected = |mishap: &Mishap| self.origins.is_some() && mishap.kind == "http";
+        match Mishap::of_first_bytes(read, false).filter(|mishap| !is_expected(mishap)) {
             Some(mishap) => {
                 self.handshakes.note(self.flow.remote, &mishap);
                 Err(End::Unframed)
@@ -287,23 +302,30 @@ impl Stream {
     }
 
     /// Hands over what is complete: whether there was anything.
-    async fn take_frames(&self, framer: &mut StreamFramer, pings: &mut Option<Pings>) -> Result<bool, End> {
+    async fn take_frames(&self, framer: &mut Framing, pings: &mut Option<Pings>) -> Result<bool, End> {
         let mut any = false;
         loop {
-            match framer.next() {
+            let next = framer.next();
+            let answers = framer.take_answers();
+            if !answers.is_empty() && !self.writes.push(answers) {
+                return Err(End::Full);
+            }
+            match next {
                 Ok(None) => return Ok(any),
-                Ok(Some(Framed::Message(bytes))) => {
+                Ok(Some(Heard::Life)) => {}
+                Ok(Some(Heard::Message(bytes))) => {
                     pings.iter_mut().for_each(Pings::heard);
                     self.deliver(bytes).await?;
                 }
                 // Two answers in a row look like a ping.
-                Ok(Some(frame @ (Framed::KeepAlivePing | Framed::KeepAlivePong))) => {
+                Ok(Some(heard @ (Heard::Ping | Heard::Pong))) => {
                     let is_answer = pings.as_mut().is_some_and(Pings::answered);
-                    if frame == Framed::KeepAlivePing && !is_answer {
+                    if matches!(heard, Heard::Ping) && !is_answer {
                         self.pong()?;
                     }
                 }
-                Err(error) => return Err(self.refuse(error).await),
+                Err(Fault::Unframed(error)) => return Err(self.refuse(error).await),
+                Err(Fault::Web(over)) => return Err(self.end_web_socket(over).await),
             }
             any = true;
         }
@@ -320,15 +342,35 @@ impl Stream {
     fn ping(&self, pings: &mut Option<Pings>) -> Result<(), End> {
         match pings.as_mut().map_or(Due::Nothing, |pings| pings.due(Instant::now())) {
             Due::Nothing => Ok(()),
-            Due::Send if self.writes.push(Bytes::from_static(b"\r\n\r\n")) => Ok(()),
+            Due::Send if self.writes.push(self.a_ping()) => Ok(()),
             Due::Send => Err(End::Full),
             Due::Dead => Err(End::Dead),
+        }
+    }
+
+    fn a_ping(&self) -> Bytes {
+        match self.origins {
+            Some(_) => ws::ping(),
+            None => Bytes::from_static(b"\r\n\r\n"),
         }
     }
 
     fn pong(&self) -> Result<(), End> {
         self.tally.stream_pings.add_one();
         if self.writes.push(Bytes::from_static(b"\r\n")) { Ok(()) } else { Err(End::Full) }
+    }
+
+    /// What is said of that is in the queue already, and has a moment to leave.
+    async fn end_web_socket(&self, over: Over) -> End {
+        let end = match over {
+            Over::Closed => End::Closed,
+            Over::Refused(why) => {
+                self.handshakes.note(self.flow.remote, &Mishap::no_web_socket(why));
+                End::Unframed
+            }
+        };
+        sleep(LAST_WORDS).await;
+        end
     }
 
     /// Nobody knows where the next message begins. The endpoint gets the head, to answer it, and the answer a

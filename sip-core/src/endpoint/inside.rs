@@ -8,7 +8,7 @@ use crate::dialog::{Abilities, Dialog, RAck, Seen, pause, wanted_prack};
 use crate::key::LegKey;
 use crate::message::{Body, Header, Message, Method, StatusCode, Uri};
 use crate::token::{Kind, Token};
-use crate::transport::{Flow, Host, Transport};
+use crate::transport::{Flow, Host, Target, Transport};
 use bytes::Bytes;
 use std::time::Instant;
 
@@ -216,6 +216,10 @@ impl Endpoint {
             return self.send_draft_to(now, leg, draft, hop);
         }
         match state.dialog.as_ref().and_then(|dialog| dialog.next_hop()).map(|uri| next_hop(&uri)) {
+            // A browser is reached by its own connection or not at all (RFC 7118 §5).
+            Some(Target { transport: Some(transport), .. }) if transport.is_web() => {
+                self.drafts_stuck(now, leg, vec![draft], FailCause::Closed);
+            }
             Some(Target { transport, host: Host::Ip(ip), port }) => {
                 let transport = transport.unwrap_or(Transport::Udp);
                 let remote = (ip, port.unwrap_or(transport.default_port())).into();

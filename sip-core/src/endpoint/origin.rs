@@ -142,7 +142,9 @@ impl Origins {
         contact.extend_from_slice(&sent_by);
         if flow.transport != Transport::Udp {
             contact.extend_from_slice(b";transport=");
-            contact.extend_from_slice(flow.transport.name().as_bytes());
+            // RFC 7118 §5.2.1 and §5.2.2: `ws` also where it is in TLS.
+            let name = if flow.transport.is_web() { "ws" } else { flow.transport.name() };
+            contact.extend_from_slice(name.as_bytes());
         }
         contact.push(b'>');
         contact

@@ -30,6 +30,11 @@ impl Transport {
         matches!(self, Transport::Tls | Transport::Wss)
     }
 
+    /// Whether messages come in frames of WebSocket, and only over connections of the far end (RFC 7118).
+    pub fn is_web(self) -> bool {
+        matches!(self, Transport::Ws | Transport::Wss)
+    }
+
     /// The name in a Via header, `SIP/2.0/NAME` (RFC 3261 §20.42).
     pub fn via_name(self) -> &'static str {
         match self {

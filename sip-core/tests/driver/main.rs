@@ -2,10 +2,12 @@
 
 #![cfg(feature = "driver")]
 
+mod ipv6;
 mod resolve;
 mod tcp;
 mod tls;
 mod udp;
+mod ws;
 mod zone;
 
 use bytes::Bytes;

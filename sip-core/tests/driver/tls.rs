@@ -17,11 +17,16 @@ const BYE: &[u8] = b"BYE sip:a@b SIP/2.0\r\nContent-Length: 0\r\n\r\n";
 const PEER: PeerId = PeerId(7);
 
 /// A certification authority.
-struct Ca(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Ca(CertifiedIssuer<'static, KeyPair>);
 
 impl Ca {
-    fn new() -> Ca {
+    pub(crate) fn new() -> Ca {
         Ca::named("House CA")
+    }
+
+    /// For clients that are no driver of ours.
+    pub(crate) fn certificate(&self) -> Vec<u8> {
+        self.0.der().to_vec()
     }
 
     fn named(name: &str) -> Ca {
@@ -31,7 +36,7 @@ impl Ca {
         Ca(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    fn trust(&self) -> Option<Trust> {
+    pub(crate) fn trust(&self) -> Option<Trust> {
         Some(Trust::from_pem(self.0.pem().as_bytes()).unwrap())
     }
 
@@ -50,7 +55,7 @@ impl Ca {
         Some(Identity::from_pem(chain.as_bytes(), key.as_bytes()).unwrap())
     }
 
-    fn good(&self, name: &str) -> Option<Identity> {
+    pub(crate) fn good(&self, name: &str) -> Option<Identity> {
         self.identity(name, |_| {})
     }
 }
@@ -64,7 +69,7 @@ fn sources(pins: &[&str]) -> Sources {
 }
 
 /// One listener, which shows `identity` and trusts `ca`; the peer is as `change` says.
-fn serving(identity: Option<Identity>, ca: &Ca, change: impl FnOnce(&mut TlsPeer)) -> TlsSettings {
+pub(crate) fn serving(identity: Option<Identity>, ca: &Ca, change: impl FnOnce(&mut TlsPeer)) -> TlsSettings {
     let client_certificates = ClientCertificates::Ask;
     let mut peer = TlsPeer::new(PEER, "trunk.far");
     change(&mut peer);

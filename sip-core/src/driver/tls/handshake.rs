@@ -73,6 +73,11 @@ impl Handshakes {
         self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether this is anybody's address.
+    pub(in crate::driver) fn knows(&self, remote: SocketAddr) -> bool {
+        self.tls().sources.find(remote).is_some()
+    }
+
     /// Receives whoever has connected to a listener, the so manyth of those bound. `None`: told and counted.
     pub(in crate::driver) async fn accept(
         &self,

@@ -1,6 +1,6 @@
 //! TLS after the handshake: records in, plain bytes out, and back.
 
-use crate::transport::StreamFramer;
+use crate::driver::framing::Framing;
 use rustls::{Connection, Error};
 use std::io::{BufRead, Read, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,11 +32,7 @@ impl Session {
 
     /// Takes what was read from the socket, and gives what it says to the framer. Nothing is taken on the first call:
     /// it hands over what came with the end of the handshake.
-    pub(in crate::driver) fn open(
-        &self,
-        mut sealed: &[u8],
-        framer: &mut StreamFramer,
-    ) -> Result<Reading, Error> {
+    pub(in crate::driver) fn open(&self, mut sealed: &[u8], framer: &mut Framing) -> Result<Reading, Error> {
         let mut tls = self.tls();
         let mut reading = hand_over(&mut tls, framer);
         while !sealed.is_empty() && reading == Reading::Open {
@@ -73,7 +69,7 @@ impl Session {
 }
 
 /// Gives all plain bytes to the framer.
-fn hand_over(tls: &mut Connection, framer: &mut StreamFramer) -> Reading {
+fn hand_over(tls: &mut Connection, framer: &mut Framing) -> Reading {
     let mut reader = tls.reader();
     loop {
         match reader.fill_buf() {
