@@ -39,8 +39,12 @@ fn open(leg: MediaLegKey) -> Command {
 }
 
 fn connect(worker: &Worker, leg: MediaLegKey) -> Peer {
-    let media = MediaSocket::bind(HERE, 0).unwrap();
-    let (socket, address) = (UdpSocket::bind((HERE, 0)).unwrap(), media.local());
+    connect_at(HERE, worker, leg)
+}
+
+fn connect_at(here: IpAddr, worker: &Worker, leg: MediaLegKey) -> Peer {
+    let media = MediaSocket::bind(here, 0).unwrap();
+    let (socket, address) = (UdpSocket::bind((here, 0)).unwrap(), media.local());
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let remote = socket.local_addr().ok();
     worker.open(media, open(leg)).unwrap();
@@ -104,6 +108,28 @@ fn two_bridged_legs_hear_each_other() {
         unreachable!("waited for it");
     };
     assert_eq!((stats.received_packets, stats.sent_packets, stats.lost), (20, 21, 0));
+}
+
+#[test]
+fn sound_goes_over_ipv6_and_between_the_families() {
+    let six = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
+    if let Err(error) = UdpSocket::bind((six, 0)) {
+        return println!("passed over: this machine has no IPv6 ({error})");
+    }
+    for other in [six, HERE] {
+        let (worker, _) = worker();
+        let (a, b) = (connect_at(six, &worker, A), connect_at(other, &worker, B));
+        worker.send(Command::Bridge { a: A, b: B }).unwrap();
+        // When its prompt arrives the bridge stands.
+        let (prompt, from) = (prompt(1), PlayFrom::Start);
+        worker.send(Command::Play { leg: A, play: 1, prompt, repeat: false, from }).unwrap();
+        assert_eq!(a.receive().len(), 160);
+        wait_for(&worker, |event| *event == Event::Played { leg: A, play: 1 });
+        a.send(0xa1, 1, &[7; 160]);
+        assert_eq!(b.receive(), [7; 160]);
+        b.send(0xb1, 1, &[9; 160]);
+        assert_eq!(a.receive(), [9; 160]);
+    }
 }
 
 #[test]
