@@ -712,6 +712,25 @@ fn telephones_say_what_they_lack_and_never_what_their_secrets_are() {
 }
 
 #[test]
+fn a_telephone_has_a_password_by_a_hash_that_is_asked_for() {
+    let asked = |algorithms: &str| {
+        let registrar = format!("{PHONE}algorithms = {algorithms}\n");
+        with_phone(&registrar, &format!("phone = {{ ha1_sha256 = \"{SHA256}\" }}"))
+    };
+    expect(&asked("[\"MD5\", \"sha-256\"]"), &[]);
+    expect(
+        &asked("\"md5\""),
+        &[
+            "agent.anna.phone: has no HA1 by MD5, and by no other it could register (registrar.algorithms); write what `fernamt passwd anna --realm fernamt` prints",
+        ],
+    );
+    expect(
+        &asked("\"sha-512\""),
+        &["registrar.algorithms[1]: \"sha-512\" is not known; write \"sha-256\" or \"md5\""],
+    );
+}
+
+#[test]
 fn a_source_is_a_trunks_or_the_telephones_and_a_user_is_one_agents() {
     let twice = with_phone(PHONE, &format!("phone = {{ ha1_sha256 = \"{SHA256}\" }}"))
         .replace("10.7.0.0/16", "10.0.0.0/8")

@@ -23,6 +23,7 @@ fn guard() -> GuardSettings {
         peer: PHONES,
         realm: REALM.into(),
         users: vec![("anna".into(), ANNA, ha1s)],
+        algorithms: Algorithm::ALL.to_vec(),
         nonce_lifetime: Duration::from_secs(300),
         max_nonces: 100,
         lock_after: 3,
@@ -259,4 +260,20 @@ fn a_proof_that_was_used_is_not_taken_again_after_the_settings_have_changed() {
         assert_eq!(statuses(&desk.hear(&request("OPTIONS", branch, &proof))), [401]);
         desk.pass(10 * SECOND);
     }
+}
+
+#[test]
+fn a_password_is_asked_for_and_believed_by_those_hashes_alone_that_are_wanted() {
+    let mut desk = desk();
+    let md5 = GuardSettings { algorithms: vec![Algorithm::Md5], ..guard() };
+    let both = desk.hear(&request("REGISTER", 1, "")).remove(0);
+    desk.endpoint.set_guard(desk.now, Some(md5));
+    let asked = desk.hear(&request("REGISTER", 2, "")).remove(0);
+    let challenges = header(&asked, "WWW-Authenticate");
+    assert!(challenges.contains("MD5") && !challenges.contains("SHA-256"), "{challenges}");
+    let by_sha256 = proof(&both, "REGISTER", &login("anna", PASSWORD));
+    assert!(by_sha256.contains("SHA-256"));
+    assert_eq!(statuses(&desk.hear(&request("REGISTER", 3, &by_sha256))), [401]);
+    let by_md5 = proof(&asked, "REGISTER", &login("anna", PASSWORD));
+    assert!(desk.hear(&request("REGISTER", 4, &by_md5)).is_empty());
 }

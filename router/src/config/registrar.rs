@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use sip_core::{PeerId, Sources, UserId, auth::GuardSettings};
+use sip_core::{
+    PeerId, Sources, UserId,
+    auth::{GuardSettings, digest::Algorithm},
+};
 
 use super::agent::Agent;
 use super::names::{AgentId, TrunkId};
 use super::phone::Phone;
-use super::raw::section;
+use super::problem::Report;
+use super::raw::{Field, section};
 use super::read::bounds;
 use super::scope::Scope;
 use super::trunk::{Source, source};
@@ -19,6 +23,8 @@ section! {
         accept_from,
         /// The realm that telephones are shown when they are asked who they are (RFC 7616 §3.3), any text without `"` and `\`, such as `"desk.example.com"`. HA1s are made for it and for no other: with another realm every `phone.ha1_…` is to be made anew (`fernamt passwd USER --realm REALM`), and after a reload that changes it all have to register anew. Default `"fernamt"`.
         realm,
+        /// By which hashes telephones may prove their password: `"sha-256"`, `"md5"`, or a list of both; they are asked for with the strongest first (RFC 8760). Some cannot register at all when they are asked for more than MD5, baresip 1.0 among them. An agent needs an HA1 by one of these. Default `["sha-256", "md5"]`.
+        algorithms,
         /// The shortest time for which a telephone may register; less is answered 423 (RFC 3261 §10.3). `"10s"` to `"1h"`, default `"1m"`.
         min_expiry,
         /// For how long a telephone is registered that does not say. `"10s"` to `"1d"`, default `"10m"`.
@@ -45,6 +51,8 @@ pub struct Registrar {
     pub accept_from: Vec<Source>,
     /// The realm of HA1s. Default `fernamt`.
     pub realm: String,
+    /// By what telephones may prove their password, never empty. Default both.
+    pub algorithms: Vec<Algorithm>,
     /// The shortest registration. 10 s to 1 h, default 1 min.
     pub min_expiry: Duration,
     /// For who does not say. 10 s to 1 d, default 10 min; between the other two.
@@ -85,6 +93,7 @@ impl Registrar {
         let registrar = Registrar {
             accept_from,
             realm: realm.to_owned(),
+            algorithms: algorithms(&raw.algorithms, report),
             min_expiry: raw.min_expiry.duration(bounds("10s", "1h", "1m"), report),
             default_expiry: raw.default_expiry.duration(bounds("10s", "1d", "10m"), report),
             max_expiry: raw.max_expiry.duration(bounds("1m", "1d", "1h"), report),
@@ -133,12 +142,25 @@ impl Registrar {
             peer: PHONES,
             realm: self.realm.clone(),
             users: agents.filter_map(user).collect(),
+            algorithms: self.algorithms.clone(),
             nonce_lifetime: self.nonce_lifetime,
             max_nonces: MAX_NONCES,
             lock_after: self.lock_after,
             lock_for: self.lock_for,
         })
     }
+}
+
+fn algorithms(field: &Field<'_>, report: &mut Report) -> Vec<Algorithm> {
+    let mut found = Vec::new();
+    for item in field.list() {
+        let Some(name) = item.text("[\"sha-256\", \"md5\"]", report) else { continue };
+        match Algorithm::from_name(name) {
+            Some(algorithm) => found.push(algorithm),
+            None => item.error(report, format!("\"{name}\" is not known; write \"sha-256\" or \"md5\"")),
+        }
+    }
+    if found.is_empty() { Algorithm::ALL.to_vec() } else { found }
 }
 
 fn accept_from(raw: &RegistrarToml<'_>, scope: &mut Scope<'_, '_>) -> Vec<Source> {

@@ -33,6 +33,16 @@ pub(super) fn telephones(registrar: &Registrar, resolved: &Resolved, scope: &mut
         let agent = resolved.agents.get(&AgentId::from(section.id));
         let Some(phone) = agent.and_then(|agent| agent.phone.as_ref()) else { continue };
         anybody.get_or_insert(section);
+        if !phone.ha1s.is_empty()
+            && !phone.ha1s.iter().any(|ha1| registrar.algorithms.contains(&ha1.algorithm()))
+        {
+            let asked = registrar.algorithms.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+            let text = format!(
+                "has no HA1 by {asked}, and by no other it could register (registrar.algorithms); write what `fernamt passwd {} --realm {}` prints",
+                phone.user, registrar.realm
+            );
+            scope.report.error(&section.span(), &format!("{}.phone", section.path), text);
+        }
         let names = [phone.user.as_str(), phone.number.as_str()];
         for name in names.iter().take(if names[0] == names[1] { 1 } else { 2 }) {
             if let Some(other) = known.insert(name, section.name) {

@@ -18,6 +18,8 @@ pub struct GuardSettings {
     pub realm: String,
     /// Users with the HA1s they have, one for each algorithm at most.
     pub users: Vec<(String, UserId, Vec<Ha1>)>,
+    /// By what a user may prove himself; asked for with the strongest first, whatever their order here.
+    pub algorithms: Vec<Algorithm>,
     /// How long a nonce may be used. 5 min is a good value.
     pub nonce_lifetime: Duration,
     /// Nonces in use at one time; beyond it the oldest are stale.
@@ -49,6 +51,7 @@ pub enum Admission {
 pub struct Guard {
     peer: PeerId,
     users: HashMap<String, (UserId, Vec<Ha1>)>,
+    algorithms: Vec<Algorithm>,
     verifier: Verifier,
     lockout: Lockout,
 }
@@ -61,7 +64,8 @@ impl Guard {
             peer: settings.peer,
             verifier: Verifier::new(&settings.realm, nonces),
             lockout: Lockout::new(settings.lock_after, settings.lock_for),
-            users: by_name(settings.users),
+            users: by_name(settings.users, &settings.algorithms),
+            algorithms: settings.algorithms,
         }
     }
 
@@ -76,7 +80,8 @@ impl Guard {
             self.verifier = fresh;
         }
         self.peer = settings.peer;
-        self.users = by_name(settings.users);
+        self.users = by_name(settings.users, &settings.algorithms);
+        self.algorithms = settings.algorithms;
         let known: Vec<UserId> = self.users.values().map(|(user, _)| *user).collect();
         self.lockout.retain(|user| known.contains(&user));
         self.lockout.set_rule(settings.lock_after, settings.lock_for);
@@ -118,7 +123,8 @@ impl Guard {
     pub fn challenge(&self, now: Instant, salt: u64, stale: bool) -> Vec<(Bytes, Bytes)> {
         let name = Bytes::from_static(Header::WwwAuthenticate.name().as_bytes());
         let challenges = self.verifier.challenges(now, salt, stale);
-        challenges.into_iter().map(|value| (name.clone(), Bytes::from(value.to_string()))).collect()
+        let asked = challenges.into_iter().filter(|challenge| self.algorithms.contains(&challenge.algorithm));
+        asked.map(|value| (name.clone(), Bytes::from(value.to_string()))).collect()
     }
 
     /// Addresses and users who are locked out now.
@@ -133,8 +139,16 @@ impl Guard {
     }
 }
 
-fn by_name(users: Vec<(String, UserId, Vec<Ha1>)>) -> HashMap<String, (UserId, Vec<Ha1>)> {
-    users.into_iter().map(|(name, user, ha1s)| (name, (user, ha1s))).collect()
+/// With the HA1s that are of use.
+fn by_name(
+    users: Vec<(String, UserId, Vec<Ha1>)>,
+    algorithms: &[Algorithm],
+) -> HashMap<String, (UserId, Vec<Ha1>)> {
+    let of_use = |mut ha1s: Vec<Ha1>| {
+        ha1s.retain(|ha1| algorithms.contains(&ha1.algorithm()));
+        ha1s
+    };
+    users.into_iter().map(|(name, user, ha1s)| (name, (user, of_use(ha1s)))).collect()
 }
 
 fn with_algorithm(ha1s: &[Ha1], algorithm: Algorithm) -> Option<&Ha1> {
