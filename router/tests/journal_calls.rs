@@ -7,7 +7,7 @@ mod support;
 use router::{
     command::calls::{write_ladder, write_line},
     journal::fact::{Cause, Fact, Fault, What},
-    record::{Record, Records},
+    record::{Record, Records, Segment, Transfer},
 };
 use support::*;
 
@@ -80,6 +80,26 @@ fn a_record_as_json_is_one_line_with_iso_times_and_lengths_that_add_up() {
         ["flow_ms", "wait_ms", "ring_ms", "talk_ms"].iter().map(|part| json[*part].as_u64().unwrap()).sum();
     assert_eq!(json["total_ms"], parts);
     assert_eq!(Fault::None.word(), json["fault"]);
+}
+
+#[test]
+fn the_json_of_a_call_tells_who_spoke_with_whom_and_what_was_transferred() {
+    let mut record = record_of(&queue_call(call(1), MORNING));
+    let agent = Some("anna".to_owned());
+    record.segments = vec![Segment { caller: 0, leg: 2, agent: agent.clone(), from: MORNING, until: None }];
+    let (to, destination) = ("8001".to_owned(), "queue.sales".to_owned());
+    record.transfers = vec![Transfer { at: MORNING, by: 2, agent, to, destination, status: Some(200) }];
+    record.went_to = Some(call(2));
+    let mut out = Vec::new();
+    write_line(&record, &mut out).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    let at = "2026-11-25T08:00:00.000000Z";
+    let segment = serde_json::json!({ "caller": 0, "leg": 2, "agent": "anna", "from": at, "until": null });
+    let transfer = serde_json::json!({
+        "at": at, "by": 2, "agent": "anna", "to": "8001", "destination": "queue.sales", "status": 200,
+    });
+    assert_eq!((&json["segments"], &json["transfers"]), (&[segment].into(), &[transfer].into()));
+    assert_eq!(json["went_to"], call(2).to_string());
 }
 
 #[test]

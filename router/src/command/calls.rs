@@ -18,7 +18,7 @@ use crate::{
     },
     journal::fact::{LegMedia, Micros},
     reason::Reason,
-    record::{Leg, Record, Segment},
+    record::{Leg, Record, Segment, Transfer},
 };
 
 /// Writes the last finished calls of the journal in `data_dir`, oldest first: a ladder for people, or one JSON object
@@ -159,9 +159,11 @@ struct Line<'a> {
     correlation: Option<String>,
     legs: Vec<LegLine<'a>>,
     segments: Vec<SegmentLine<'a>>,
+    transfers: Vec<TransferLine<'a>>,
+    went_to: Option<String>,
 }
 
-/// Who spoke with whom, by the numbers of their legs.
+/// Two parties who were connected; the legs by their numbers.
 #[derive(Debug, Serialize)]
 struct SegmentLine<'a> {
     caller: u16,
@@ -169,6 +171,17 @@ struct SegmentLine<'a> {
     agent: Option<&'a str>,
     from: String,
     until: Option<String>,
+}
+
+/// A transfer that was asked for.
+#[derive(Debug, Serialize)]
+struct TransferLine<'a> {
+    at: String,
+    by: u16,
+    agent: Option<&'a str>,
+    to: &'a str,
+    destination: &'a str,
+    status: Option<u16>,
 }
 
 #[derive(Debug, Serialize)]
@@ -228,19 +241,29 @@ impl<'a> Line<'a> {
             correlation: record.correlation(),
             legs: record.legs.iter().map(LegLine::of).collect(),
             segments: record.segments.iter().map(SegmentLine::of).collect(),
+            transfers: record.transfers.iter().map(TransferLine::of).collect(),
+            went_to: record.went_to.map(|call| call.to_string()),
         }
     }
 }
 
 impl<'a> SegmentLine<'a> {
     fn of(segment: &'a Segment) -> SegmentLine<'a> {
+        let Segment { caller, leg, agent, from, until } = segment;
         SegmentLine {
-            caller: segment.caller,
-            leg: segment.leg,
-            agent: segment.agent.as_deref(),
-            from: iso(segment.from),
-            until: maybe(segment.until),
+            caller: *caller,
+            leg: *leg,
+            agent: agent.as_deref(),
+            from: iso(*from),
+            until: maybe(*until),
         }
+    }
+}
+
+impl<'a> TransferLine<'a> {
+    fn of(transfer: &'a Transfer) -> TransferLine<'a> {
+        let Transfer { at, by, agent, to, destination, status } = transfer;
+        TransferLine { at: iso(*at), by: *by, agent: agent.as_deref(), to, destination, status: *status }
     }
 }
 
