@@ -115,7 +115,9 @@ impl Mishap {
                 PeerIncompatible::Tls12NotOffered
                 | PeerIncompatible::Tls12NotOfferedOrEnabled
                 | PeerIncompatible::ServerDoesNotSupportTls12Or13
-                | PeerIncompatible::SupportedVersionsExtensionRequired,
+                | PeerIncompatible::SupportedVersionsExtensionRequired
+                // An extension of TLS 1.2: a client of before does not know it, and this is looked at first.
+                | PeerIncompatible::SignatureAlgorithmsExtensionRequired,
             ) => mishap("old-version", "speaks no TLS 1.2 or later: have it updated, or switched on there"),
             Error::PeerIncompatible(why) => mishap(
                 "nothing-in-common",
@@ -166,6 +168,7 @@ fn of_certificate(error: &CertificateError) -> Mishap {
             "its certificate names a CA we trust as its issuer, and another has signed it: put the root that CA has now into trust",
         ),
         NotValidForNameContext { expected, presented } => {
+            let presented: Vec<&str> = presented.iter().map(|name| bare(name)).collect();
             let (expected, presented) = (expected.to_str(), presented.join(", "));
             mishap(
                 "wrong-name",
@@ -225,6 +228,12 @@ fn of_alert(alert: AlertDescription) -> Mishap {
         ),
         other => mishap("protocol", format!("ends TLS ({other:?}): its log says why")),
     }
+}
+
+/// A name as in the certificate; webpki writes `DnsName("a.test")` and `IpAddress(10.0.0.1)`.
+fn bare(presented: &str) -> &str {
+    let inside = presented.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inside.unwrap_or(presented).trim_matches('"')
 }
 
 /// `3 days`.
@@ -304,6 +313,14 @@ mod tests {
         assert_eq!(kind(b"OPTIONS sip:a SIP/2.0\r\nX: y HTTP/1\r\n", false), None);
         assert_eq!(kind(b"\r\n\r\n", false), None);
         assert_eq!(kind(b"", true), None);
+    }
+
+    #[test]
+    fn a_client_from_before_tls_1_2_is_told_so_and_names_are_told_bare() {
+        let old = Error::PeerIncompatible(PeerIncompatible::SignatureAlgorithmsExtensionRequired);
+        assert_eq!(Mishap::of_tls(&old).kind, "old-version");
+        let names = ["DnsName(\"a.test\")", "IpAddress(10.0.0.1)", "b.test"].map(bare);
+        assert_eq!(names, ["a.test", "10.0.0.1", "b.test"]);
     }
 
     #[test]
