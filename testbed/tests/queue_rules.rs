@@ -255,3 +255,17 @@ fn a_caller_whose_wait_is_estimated_above_the_limit_goes_on_and_the_estimate_is_
     assert_eq!((sums.estimate, sums.entered, sums.answered), (2, 16, 14));
     assert!(sums.add_up());
 }
+
+#[test]
+fn an_agent_who_fails_at_once_is_tried_once_a_second_even_if_he_is_to_have_no_rest() {
+    let restless = QUEUE.replace("max_wait", "rest_rejected = \"0s\"\nmax_wait");
+    let mut world = world(26, &[&restless, ANNA]);
+    anna(&mut world, Behaviour::Busy);
+    let caller = caller_in(&mut world);
+    world.run_for(10 * SECOND);
+    let assigned = world.happened().filter(|what| matches!(what, What::Assigned { .. })).count();
+    assert!((9..=12).contains(&assigned), "{assigned}");
+    assert_eq!(world.waiting("support"), 1);
+    world.hangs_up_in(caller, SECOND);
+    the_end(&mut world);
+}

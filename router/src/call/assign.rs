@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// An agent whom we could not ring, by a fault of ours, is tried again after so long: short, for he could work, and
-/// long enough that a want of ports is not made worse by looking for them all the time.
+/// long enough that a want of ports is not made worse by looking for them all the time. No queue can say less.
 const OUR_REST: Duration = Duration::from_secs(1);
 
 /// Legs that one call may dial: numbers of legs end at 4,095 (`keys`). A caller for whom so many were rung in vain goes
@@ -381,7 +381,8 @@ pub(super) fn rests(agent: AgentId, why: Unanswered, queue: Option<&Queue>, boar
 }
 
 fn rest_after(why: Unanswered, queue: Option<&Queue>) -> Duration {
-    let of_queue = |rest: fn(&Queue) -> Duration| queue.map(rest).unwrap_or_default();
+    // Whoever fails at once, for one whose telephone is dead, would be rung again in the same millisecond, and for ever.
+    let of_queue = |rest: fn(&Queue) -> Duration| queue.map(rest).unwrap_or_default().max(OUR_REST);
     match why {
         Unanswered::NoAnswer => of_queue(|queue| queue.rest_no_answer),
         Unanswered::Busy

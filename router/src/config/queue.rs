@@ -57,7 +57,7 @@ section! {
         max_wait,
         /// How long an agent who did not answer is left in peace. `"0s"` to `"1h"`, default `"30s"`.
         rest_no_answer,
-        /// How long an agent who was busy, declined, could not be reached, hung up within two seconds or sends no sound (`dead_air`) is left in peace; in the last two cases the caller waits on with his old place. `"0s"` to `"1h"`, default `"10s"`.
+        /// How long an agent who was busy, declined, could not be reached, hung up within two seconds or sends no sound (`dead_air`) is left in peace; in the last two cases the caller waits on with his old place. A second passes in any case. `"0s"` to `"1h"`, default `"10s"`.
         rest_rejected,
         /// What an agent's telephone shows in place of the caller's name: `{queue}` and `{name}` stand in it, as in `"{queue}: {name}"`. The name is the caller's number if he has none, and Anonymous if he withholds it. Default: his name alone.
         shown_as,
