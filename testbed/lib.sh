@@ -59,11 +59,11 @@ stop_router() {
 }
 
 # The sum of a metric's samples whose name and labels begin like $1.
-metric() { curl -sf http://127.0.0.1:8060/metrics | awk -v name="$1" 'index($1, name) == 1 { sum += $2 } END { print sum + 0 }'; }
+metric() { curl -sf "${admin:-http://127.0.0.1:8060}/metrics" | awk -v name="$1" 'index($1, name) == 1 { sum += $2 } END { print sum + 0 }'; }
 
 # Gauges that are not zero, those apart that do not count what is under way.
 levels() {
-    curl -sf http://127.0.0.1:8060/metrics | awk '
+    curl -sf "${admin:-http://127.0.0.1:8060}/metrics" | awk '
         $2 == "TYPE" { level = $4 == "gauge" && $3 !~ /_(service_open|uptime_seconds|config_generation|journal_ok|agents|callers_known|trunk_target_up|queue_estimate_seconds|queue_estimate_coverage|presence_ok|presence_age_seconds|presence_agents)$/ }
         level && $1 != "#" && !/state="free"/ && $2 != 0'
 }
