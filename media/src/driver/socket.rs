@@ -1,4 +1,4 @@
-//! Every call into the system that media makes: UDP sockets, epoll, eventfd. The only file with `unsafe`.
+//! Every call into the system that media makes: UDP sockets, epoll, eventfd, timerfd. The only file with `unsafe`.
 
 #![allow(unsafe_code)]
 
@@ -73,6 +73,36 @@ impl AsRawFd for MediaSocket {
 #[derive(Debug)]
 pub(super) struct Bell(OwnedFd);
 
+/// Wakes a worker a little later: a timerfd. Who sets it wakes nobody at once, and the timer needs no thread.
+#[derive(Debug)]
+pub(super) struct Alarm(OwnedFd);
+
+impl Alarm {
+    pub(super) fn new() -> io::Result<Alarm> {
+        let flags = libc::TFD_NONBLOCK | libc::TFD_CLOEXEC;
+        // SAFETY: no pointers are passed.
+        let fd = check(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) })?;
+        // SAFETY: the call above has just opened this descriptor and nobody else knows it.
+        Ok(Alarm(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// Makes the poller return once, after `time` (less than a second, and not zero, which would stop it).
+    pub(super) fn set(&self, time: Duration) {
+        let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let once = libc::timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().max(1).into() };
+        let timer = libc::itimerspec { it_interval: never, it_value: once };
+        // SAFETY: `timer` is valid for reads for the length of the call, and the old setting is not asked for. With an
+        // open timerfd and a time in range it cannot fail.
+        unsafe { libc::timerfd_settime(self.0.as_raw_fd(), 0, &timer, std::ptr::null_mut()) };
+    }
+}
+
+impl AsRawFd for Alarm {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
 impl Bell {
     pub(super) fn new() -> io::Result<Bell> {
         // SAFETY: no pointers are passed.
@@ -117,8 +147,8 @@ impl Poller {
         self.watch(what, libc::EPOLLIN, token)
     }
 
-    /// Reports `token` once for each ring: the bell need not be read to be still.
-    pub(super) fn add_bell(&self, bell: &Bell, token: u64) -> io::Result<()> {
+    /// Reports `token` once for each ring of a [`Bell`] or an [`Alarm`]: neither need be read to be still.
+    pub(super) fn add_bell(&self, bell: &impl AsRawFd, token: u64) -> io::Result<()> {
         self.watch(bell, libc::EPOLLIN | libc::EPOLLET, token)
     }
 

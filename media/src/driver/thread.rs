@@ -23,7 +23,7 @@ const TAIL: usize = 64;
 const COMMANDS_A_ROUND: usize = 256;
 /// How soon events that found no room are tried again.
 const RETRY: Duration = Duration::from_millis(5);
-/// The bell's token; sockets have smaller ones.
+/// The token of bell and alarm; sockets have smaller ones.
 const BELL: u64 = u64::MAX;
 
 /// The worker's own side.
@@ -53,6 +53,7 @@ impl Thread {
     ) -> io::Result<Thread> {
         let poller = Poller::new()?;
         poller.add_bell(&shared.bell, BELL)?;
+        poller.add_bell(&shared.alarm, BELL)?;
         let unix_origin = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let engine = Engine::new(Settings {
             silence_timeout: settings.silence_timeout,

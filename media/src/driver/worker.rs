@@ -5,13 +5,13 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
-use super::socket::{Bell, MediaSocket};
+use super::socket::{Alarm, Bell, MediaSocket};
 use super::thread::Thread;
 use crate::engine::{COUNTERS, Command, Counters, Event, Recorded};
 
@@ -93,11 +93,22 @@ pub struct Worker {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) bell: Bell,
-    /// The bell has been rung and not yet heard: no need to ring again.
-    ringing: AtomicBool,
+    pub(super) alarm: Alarm,
+    /// [`STILL`], [`SOON`] or [`RINGING`]: what was rung and not yet heard need not be rung again.
+    ringing: AtomicU8,
     engine: [AtomicU64; COUNTERS],
     sockets: [AtomicU64; 6],
 }
+
+/// Nobody has rung.
+const STILL: u8 = 0;
+/// The alarm is set.
+const SOON: u8 = 1;
+/// The bell has been rung.
+const RINGING: u8 = 2;
+
+/// How long an order may wait that nobody hears the lack of: a quarter of a packet of sound.
+const PATIENCE: Duration = Duration::from_millis(5);
 
 /// What comes through the ring.
 pub(super) enum Order {
@@ -153,11 +164,16 @@ impl Worker {
     }
 
     fn order(&self, order: Order) -> Result<(), Refused> {
+        let waits = order.waits();
         self.orders.try_send(order).map_err(|error| match error {
             TrySendError::Full(_) => Refused::Full,
             TrySendError::Disconnected(_) => Refused::Ended,
         })?;
-        self.shared.ring();
+        if waits {
+            self.shared.ring_soon()
+        } else {
+            self.shared.ring()
+        }
         Ok(())
     }
 
@@ -193,6 +209,18 @@ impl Worker {
     }
 }
 
+impl Order {
+    /// Whether it is early enough when the next packet comes, or [`PATIENCE`] is over: orders are taken before sockets
+    /// are read. Waking the worker for each of them cost a tenth of a call. What is to be *heard* does not wait.
+    fn waits(&self) -> bool {
+        match self {
+            Order::Open(..) => true,
+            Order::Command(Command::Play { .. } | Command::SendDigit { .. }) | Order::End => false,
+            Order::Command(_) => true,
+        }
+    }
+}
+
 impl Drop for Worker {
     fn drop(&mut self) {
         self.end();
@@ -203,7 +231,8 @@ impl Shared {
     fn new() -> io::Result<Shared> {
         Ok(Shared {
             bell: Bell::new()?,
-            ringing: AtomicBool::new(false),
+            alarm: Alarm::new()?,
+            ringing: AtomicU8::new(STILL),
             engine: [const { AtomicU64::new(0) }; COUNTERS],
             sockets: [const { AtomicU64::new(0) }; 6],
         })
@@ -211,14 +240,22 @@ impl Shared {
 
     /// Called after an order was put in. Release pairs with the Acquire in [`hear`](Self::hear).
     fn ring(&self) {
-        if !self.ringing.swap(true, Ordering::AcqRel) {
+        if self.ringing.swap(RINGING, Ordering::AcqRel) != RINGING {
             self.bell.ring();
+        }
+    }
+
+    /// The same, with [`PATIENCE`].
+    fn ring_soon(&self) {
+        let still = self.ringing.compare_exchange(STILL, SOON, Ordering::AcqRel, Ordering::Acquire);
+        if still.is_ok() {
+            self.alarm.set(PATIENCE);
         }
     }
 
     /// Called before orders are taken out: an order put in after this rings again.
     pub(super) fn hear(&self) {
-        self.ringing.swap(false, Ordering::AcqRel);
+        self.ringing.swap(STILL, Ordering::AcqRel);
     }
 
     /// Lets other threads see the counters; they belong together only roughly, so nothing is ordered.
