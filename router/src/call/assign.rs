@@ -382,7 +382,8 @@ pub(super) fn rests(agent: AgentId, why: Unanswered, queue: Option<&Queue>, boar
 
 fn rest_after(why: Unanswered, queue: Option<&Queue>) -> Duration {
     // Whoever fails at once, for one whose telephone is dead, would be rung again in the same millisecond, and for ever.
-    let of_queue = |rest: fn(&Queue) -> Duration| queue.map(rest).unwrap_or_default().max(OUR_REST);
+    let of_queue =
+        |rest: fn(&Queue) -> Duration| queue.map_or(Duration::ZERO, |queue| rest(queue).max(OUR_REST));
     match why {
         Unanswered::NoAnswer => of_queue(|queue| queue.rest_no_answer),
         Unanswered::Busy
