@@ -9,11 +9,11 @@ import tempfile
 import time
 
 from house import House
-from make import certificates
+from make import certificates, sounds
 from patience import Failed, fail, until
 
 IDLE, SLOW, FROM = 10_000, 1_000, 20  # connections, and addresses they come from
-MOST_MB, MOST_MS = 200, 500
+MOST_MB, MOST_MS = 200, 2_000  # the asking side, in one thread with the slow ones, is late itself on a busy machine
 MORE = """
 [trunk.crowd]
 accept_from = ["127.0.65.0/24"]
@@ -140,13 +140,14 @@ async def main(binaries):
     with tempfile.TemporaryDirectory() as work:
         house = House("127.0.65.254", binaries, pathlib.Path(work))
         certificates(house)
+        sounds(house)
         house.write(MORE)
         await house.start()
         try:
             figures = await measured(house)
             print(table(figures), end="")
             if max(figures["during"], figures["peak"]) > MOST_MB or figures["besides"] > MOST_MS:
-                fail("more than there may be")
+                fail("more than there may be:\n" + table(figures))
             await house.stop()
         finally:
             await house.close()
