@@ -42,6 +42,14 @@ async fn both(near: &mut Sockets, far: &mut Sockets, heard: &mut Vec<Input>) -> 
     into
 }
 
+/// The next message of `near`, while `far` sends it.
+async fn received(near: &mut Sockets, far: &mut Sockets) -> (Flow, Bytes) {
+    match both(near, far, &mut vec![]).await.remove(0) {
+        Input::Received { flow, bytes } => (flow, bytes),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn datagrams_go_over_ipv6() {
     if !has_ipv6() {
@@ -50,10 +58,10 @@ async fn datagrams_go_over_ipv6() {
     let (mut near, mut far) =
         (six(Transport::Udp, TlsSettings::default()), six(Transport::Udp, TlsSettings::default()));
     near.transmit(Flow::udp(address(&near), address(&far)), Bytes::from_static(OPTIONS));
-    let (flow, bytes) = message(&mut far).await;
+    let (flow, bytes) = received(&mut far, &mut near).await;
     assert_eq!((flow.remote, bytes), (address(&near), Bytes::from_static(OPTIONS)));
     far.transmit(flow, Bytes::from_static(b"SIP/2.0 200 OK\r\n\r\n"));
-    assert_eq!(message(&mut near).await.0.remote, address(&far));
+    assert_eq!(received(&mut near, &mut far).await.0.remote, address(&far));
 }
 
 #[tokio::test]
@@ -155,7 +163,7 @@ async fn rfc5118_a_call_over_ipv6_has_its_addresses_in_brackets() {
     let now = std::time::Instant::now();
     endpoint.invite(now, invite).unwrap();
     carry_out(&mut endpoint, &mut near);
-    let (flow, bytes) = message(&mut far).await;
+    let (flow, bytes) = received(&mut far, &mut near).await;
     let request = Message::parse(bytes.clone()).unwrap();
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let us = address(&near);
@@ -165,7 +173,7 @@ async fn rfc5118_a_call_over_ipv6_has_its_addresses_in_brackets() {
     let mut busy =
         sip_core::message::respond_to(&request, flow.remote, StatusCode::BUSY_HERE, None, Some(b"x"));
     far.transmit(flow, busy.finish());
-    let answer = input(&mut near).await;
+    let answer = both(&mut near, &mut far, &mut vec![]).await.remove(0);
     endpoint.handle_input(now, answer);
     let events = carry_out(&mut endpoint, &mut near);
     assert!(matches!(events[..], [Event::Failed { status: StatusCode::BUSY_HERE, .. }]), "{events:?}");

@@ -132,13 +132,6 @@ async fn every_address_in_use_is_told() {
 }
 
 #[tokio::test]
-async fn a_transport_not_built_is_refused_at_the_start() {
-    let ws = Listener::new(Transport::Ws, SocketAddr::from(([127, 0, 0, 1], 0)));
-    let unbound = Sockets::bind(&[ws], DriverSettings::default()).err().unwrap();
-    assert_eq!(unbound[0].error.kind(), std::io::ErrorKind::Unsupported);
-}
-
-#[tokio::test]
 async fn next_may_be_dropped_while_it_waits() {
     let mut sockets = bind(Transport::Udp, DriverSettings::default());
     let (peer, _) = peer().await;
