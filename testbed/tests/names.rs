@@ -43,7 +43,7 @@ fn call(world: &mut World) {
     let caller = world.caller("caller");
     world.hangs_up_in(caller, 6 * SECOND);
     world.dials(caller, "+49301");
-    world.run_until_silent();
+    world.run_for(10 * SECOND);
 }
 
 fn troubles(world: &World, kind: &str) -> u64 {

@@ -258,7 +258,7 @@ fn check(request: &Request, origins: &[String]) -> Result<Vec<u8>, (&'static str
     }
     let asked =
         headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
-    if !asked.flat_map(|list| list.split(',')).any(|name| name.trim().eq_ignore_ascii_case(SUBPROTOCOL)) {
+    if !asked.flat_map(|list| list.split(',')).any(|name| name.trim() == SUBPROTOCOL) {
         return Err(("400 Bad Request", "Sec-WebSocket-Protocol must have \"sip\"."));
     }
     let bad = |_| ("400 Bad Request", "This does not begin a WebSocket.");

@@ -154,7 +154,7 @@ async fn rfc7118_4_1_another_subprotocol_or_none_is_refused() {
     .await;
     assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("\"sip\""), "{answer}");
     let stream = tcp(&sockets).await;
-    let (_, response) = during(&mut sockets, client_async(request("xmpp, SIP", ""), stream)).await.unwrap();
+    let (_, response) = during(&mut sockets, client_async(request("xmpp, sip", ""), stream)).await.unwrap();
     assert_eq!(response.headers()["sec-websocket-protocol"], "sip", "of several the one that we speak");
 }
 
