@@ -233,6 +233,24 @@ fn section_4_a_prack_is_repeated_like_any_request_and_outlives_nothing() {
 }
 
 #[test]
+fn without_room_for_a_prack_a_reliable_response_is_as_if_it_had_not_come() {
+    let mut settings = settings("10.0.0.1:5060", 7);
+    settings.max_transactions = 1;
+    let mut desk = Desk::with(settings);
+    let call = sip_core::Invite { terms: terms(Reliability::Offered), ..invite(&["udp:10.0.0.2:5060"]) };
+    let (leg, sent) = desk.act(|e, now| e.invite(now, call).unwrap());
+    for rseq in 1..100 {
+        assert!(desk.hear(&reliable(&sent[0], 183, "x", rseq, "")).is_empty());
+    }
+    assert_eq!((desk.names(), desk.endpoint.live_transactions()), (vec![], 1));
+    desk.hear(&raw_response(&sent[0], 200, "x", ""));
+    assert_eq!(desk.names(), ["answered"]);
+    desk.act(|e, now| e.ack(now, leg, None));
+    let (_, again) = desk.act(|e, now| e.reinvite(now, leg, sdp()));
+    assert!(desk.hear(&reliable(&again[0], 183, "x", 1, "")).is_empty());
+}
+
+#[test]
 fn section_5_an_offer_in_a_reliable_response_is_answered_in_the_prack() {
     let (mut desk, leg, invite) = inviting(Reliability::Offered, false);
     assert!(desk.hear(&reliable(&invite, 183, "x", 9, SDP)).is_empty(), "the caller owes the answer");

@@ -213,6 +213,29 @@ fn section_8_1_a_refresh_for_too_short_a_session_is_asked_for_again() {
 }
 
 #[test]
+fn section_8_1_a_far_end_for_which_no_session_is_ever_long_enough_is_not_asked_for_ever() {
+    let by_update = SessionPolicy { by_update: true, ..POLICY };
+    let short = |n: u32| format!("Min-SE: {}\n", 900 + n);
+    let mut desk = desk(POLICY);
+    let (leg, _) = calling(&mut desk, POLICY, "Session-Expires: 600;refresher=uac\n");
+    let (_, mut sent) = desk.act(|e, now| e.reinvite(now, leg, sdp()));
+    let tries = (1..100).find(|n| {
+        sent = desk.hear(&raw_response(&sent.pop().unwrap(), 422, "bo", &short(*n)));
+        sent.last().unwrap().method().to_string() == "ACK"
+    });
+    assert_eq!((tries, desk.names()), (Some(4), vec!["reinvited 422".to_owned()]));
+
+    let mut desk = self::desk(POLICY);
+    calling(&mut desk, by_update, "Allow: INVITE, UPDATE\nSession-Expires: 600;refresher=uac\n");
+    let mut sent = vec![desk.pass(seconds(300)).pop().unwrap().1];
+    let tries = (1..100).find(|n| {
+        sent = desk.hear(&raw_response(&sent.pop().unwrap(), 422, "bo", &short(*n)));
+        sent.is_empty()
+    });
+    assert_eq!(tries, Some(4), "the session timer tries again later");
+}
+
+#[test]
 fn section_9_our_2xx_shortens_and_says_who_refreshes() {
     for (asked, said) in [
         ("Supported: timer\n", ["1800;refresher=uas", "", ""]),

@@ -19,9 +19,6 @@ use std::time::Instant;
 /// The number of the first request of a call.
 const FIRST_CSEQ: u32 = 1;
 
-/// And of the last try to please a far end that wants the same call otherwise.
-const LAST_CSEQ: u32 = 4;
-
 impl Endpoint {
     /// Makes a call. `None` when a limit is reached; whatever goes wrong later comes as [`Event::Failed`].
     pub fn invite(&mut self, now: Instant, invite: Invite) -> Option<LegKey> {
@@ -366,9 +363,7 @@ impl Endpoint {
         if !state.learns_min_se(response) {
             return false;
         }
-        let Some(out) = state.outgoing.as_deref_mut().filter(|out| out.cseq < LAST_CSEQ) else {
-            return false;
-        };
+        let Some(out) = state.outgoing.as_deref_mut() else { return false };
         (out.cseq, out.until) = (out.cseq + 1, None);
         self.invite_on(now, leg, flow);
         true

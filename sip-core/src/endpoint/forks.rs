@@ -57,6 +57,9 @@ impl Endpoint {
         (client, early, rseq): (u64, u16, u32),
         response: &Message,
     ) -> bool {
+        if self.is_busy() {
+            return false; // as if it had not come: it will be repeated
+        }
         let Some(out) = self.legs.get_mut(leg).and_then(|state| state.outgoing.as_deref_mut()) else {
             return false;
         };

@@ -155,6 +155,9 @@ impl Endpoint {
 
     /// A reliable provisional response to a re-INVITE of ours (RFC 3262 §4).
     fn acknowledge_progress(&mut self, now: Instant, leg: u64, response: &Message) {
+        if self.is_busy() {
+            return; // it will be repeated
+        }
         let state = self.legs.get_mut(leg).filter(|state| state.terms.pracks());
         let ours = state.and_then(|state| state.ours.as_mut());
         let (Some(rseq), Ok(cseq), Some(ours)) = (wanted_prack(response), response.cseq(), ours) else {

@@ -70,6 +70,8 @@ pub(super) struct Leg {
     pub(super) session: Option<Box<SessionTimer>>,
     /// The shortest session the far end puts up with, as its `422` said. Seconds, 0 if it has not said.
     pub(super) their_min_se: u32,
+    /// How often it has asked for a longer one.
+    pub(super) too_short: u8,
     /// ACKs of 2xx, to be sent again with each repeat.
     pub(super) acks: Vec<SentAck>,
     /// The leg is to end as soon as the rules allow.
@@ -216,6 +218,7 @@ impl Leg {
             abilities: Abilities::default(),
             session: None,
             their_min_se: 0,
+            too_short: 0,
             acks: Vec::new(),
             ending: None,
             flow: None,

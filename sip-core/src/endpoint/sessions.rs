@@ -10,6 +10,10 @@ use crate::message::{Builder, Header, Message, StatusCode};
 use bytes::Bytes;
 use std::time::Instant;
 
+/// So often a far end may find a session too short in one dialog: one that asks for a second more each time would never
+/// have enough.
+const MOST_TOO_SHORT: u8 = 3;
+
 impl Leg {
     /// Session-Expires and Min-SE of the INVITE that begins a dialog (RFC 4028 §7.1). The far end chooses who refreshes.
     pub(super) fn add_session_wish(&self, request: &mut Builder) {
@@ -49,10 +53,12 @@ impl Leg {
         let offered = self.session.as_ref().map_or(self.session_wish(&policy), |session| session.seconds());
         let least = min_se(response);
         let more = least > offered.max(self.their_min_se) && least <= MOST_MIN_SE;
-        if more {
-            self.their_min_se = least;
+        if !more || self.too_short >= MOST_TOO_SHORT {
+            return false;
         }
-        more
+        self.their_min_se = least;
+        self.too_short += 1;
+        true
     }
 }
 
