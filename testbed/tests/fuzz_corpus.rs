@@ -10,6 +10,9 @@ mod config;
 #[path = "../fuzz/src/digest.rs"]
 #[allow(unreachable_pub)]
 mod digest;
+#[path = "../fuzz/src/endpoint/mod.rs"]
+#[allow(unreachable_pub)]
+mod endpoint;
 #[path = "../fuzz/src/message.rs"]
 #[allow(unreachable_pub)]
 mod message;
@@ -53,6 +56,11 @@ fn the_corpus_of_configurations_holds() {
 #[test]
 fn the_corpus_of_challenges_and_credentials_holds() {
     replay("digest", digest::run);
+}
+
+#[test]
+fn the_corpus_of_endpoints_days_holds() {
+    replay("endpoint", endpoint::run);
 }
 
 #[test]

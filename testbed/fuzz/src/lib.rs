@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod digest;
+pub mod endpoint;
 pub mod message;
 pub mod rtcp;
 pub mod rtp;
