@@ -19,8 +19,8 @@ use std::{
 use bytes::Bytes;
 use media::{Codec, Direction, sdp::Policy};
 use sip_core::{
-    Body, Endpoint, Event, HangUp, Input, LegKey, Listener, Message, Output, PeerId, Settings, Sources,
-    StatusCode, Terms, Transport, auth::digest::Login,
+    Body, Endpoint, Event, HangUp, Input, LegKey, Listener, Located, Message, Output, PeerId, Settings,
+    Sources, StatusCode, Terms, Transport, auth::digest::Login,
 };
 
 pub use dialog::HoldBy;
@@ -308,9 +308,11 @@ impl Phone {
                     return;
                 }
                 // Whatever the router calls itself, it is the router.
-                Output::Resolve { id, port, .. } => {
-                    let addresses = vec![SocketAddr::new(self.router.ip(), port)];
-                    self.sip.handle_input(now, Input::Resolved { id, addresses });
+                Output::Resolve { id, target, .. } => {
+                    let transport = target.transport.unwrap_or(Transport::Udp);
+                    let port = target.port_for(transport);
+                    let located = Located::at(transport, [SocketAddr::new(self.router.ip(), port)]);
+                    self.sip.handle_input(now, Input::Resolved { id, located });
                 }
                 Output::Open { .. } | Output::Close { .. } => {}
             }

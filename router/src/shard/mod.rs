@@ -21,7 +21,7 @@ mod trunks;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Instant,
 };
@@ -30,7 +30,8 @@ use media::{Command, Event as MediaEvent};
 use rand::{SeedableRng, rngs::StdRng};
 use scheduler::{Match, Scheduler};
 use sip_core::{
-    Endpoint, Event as SipEvent, Flow, LegKey, Message, PeerId, Reply, ResolveId, Service, UserId,
+    Endpoint, Event as SipEvent, Flow, LegKey, Located, Message, PeerId, Reply, ResolveId, Service, Target,
+    Transport, UserId, locate::Reach,
 };
 
 use self::{
@@ -361,22 +362,31 @@ impl Shard {
                     self.sip_timeout = at;
                     return;
                 }
-                sip_core::Output::Resolve { id, host, port } => self.resolve(id, host, port),
+                sip_core::Output::Resolve { id, target, reach, random } => {
+                    self.resolve(id, (target, reach), random);
+                }
                 output => self.board.out.push_back(Output::Sip(output)),
             }
         }
     }
 
     /// A name that the configuration knows is not asked of DNS.
-    fn resolve(&mut self, id: ResolveId, host: String, port: u16) {
-        let known = self.board.config.hosts.addresses(&host);
-        let known = known.map(|known| known.iter().map(|ip| SocketAddr::new(*ip, port)).collect());
-        match known {
-            Some(addresses) => {
-                let resolved = sip_core::Input::Resolved { id, addresses };
+    fn resolve(&mut self, id: ResolveId, (target, reach): (Target, Reach), random: u64) {
+        let transport = target.transport.unwrap_or(Transport::Udp);
+        let port = target.port_for(transport);
+        let known = self.board.config.hosts.addresses(&target.host.to_string());
+        let at = |known: &[IpAddr]| {
+            Located::at(transport, known.iter().map(|ip| SocketAddr::new(*ip, port)).collect::<Vec<_>>())
+        };
+        match known.map(at) {
+            Some(located) => {
+                let resolved = sip_core::Input::Resolved { id, located };
                 self.board.sip.handle_input(self.board.now, resolved);
             }
-            None => self.board.out.push_back(Output::Sip(sip_core::Output::Resolve { id, host, port })),
+            None => {
+                let asked = sip_core::Output::Resolve { id, target, reach, random };
+                self.board.out.push_back(Output::Sip(asked));
+            }
         }
     }
 

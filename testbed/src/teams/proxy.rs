@@ -8,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use sip_core::{
-    Ask, Body, Endpoint, Event, Flow, HangUp, Input, LegKey, Listener, Message, Output, OwnName, PeerId,
-    Reply, SessionPolicy, Settings, Sources, StatusCode, Target, Terms, Transport,
+    Ask, Body, Endpoint, Event, Flow, HangUp, Input, LegKey, Listener, Located, Message, Output, OwnName,
+    PeerId, Reply, SessionPolicy, Settings, Sources, StatusCode, Target, Terms, Transport,
     message::{Header, Method, respond_to},
     transport::Host,
 };
@@ -271,6 +271,7 @@ impl Proxy {
                 from: format!("<sip:sip-du-a-eu.pstnhub.microsoft.com:{PORT}>").into(),
                 to: format!("<sip:{}>", self.trunk).into(),
                 contact: Some(format!("<sip:sip-du-a-eu.pstnhub.microsoft.com:{PORT};transport=tls>").into()),
+                contact_user: None,
                 headers: Vec::new(),
                 series: None,
                 login: None,
@@ -324,10 +325,13 @@ impl Proxy {
                     self.due = at.map(|(at, _)| at);
                     return;
                 }
-                Output::Resolve { id, host, port } => {
-                    let found = self.hosts.get(&host).map(|at| SocketAddr::new(at.ip(), port));
-                    let addresses = found.into_iter().collect();
-                    self.sip.handle_input(now, Input::Resolved { id, addresses });
+                Output::Resolve { id, target, .. } => {
+                    let transport = target.transport.unwrap_or(Transport::Udp);
+                    let port = target.port_for(transport);
+                    let found = self.hosts.get(&target.host.to_string());
+                    let found = found.map(|at| SocketAddr::new(at.ip(), port));
+                    let located = Located::at(transport, found);
+                    self.sip.handle_input(now, Input::Resolved { id, located });
                 }
                 Output::Open { id, transport, remote, server_name, .. } => {
                     self.out.push_back(Deed::Open { id, transport, remote, server_name });
