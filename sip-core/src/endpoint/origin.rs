@@ -64,7 +64,7 @@ impl Origins {
 
     /// All that can be sent from here.
     pub(super) fn reach(&self) -> Reach {
-        Reach::of(self.0.iter().map(|origin| &origin.listener))
+        Reach::of(self.listeners.iter().map(|origin| &origin.listener))
     }
 
     fn listener(&self, transport: Transport, remote: IpAddr) -> Option<&Origin> {
