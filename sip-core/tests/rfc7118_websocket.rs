@@ -28,6 +28,7 @@ fn desk(transport: Transport) -> Desk {
     let guard = GuardSettings {
         peer: PHONES,
         realm: "agents".into(),
+        algorithms: Algorithm::ALL.to_vec(),
         users: vec![("anna".into(), UserId(4), ha1s)],
         nonce_lifetime: Duration::from_secs(300),
         max_nonces: 100,
