@@ -726,7 +726,7 @@ fn a_telephone_has_a_password_by_a_hash_that_is_asked_for() {
     );
     expect(
         &asked("\"sha-512\""),
-        &["registrar.algorithms[1]: \"sha-512\" is not known; write \"sha-256\" or \"md5\""],
+        &["registrar.algorithms: \"sha-512\" is not known; write \"sha-256\" or \"md5\""],
     );
 }
 

@@ -25,7 +25,7 @@ section! {
         hold,
         /// What a party on this trunk hears while the other side has put it on hold. Default: what the other side sends by itself; if that is nothing, the music of the queue that brought the call, or silence.
         hold_music,
-        /// Whoever is rung here in vain sees a missed call. False: every CANCEL says that the call was completed elsewhere (RFC 3326), as one does in any case when somebody else has answered. Default true.
+        /// Whoever is rung here in vain sees a missed call. False: every CANCEL says that the call was completed elsewhere (RFC 3326), as one does in any case when somebody else has answered, or is rung next by the queue. Default true.
         missed_calls,
         /// An answer of an agent by which a machine shows itself: one that comes within 2 s of the call without ringing, or after the far end has said that it forwards (181). `"take"`: it is an answer as any other; `"refuse"`: it is hung up, and the agent has not answered. Where the queue has a `confirm` with a key that decides in any case. Default `"take"`.
         answers_of_machines,
