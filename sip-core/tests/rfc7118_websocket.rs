@@ -54,7 +54,7 @@ fn rfc7118_a_browser_registers_and_is_called_by_its_own_connection() {
     for (transport, via) in [(Transport::Ws, "SIP/2.0/WS"), (Transport::Wss, "SIP/2.0/WSS")] {
         let mut desk = desk(transport);
         let challenge = desk.hear(&register(1, "")).remove(0);
-        assert_eq!(statuses(&[challenge.clone()]), [401]);
+        assert_eq!(statuses(std::slice::from_ref(&challenge)), [401]);
         let login = Login { username: "anna".into(), password: PASSWORD.into(), realm: None };
         let proof = Session::of(&challenge, &login).unwrap().answer("REGISTER", "sip:agents", 5);
         desk.hear(&register(2, &format!("Authorization: {}\n", String::from_utf8_lossy(&proof))));

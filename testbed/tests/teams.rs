@@ -275,7 +275,11 @@ fn what_answers_without_ringing_is_a_mailbox_unless_the_trunk_says_otherwise() {
         let caller = world.caller("+49301");
         world.dials(caller, "+4930999");
         world.run_for(2 * SECOND);
-        assert_eq!((unanswered(&world) > 0, requests(&sent, "BYE").len() > 0), (refused, refused), "{keys}");
+        assert_eq!(
+            (unanswered(&world) > 0, !requests(&sent, "BYE").is_empty()),
+            (refused, refused),
+            "{keys}"
+        );
         world.hangs_up_in(caller, SECOND);
         world.run_until_silent().assert_nothing_left();
         let cause = house::ends(&world)[0].0;

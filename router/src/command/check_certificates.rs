@@ -28,8 +28,10 @@ fn line(identity: &PemIdentity, now: Timestamp) -> Option<String> {
         _ if until <= now => {
             format!("has ceased to hold on {date}: nobody believes it any more; renew it now")
         }
-        ..=VERY_SOON => format!("holds until {date}, {left} {days} more; renew it today, or calls end then"),
-        ..=SOON => format!("holds until {date}, {left} {days} more; renew it"),
+        left if left <= VERY_SOON => {
+            format!("holds until {date}, {left} {days} more; renew it today, or calls end then")
+        }
+        left if left <= SOON => format!("holds until {date}, {left} {days} more; renew it"),
         _ => format!("holds until {date}"),
     };
     Some(format!("certificate {} ({names}) {told}\n", identity.certificate.path.display()))

@@ -160,6 +160,7 @@ async fn rfc5118_a_call_over_ipv6_has_its_addresses_in_brackets() {
         first_response_timeout: Duration::from_secs(8),
         terms: Terms::default(),
     };
+    #[allow(clippy::disallowed_methods, reason = "real sockets: their endpoint lives in real time")]
     let now = std::time::Instant::now();
     endpoint.invite(now, invite).unwrap();
     carry_out(&mut endpoint, &mut near);
