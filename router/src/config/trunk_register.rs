@@ -66,6 +66,14 @@ pub enum NumberIn {
 }
 
 impl TrunkRegister {
+    /// The same Contact of the same account at the same carrier: what differs beside is told by a renewal.
+    pub fn is_same_account(&self, other: &TrunkRegister) -> bool {
+        let account = |own: &TrunkRegister| {
+            (own.registrar.clone(), own.domain.clone(), own.user.clone(), own.contact_user.clone())
+        };
+        account(self) == account(other)
+    }
+
     pub(super) fn resolve(
         table: &DeTable<'_>,
         section: &Section<'_>,

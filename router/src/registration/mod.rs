@@ -63,7 +63,7 @@ pub enum Trouble {
     Refused(u16),
     /// The carrier wants a longer registration than there can be, or says nothing of how long.
     TooBrief(Option<Duration>),
-    /// It has taken the registration, for no time at all.
+    /// It has taken the registration, for less than [`LEAST`].
     NoTime,
     /// The connection that it came by was closed.
     Closed,
@@ -94,14 +94,18 @@ impl Trouble {
             Trouble::Silent(FailCause::Full) => "we had no room to ask: see whether this node is overloaded",
             Trouble::Silent(_) => "see register.registrar, and the firewalls between",
             Trouble::TooBrief(_) => "write a register.expires that the carrier takes",
-            Trouble::NoTime => "ask the carrier's operator why its registrations have no time",
+            Trouble::NoTime => "ask the carrier's operator why its registrations have hardly any time",
             Trouble::Closed => "see whether a firewall between closes idle connections",
         }
     }
 
     /// Asking again soon would do harm and no good.
     fn is_for_people(&self) -> bool {
-        matches!(self, Trouble::Refused(300..=407 | 409..=499 | 501 | 600..=699) | Trouble::TooBrief(_))
+        match self {
+            Trouble::Refused(501) | Trouble::TooBrief(_) => true,
+            Trouble::Refused(status) => is_unwanted(*status),
+            Trouble::Silent(_) | Trouble::NoTime | Trouble::Closed => false,
+        }
     }
 }
 
@@ -114,7 +118,7 @@ impl fmt::Display for Trouble {
                 write!(f, "it wants registrations of {} s at least", least.as_secs())
             }
             Trouble::TooBrief(None) => f.write_str("it wants longer registrations and does not say how long"),
-            Trouble::NoTime => f.write_str("taken, but for no time"),
+            Trouble::NoTime => write!(f, "taken, but for less than {} s", LEAST.as_secs()),
             Trouble::Closed => f.write_str("the connection was closed"),
         }
     }
@@ -146,6 +150,10 @@ const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1_800);
 /// No registration is asked for that is longer than this, whatever a carrier wants.
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+/// No registration is kept up that the carrier lets end sooner: it would be asked for without a pause.
+const LEAST: Duration = Duration::from_secs(10);
+/// A connection that lived so long after our registration was no bad one.
+const LIVED: Duration = Duration::from_secs(60);
 /// An answer that never came may have been to a request that had to go out again with other numbers.
 const NUMBERS_LOST: u32 = 8;
 
@@ -165,6 +173,10 @@ pub struct Registration {
     /// Until when the carrier knows us.
     until: Option<Instant>,
     failures: u32,
+    /// Connections closed soon after a registration, one after the other.
+    closures: u32,
+    /// When the carrier took the last request.
+    taken_at: Option<Instant>,
     asked_for_longer: bool,
     /// Why the last request failed, if it did.
     pub trouble: Option<Trouble>,
@@ -182,6 +194,8 @@ impl Registration {
             due: Some(now),
             until: None,
             failures: 0,
+            closures: 0,
+            taken_at: None,
             asked_for_longer: false,
             trouble: None,
         }
@@ -210,6 +224,15 @@ impl Registration {
         }
         self.due.take_if(|due| *due <= now)?;
         Some(self.request(self.expires))
+    }
+
+    /// It is asked for anew at once, for so long: what the carrier has been told has changed. While an answer is awaited
+    /// it is left at that, and told with the next renewal.
+    pub fn renew(&mut self, now: Instant, expires: Duration) {
+        self.expires = expires;
+        if !matches!(self.state, State::Leaving | State::Gone) && !self.asking {
+            self.due = Some(now);
+        }
     }
 
     /// Signs off: what is to be sent for it, if the carrier knows us or may.
@@ -244,7 +267,7 @@ impl Registration {
         }
         match answer {
             Answer::Taken { expires, .. } => match expires.unwrap_or(self.expires) {
-                zero if zero.is_zero() => self.fails(now, Trouble::NoTime, None, chance),
+                brief if brief < LEAST => self.fails(now, Trouble::NoTime, None, chance),
                 expires => self.taken(now, expires, chance),
             },
             Answer::TooBrief { least: Some(least), .. }
@@ -255,8 +278,8 @@ impl Registration {
             }
             Answer::TooBrief { least, .. } => self.fails(now, Trouble::TooBrief(least), None, chance),
             Answer::Refused { status, retry_after, .. } => {
-                // Whatever it knew, it says that it does not want us.
-                if is_unwanted(status) {
+                // Whatever it knew, it says that it does not want us; who names a time does not mean for ever.
+                if is_unwanted(status) && retry_after.is_none() {
                     self.until = None;
                 }
                 self.fails(now, Trouble::Refused(status), retry_after, chance)
@@ -269,6 +292,7 @@ impl Registration {
         let expires = expires.min(LONGEST);
         let was = std::mem::replace(&mut self.state, State::Registered);
         (self.failures, self.trouble, self.asked_for_longer) = (0, None, false);
+        self.taken_at = Some(now);
         self.until = Some(now + expires);
         // Early enough for several tries, and not all trunks and nodes in one second.
         self.due = Some(now + expires.mul_f64(0.7) + some_of(expires / 10, chance));
@@ -290,7 +314,7 @@ impl Registration {
             None => {
                 self.failures = self.failures.saturating_add(1);
                 (self.state, self.until) = (State::Failed, None);
-                match trouble.is_for_people() {
+                match trouble.is_for_people() && wanted.is_none() {
                     true => LONGEST_PAUSE,
                     false => (FIRST_PAUSE * 2u32.pow(self.failures.min(10))).min(LONGEST_PAUSE),
                 }
@@ -309,22 +333,22 @@ impl Registration {
             return News::Nothing;
         }
         self.until = None;
-        if self.failures == 0 {
-            self.failures = 1;
+        if self.taken_at.is_none_or(|at| now.saturating_duration_since(at) >= LIVED) {
+            self.closures = 0;
+        }
+        self.closures = self.closures.saturating_add(1);
+        if self.closures == 1 {
             (self.state, self.due, self.trouble) = (State::Failed, Some(now), Some(Trouble::Closed));
             return News::Trouble(Trouble::Closed, Duration::ZERO);
         }
+        self.failures = self.closures - 2; // as if none had been taken between
         self.fails(now, Trouble::Closed, None, chance)
     }
 }
 
-/// The carrier has looked at the request, and says no to us.
+/// The carrier has looked at the request, and says no to us: not that it cannot just now (408, 480, 486, 491, 5xx).
 fn is_unwanted(status: u16) -> bool {
-    match status {
-        408 => false,
-        300..=499 => true,
-        _ => status >= 600,
-    }
+    !matches!(status, 408 | 480 | 486 | 491 | 500..=599)
 }
 
 /// Some part of a length, down to milliseconds.

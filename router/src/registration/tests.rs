@@ -13,7 +13,6 @@ fn origin() -> Instant {
 /// A registration and the clock of its test; chance always takes the middle.
 struct Desk {
     registration: Registration,
-    start: Instant,
     now: Instant,
     last: Option<Request>,
 }
@@ -22,7 +21,7 @@ impl Desk {
     fn new() -> Desk {
         let start = origin();
         let registration = Registration::new(start, "series@near.test".into(), TEN_MINUTES);
-        Desk { registration, start, now: start, last: None }
+        Desk { registration, now: start, last: None }
     }
 
     /// Waits until something is to be sent: after how many seconds.
@@ -201,8 +200,59 @@ fn rfc5626_4_4_a_closed_connection_is_a_reason_to_register_at_once_but_not_in_a_
     assert_eq!((desk.registration.state(), desk.sends()), (State::Failed, 0));
     desk.hears(Answer::None(FailCause::Unreachable));
     assert!(desk.sends() >= 30);
+}
+
+#[test]
+fn a_carrier_that_takes_us_and_closes_each_time_is_asked_ever_later() {
+    let mut desk = Desk::new();
+    let mut pauses = Vec::new();
+    desk.sends();
+    for _ in 0..6 {
+        desk.taken(600);
+        desk.registration.closed(desk.now, |below| below / 2);
+        pauses.push(desk.sends());
+    }
+    assert_eq!(pauses, [0, 45, 90, 180, 360, 720]);
     desk.taken(600);
-    assert_eq!(desk.registration.closed(desk.start, |_| 0), News::Trouble(Trouble::Closed, Duration::ZERO));
+    desk.now += LIVED;
+    desk.registration.closed(desk.now, |below| below / 2);
+    assert_eq!(desk.sends(), 0, "that one was good for a while");
+}
+
+#[test]
+fn a_registration_of_a_second_is_none() {
+    let mut desk = Desk::new();
+    desk.sends();
+    assert!(matches!(desk.taken(1), News::Trouble(Trouble::NoTime, _)));
+    assert!(desk.sends() >= 30);
+}
+
+#[test]
+fn who_cannot_just_now_or_names_a_time_has_not_thrown_us_out() {
+    for (status, retry_after) in [(480, None), (486, None), (404, Some(20 * SECOND))] {
+        let mut desk = Desk::new();
+        desk.sends();
+        desk.taken(600);
+        desk.sends();
+        desk.hears(Answer::Refused { cseq: None, status, retry_after });
+        assert_eq!(desk.registration.state(), State::Registered, "{status}");
+        assert!(desk.sends() <= 30, "{status}");
+    }
+}
+
+#[test]
+fn what_the_carrier_was_told_and_is_no_more_so_is_told_anew_in_the_same_series() {
+    let mut desk = Desk::new();
+    desk.sends();
+    desk.taken(600);
+    desk.now += 10 * SECOND;
+    desk.registration.renew(desk.now, 2 * TEN_MINUTES);
+    assert_eq!(desk.sends(), 0);
+    let request = desk.last.clone().unwrap();
+    assert_eq!(
+        (request.call_id.as_str(), request.cseq, request.expires),
+        ("series@near.test", 2, 2 * TEN_MINUTES)
+    );
 }
 
 #[test]

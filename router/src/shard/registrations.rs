@@ -9,7 +9,8 @@ use std::{
 use ipnet::IpNet;
 use rand::Rng;
 use sip_core::{
-    Ask, FailCause, Flow, LegKey, Message, PeerId, Sources, auth::digest::Login, message::Method,
+    Ask, FailCause, Flow, LegKey, Message, OwnName, PeerId, Service, Sources, auth::digest::Login,
+    message::Method,
 };
 use tracing::{debug, info, warn};
 
@@ -36,6 +37,8 @@ struct Held {
     settings: TrunkRegister,
     login: Option<Arc<Login>>,
     timeout: Duration,
+    /// What its Contact calls us, if not as the listener does.
+    own_name: Option<OwnName>,
     /// The so manyth of this process: what was asked by an earlier one of this trunk is not answered to it.
     number: u64,
     machine: Registration,
@@ -61,8 +64,10 @@ impl Registrations {
     /// Of several accounts at one carrier the one whose Contact is called.
     fn trunk_called(&self, flow: Flow, invite: &Message) -> Option<TrunkId> {
         let user = invite.request_uri().ok()?.user_decoded()?.into_owned();
+        let is_same_way = |own: Flow| own.transport == flow.transport && own.remote.ip() == flow.remote.ip();
         let is_meant = |held: &Held| {
-            held.flow.is_some_and(|own| own.remote.ip() == flow.remote.ip())
+            held.machine.state() == State::Registered
+                && held.flow.is_some_and(is_same_way)
                 && held.settings.contact_user.as_bytes() == user
         };
         self.by_trunk.iter().find(|(_, held)| is_meant(held)).map(|(trunk, _)| *trunk)
@@ -70,12 +75,13 @@ impl Registrations {
 }
 
 impl Switchboard {
-    /// The configuration in force wants these. One that it has no more, or otherwise, signs off.
+    /// The configuration in force wants these. One that it has no more, or elsewhere, signs off; one that has changed
+    /// otherwise is told anew, in its series: a second series with the same Contact could be undone by a sign-off that
+    /// comes late (RFC 3261 §10.3).
     pub(super) fn take_on_registrations(&mut self) {
         let config = self.config.clone();
         let wanted = |trunk| config.trunk(trunk).and_then(|settings: &Trunk| settings.register.as_ref());
-        let login = |trunk| config.trunk(trunk).and_then(|settings| settings.account.login.clone());
-        let stays = |id, held: &Held| wanted(id) == Some(&held.settings) && login(id) == held.login;
+        let stays = |id, held: &Held| wanted(id).is_some_and(|wanted| wanted.is_same_account(&held.settings));
         let vain = self.registrations.by_trunk.iter().filter(|(id, held)| !stays(**id, held));
         for trunk in vain.map(|(trunk, _)| *trunk).collect::<Vec<_>>() {
             self.signs_off(trunk);
@@ -83,7 +89,15 @@ impl Switchboard {
         }
         for (trunk, settings) in config.trunks() {
             let Some(register) = &settings.register else { continue };
-            if !self.registrations.by_trunk.contains_key(&trunk) {
+            let own_name = settings.own_name.clone();
+            if let Some(held) = self.registrations.by_trunk.get_mut(&trunk) {
+                held.timeout = settings.response_timeout;
+                let login = settings.account.login.clone();
+                if (&held.settings, &held.login, &held.own_name) != (register, &login, &own_name) {
+                    (held.settings, held.login, held.own_name) = (register.clone(), login, own_name);
+                    held.machine.renew(self.now, register.expires);
+                }
+            } else if self.service != Service::Draining {
                 let call_id = format!("{:032x}@{}", self.random::<u128>(), register.domain);
                 let machine = Registration::new(self.now, call_id, register.expires);
                 self.registrations.begun += 1;
@@ -91,6 +105,7 @@ impl Switchboard {
                     settings: register.clone(),
                     login: settings.account.login.clone(),
                     timeout: settings.response_timeout,
+                    own_name,
                     number: self.registrations.begun,
                     machine,
                     flow: None,
@@ -120,8 +135,13 @@ impl Switchboard {
         let due = |held: &Held| held.machine.poll_timeout().is_some_and(|at| at <= self.now);
         let due = self.registrations.by_trunk.iter().filter(|(_, held)| due(held));
         for trunk in due.map(|(trunk, _)| *trunk).collect::<Vec<_>>() {
-            let held = self.registrations.by_trunk.get_mut(&trunk);
-            let request = held.and_then(|held| held.machine.handle_timeout(self.now));
+            let Some(held) = self.registrations.by_trunk.get_mut(&trunk) else { continue };
+            let was = held.machine.state();
+            let request = held.machine.handle_timeout(self.now);
+            if was == State::Registered && held.machine.state() == State::Failed {
+                self.tell_end_of_registration(trunk);
+                self.renew_sources();
+            }
             self.note_registration(trunk);
             request.into_iter().for_each(|request| self.register(trunk, request));
         }
@@ -238,6 +258,14 @@ impl Switchboard {
         }
     }
 
+    /// Its time is over, and no renewal was taken.
+    fn tell_end_of_registration(&self, id: TrunkId) {
+        let (trunk, Some(held)) = (self.trunk_name(id), self.registrations.by_trunk.get(&id)) else { return };
+        let (registrar, trouble) = (&held.settings.registrar, held.machine.trouble.as_ref());
+        let why = trouble.map_or_else(String::new, |trouble| format!(": {trouble}; {}", trouble.cure()));
+        warn!(trunk, %registrar, "the registration is over, no calls come by this trunk{why}");
+    }
+
     /// What is as it was is not told again.
     fn tell_registration(&self, id: TrunkId, news: &News, before: Option<&Trouble>) {
         let (trunk, Some(held)) = (self.trunk_name(id), self.registrations.by_trunk.get(&id)) else { return };
@@ -258,7 +286,7 @@ impl Switchboard {
             News::Trouble(trouble, again_in) => {
                 debug!(trunk, %registrar, ?again_in, "still not registered: {trouble}");
             }
-            News::Gone => info!(trunk, %registrar, "signed off"),
+            News::Gone => info!(trunk, %registrar, "no longer registered here, or asked for it in vain"),
             News::Nothing => {}
         }
     }
