@@ -199,7 +199,8 @@ impl Worker {
 
     fn end(&mut self) {
         let Some(thread) = self.thread.take() else { return };
-        // A full ring is emptied by the thread, so this waits no longer than one of its rounds.
+        // A full ring is emptied by the thread, which may sleep yet: so this waits no longer than one of its rounds.
+        self.shared.bell.ring();
         if self.orders.send(Order::End).is_ok() {
             self.shared.bell.ring();
         }
@@ -247,8 +248,9 @@ impl Shared {
 
     /// The same, with [`PATIENCE`].
     fn ring_soon(&self) {
-        let still = self.ringing.compare_exchange(STILL, SOON, Ordering::AcqRel, Ordering::Acquire);
-        if still.is_ok() {
+        // A write in any case: who only read that the alarm is set would not have released his order to the worker that
+        // is just hearing it.
+        if self.ringing.fetch_max(SOON, Ordering::AcqRel) == STILL {
             self.alarm.set(PATIENCE);
         }
     }

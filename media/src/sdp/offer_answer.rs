@@ -135,8 +135,9 @@ impl Negotiation {
     /// Answers an offer (RFC 3264 §6): the answer to send and what is agreed by it.
     ///
     /// Of all media one audio is taken, the one agreed before if it can be, else the first with keys where SRTP is not
-    /// off, else the first; the others are refused with port 0. Of its codecs the one our policy likes best is answered, alone. `sendonly` is answered with
-    /// `recvonly`, `inactive` with `inactive`, and `0.0.0.0` is read as "does not receive".
+    /// off, else the first; the others are refused with port 0. Of its codecs the one our policy likes best is answered,
+    /// alone. `sendonly` is answered with `recvonly`, `inactive` with `inactive`, and `0.0.0.0` is read as "does not
+    /// receive".
     ///
     /// # Errors
     /// `Unreadable`, or why no medium can be taken; `Glare` while an offer of ours is unanswered. Nothing changes then.
