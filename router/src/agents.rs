@@ -39,6 +39,8 @@ pub struct Desk {
     /// Assignments in a row that came to no talk because he let them ring or sent no sound.
     unanswered: u8,
     until: Option<Instant>,
+    /// The wrap-up or rest that a call of a colleague's or a transfer broke into, and its end.
+    interrupted: Option<(AgentState, Instant)>,
     /// Somewhere he could be rung.
     reached: bool,
     /// Calls he is in that no queue gave him.
@@ -84,6 +86,7 @@ impl Agents {
             keeps_place: false,
             unanswered: 0,
             until: None,
+            interrupted: None,
             reached: true,
             own_calls: 0,
         });
@@ -130,7 +133,7 @@ impl Agents {
         let Some(desk) = self.desk(agent) else { return Tell::Nothing };
         desk.wish = wish;
         if wish == Wish::Ready {
-            desk.unanswered = 0;
+            (desk.unanswered, desk.interrupted) = (0, None);
         }
         match desk.state {
             AgentState::Ringing | AgentState::Talking => Tell::Nothing,
@@ -151,8 +154,12 @@ impl Agents {
         }
     }
 
-    /// The scheduler claimed him for `call` and he is being rung.
+    /// The scheduler claimed him for `call` and he is being rung. A wrap-up or rest of his goes on afterwards, unless a
+    /// caller of a queue's has taken its place.
     pub fn rings(&mut self, agent: AgentId, call: CallKey, at: Micros) {
+        if let Some(desk) = self.desk(agent) {
+            desk.interrupted = desk.until.map(|until| (desk.state, until));
+        }
         self.clear_timer(agent);
         if let Some(desk) = self.desk(agent) {
             desk.call = Some(call);
@@ -160,10 +167,10 @@ impl Agents {
         }
     }
 
-    /// He answered.
-    pub fn talks(&mut self, agent: AgentId, at: Micros) {
+    /// He answered: somebody whom a queue gave him (`of_queue`), which counts for him, or a colleague.
+    pub fn talks(&mut self, agent: AgentId, of_queue: bool, at: Micros) {
         if let Some(desk) = self.desk(agent) {
-            desk.standing.answered += 1;
+            desk.standing.answered += u64::from(of_queue);
             desk.becomes(AgentState::Talking, at);
         }
     }
@@ -175,12 +182,20 @@ impl Agents {
         }
     }
 
-    /// His call is over; `wrap_up` follows, then his wish.
-    pub fn wraps_up(&mut self, agent: AgentId, wrap_up: Duration, now: Instant, at: Micros) -> Tell {
+    /// His call is over; `wrap_up` follows, then his wish. `None`: no queue had given it to him.
+    pub fn wraps_up(&mut self, agent: AgentId, wrap_up: Option<Duration>, now: Instant, at: Micros) -> Tell {
+        let Some(wrap_up) = wrap_up else { return self.goes_on(agent, now, at) };
         if let Some(desk) = self.desk(agent) {
             desk.unanswered = 0;
         }
         self.pause(agent, AgentState::WrapUp, wrap_up, now, at)
+    }
+
+    /// What was broken into goes on for the rest of its time.
+    fn goes_on(&mut self, agent: AgentId, now: Instant, at: Micros) -> Tell {
+        let broken = self.desk(agent).and_then(|desk| desk.interrupted.take());
+        let (state, until) = broken.unwrap_or((AgentState::WrapUp, now));
+        self.pause(agent, state, until.saturating_duration_since(now), now, at)
     }
 
     /// He did not take an assignment: `rest` passes before he is offered the next.
@@ -210,11 +225,10 @@ impl Agents {
     }
 
     /// The caller left while he rang: he is free again and keeps his place among the free.
-    pub fn spared(&mut self, agent: AgentId, at: Micros) -> Tell {
+    pub fn spared(&mut self, agent: AgentId, now: Instant, at: Micros) -> Tell {
         let Some(desk) = self.desk(agent) else { return Tell::Nothing };
-        desk.call = None;
         desk.keeps_place = true;
-        self.settle(agent, at)
+        self.goes_on(agent, now, at)
     }
 
     /// He could not be rung, and that is not his fault: free again after `wait`, and then he stands where he stood.
@@ -255,7 +269,7 @@ impl Agents {
     ) -> Tell {
         self.clear_timer(agent);
         let Some(desk) = self.desk(agent) else { return Tell::Nothing };
-        desk.call = None;
+        (desk.call, desk.interrupted) = (None, None);
         if length.is_zero() || desk.wish == Wish::LoggedOut {
             return self.settle(agent, at);
         }
@@ -361,10 +375,10 @@ mod tests {
     fn a_pause_asked_for_in_a_call_waits_for_its_end_and_needs_no_second_word() {
         let (mut agents, anna, now) = at_work();
         agents.rings(anna, CallKey(1), 6);
-        agents.talks(anna, 7);
+        agents.talks(anna, true, 7);
         assert_eq!(agents.wish(anna, Wish::Paused, 8), Tell::Nothing);
         assert_eq!(agents.get(anna).unwrap().state, AgentState::Talking);
-        assert_eq!(agents.wraps_up(anna, Duration::ZERO, now, 9), Tell::Rest);
+        assert_eq!(agents.wraps_up(anna, Some(Duration::ZERO), now, 9), Tell::Rest);
         assert_eq!(agents.get(anna).unwrap().state, AgentState::NotReady);
     }
 
@@ -396,7 +410,7 @@ mod tests {
     fn an_agent_whose_caller_gave_up_keeps_his_place_among_the_free() {
         let (mut agents, anna, _) = at_work();
         agents.rings(anna, CallKey(1), 6);
-        assert_eq!(agents.spared(anna, 90), Tell::Ready);
+        assert_eq!(agents.spared(anna, origin(), 90), Tell::Ready);
         assert_eq!(agents.get(anna).unwrap().standing.idle_since, 5);
     }
 
@@ -408,19 +422,41 @@ mod tests {
         assert_eq!(agents.due(now + Duration::from_secs(1), 8), Some((anna, Tell::Ready)));
         assert_eq!(agents.get(anna).unwrap().standing.idle_since, 5);
         agents.rings(anna, CallKey(2), 9);
-        agents.talks(anna, 10);
-        assert_eq!(agents.wraps_up(anna, Duration::ZERO, now, 11), Tell::Ready);
+        agents.talks(anna, true, 10);
+        assert_eq!(agents.wraps_up(anna, Some(Duration::ZERO), now, 11), Tell::Ready);
         assert_eq!(agents.get(anna).unwrap().standing.idle_since, 11);
+    }
+
+    #[test]
+    fn a_colleagues_call_breaks_into_a_wrap_up_and_does_not_shorten_it() {
+        let second = Duration::from_secs(1);
+        for answers in [false, true] {
+            let (mut agents, anna, now) = at_work();
+            agents.rings(anna, CallKey(1), 6);
+            agents.talks(anna, true, 7);
+            agents.wraps_up(anna, Some(60 * second), now, 8);
+            agents.rings(anna, CallKey(2), 9);
+            let told = if answers {
+                agents.talks(anna, false, 10);
+                agents.wraps_up(anna, None, now + 20 * second, 11)
+            } else {
+                agents.spared(anna, now + 20 * second, 11)
+            };
+            assert_eq!((told, agents.get(anna).unwrap().state), (Tell::Rest, AgentState::WrapUp));
+            assert_eq!(agents.get(anna).unwrap().standing.answered, 1);
+            assert_eq!(agents.deadline(), Some(now + 60 * second));
+            assert_eq!(agents.due(now + 60 * second, 12), Some((anna, Tell::Ready)));
+        }
     }
 
     #[test]
     fn who_is_held_back_in_a_call_rests_after_it_and_comes_back_by_himself_with_his_wish() {
         let (mut agents, anna, now) = at_work();
         agents.rings(anna, CallKey(1), 6);
-        agents.talks(anna, 7);
+        agents.talks(anna, true, 7);
         assert_eq!(agents.hold_back(anna, true, 8), Tell::Nothing);
         assert_eq!(agents.get(anna).unwrap().state, AgentState::Talking);
-        assert_eq!(agents.wraps_up(anna, Duration::from_secs(5), now, 9), Tell::Rest);
+        assert_eq!(agents.wraps_up(anna, Some(Duration::from_secs(5)), now, 9), Tell::Rest);
         assert_eq!(agents.hold_back(anna, false, 10), Tell::Nothing, "the wrap-up goes on");
         assert_eq!(agents.hold_back(anna, true, 11), Tell::Nothing);
         assert_eq!(agents.due(now + Duration::from_secs(5), 12), Some((anna, Tell::Rest)));
@@ -445,8 +481,8 @@ mod tests {
     fn a_log_out_in_wrap_up_ends_the_wrap_up() {
         let (mut agents, anna, now) = at_work();
         agents.rings(anna, CallKey(1), 6);
-        agents.talks(anna, 7);
-        agents.wraps_up(anna, Duration::from_secs(30), now, 9);
+        agents.talks(anna, true, 7);
+        agents.wraps_up(anna, Some(Duration::from_secs(30)), now, 9);
         assert_eq!(agents.wish(anna, Wish::LoggedOut, 10), Tell::Rest);
         assert_eq!((agents.get(anna).unwrap().state, agents.deadline()), (AgentState::LoggedOut, None));
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sip_core::{EarlyId, Invite, Message, PeerId, StatusCode};
 
 use super::{
-    CALLER, Call, Stage, Why,
+    Answered, CALLER, Call, Stage, Why,
     arrive::{sdp, text},
     end::completed_elsewhere,
     failure::{Failure, Origin},
@@ -288,11 +288,11 @@ impl Call {
         self.note_holds(board);
         self.answered_besides(number, board);
         let winner = self.leg(number).and_then(|leg| leg.agent);
-        winner.into_iter().for_each(|agent| board.agent_talks(agent));
         let place = match &ring.purpose {
             Purpose::Transfer(transfer) => transfer.place(),
             _ => ring.place().copied(),
         };
+        winner.into_iter().for_each(|agent| board.agent_talks(agent, place.is_some()));
         if let Some((_, place)) = winner.zip(place) {
             self.expect_sound(number, &place, board);
         }
@@ -403,7 +403,8 @@ impl Call {
             _ => dial.on_failure,
         };
         self.last_failure = Some(failure);
-        if self.is_answered() {
+        // In early sound too: the ringing that he hears is ours.
+        if self.answered != Answered::No {
             self.cut_prompt(board);
         }
         self.go_to(to.unwrap_or(Goto::Next), board);

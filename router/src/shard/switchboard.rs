@@ -431,9 +431,9 @@ impl Switchboard {
         self.agents.moves(agent, call);
     }
 
-    pub(crate) fn agent_talks(&mut self, agent: AgentId) {
+    pub(crate) fn agent_talks(&mut self, agent: AgentId, of_queue: bool) {
         self.change(agent, "answered", |agents, _, at| {
-            agents.talks(agent, at);
+            agents.talks(agent, of_queue, at);
             Tell::Nothing
         });
     }
@@ -441,7 +441,7 @@ impl Switchboard {
     /// After a call.
     pub(crate) fn agent_wraps_up(&mut self, agent: AgentId, queue: Option<QueueId>) {
         let wrap_up =
-            queue.and_then(|queue| self.config.queue(queue)).map_or(Duration::ZERO, |queue| queue.wrap_up);
+            queue.map(|queue| self.config.queue(queue).map_or(Duration::ZERO, |settings| settings.wrap_up));
         self.scheduler.release(scheduler_agent(agent));
         self.presence.known.talk_over(agent, self.now);
         self.change(agent, "call ended", |agents, now, at| agents.wraps_up(agent, wrap_up, now, at));
@@ -471,7 +471,7 @@ impl Switchboard {
     /// He was chosen, but the caller is gone or another has answered: free as before.
     pub(crate) fn spare_agent(&mut self, agent: AgentId, why: Unanswered) {
         self.scheduler.release(scheduler_agent(agent));
-        self.change(agent, reason(why), |agents, _, at| agents.spared(agent, at));
+        self.change(agent, reason(why), |agents, now, at| agents.spared(agent, now, at));
     }
 
     /// The lines that an agent serves from now on.

@@ -290,7 +290,7 @@ impl<'a> Floor<'a> {
         let wrap_up = self.queue_of(caller).wrap_up;
         self.free.push(caller);
         self.scheduler.release(agent);
-        self.change(agent, |agents, now, at| agents.wraps_up(agent_id(agent), wrap_up, now, at));
+        self.change(agent, |agents, now, at| agents.wraps_up(agent_id(agent), Some(wrap_up), now, at));
     }
 
     fn shift(&mut self, worker: usize, wish: Wish) {

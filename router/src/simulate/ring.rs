@@ -91,7 +91,7 @@ impl Floor<'_> {
     fn answered(&mut self, caller: u32, first: usize) {
         let Rung { agent, .. } = self.rung[caller as usize].swap_remove(first);
         self.change(agent, |agents, _, at| {
-            agents.talks(agent_id(agent), at);
+            agents.talks(agent_id(agent), true, at);
             Tell::Nothing
         });
         self.spare_all(caller);
@@ -137,7 +137,7 @@ impl Floor<'_> {
         self.short_of_agents.remove(&(self.inside[caller as usize].key, caller));
         for Rung { agent, .. } in std::mem::take(&mut self.rung[caller as usize]) {
             self.scheduler.release(agent);
-            self.change(agent, |agents, _, at| agents.spared(agent_id(agent), at));
+            self.change(agent, |agents, now, at| agents.spared(agent_id(agent), now, at));
         }
     }
 }
