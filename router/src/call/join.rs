@@ -243,15 +243,20 @@ impl Call {
             leg.agent = replaced.agent;
             leg.besides.speaks = replaced.besides.speaks.take();
         }
-        leg.taken = true;
+        (leg.taken, leg.picked_up) = (true, true);
+        let whose = leg.agent.map(|agent| board.agent_name(agent));
         self.legs.push(leg);
         board.adopt(sip, self.key, new);
         self.occupy_trunk(new, Some(trunk).filter(|_| agent.is_none()), board);
         board.sip.respond(board.now, sip, Reply::new(StatusCode::OK).with_body(sdp(description)));
-        let parties = Parties::of(invite, board.config.trunk(trunk));
+        let parties = match agent {
+            Some(agent) => board.as_agent(agent, invite), // whatever his telephone says
+            None => Parties::of(invite, board.config.trunk(trunk)),
+        };
         let sip_call_id = text(invite.call_id().ok().as_deref().unwrap_or_default());
         let (trunk, party, source) = (board.trunk_name(trunk), parties.caller, source.to_owned());
-        let replaced = TransferStep::Replaced { leg: old, by: new, sip_call_id, trunk, party, source };
+        let replaced =
+            TransferStep::Replaced { leg: old, by: new, sip_call_id, trunk, party, agent: whose, source };
         self.fact(What::Transfer(replaced), board);
         if old == self.seat {
             self.fact(What::Transfer(TransferStep::Seated { leg: new }), board);

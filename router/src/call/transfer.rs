@@ -142,7 +142,7 @@ impl Call {
     fn may_transfer(&self, by: LegNumber, board: &Switchboard) -> Result<(), StatusCode> {
         let leg = self.leg(by).ok_or(StatusCode::FORBIDDEN)?;
         let agent = leg.agent.map(|agent| board.config.agent(agent).is_some_and(|agent| agent.transfers));
-        if self.is_emergency && leg.agent.is_some() {
+        if self.is_emergency && by == self.seat {
             return Err(StatusCode::FORBIDDEN); // whoever has got help keeps it
         }
         let of_trunk = |trunk| board.config.trunk(trunk).is_some_and(|trunk| trunk.transfer.allowed);

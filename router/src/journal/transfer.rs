@@ -78,6 +78,9 @@ pub enum TransferStep {
         trunk: String,
         /// Number or address of whoever has taken it.
         party: String,
+        /// The agent that it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<String>,
         /// Where the INVITE came from.
         source: String,
     },

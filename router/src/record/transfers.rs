@@ -69,9 +69,9 @@ impl Record {
                 let known = self.leg_there(*leg, at, [sip_call_id, trunk, party]);
                 self.legs.push(Leg { agent: agent.clone(), ..known });
             }
-            TransferStep::Replaced { by, sip_call_id, trunk, party, .. } => {
+            TransferStep::Replaced { by, sip_call_id, trunk, party, agent, .. } => {
                 let known = self.leg_there(*by, at, [sip_call_id, trunk, party]);
-                self.legs.push(known);
+                self.legs.push(Leg { agent: agent.clone(), ..known });
             }
             TransferStep::Over { by, status } => {
                 let open = |transfer: &&mut Transfer| transfer.by == *by && transfer.status.is_none();

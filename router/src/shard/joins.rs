@@ -38,6 +38,7 @@ impl Shard {
         let (trunk, agent) = (TrunkId::from(peer), user.map(|user| AgentId(user.0)));
         let source = flow.remote.to_string();
         let board = &mut self.board;
+        let trunk = board.trunk_called(trunk, flow, invite);
         board.goes_as_trunk_says(leg, trunk);
         let taken = match board.party_at(old).and_then(|(key, number)| Some((self.calls.take(key)?, number)))
         {
