@@ -5,7 +5,7 @@ mod house;
 
 use std::{cell::RefCell, rc::Rc};
 
-use house::{teams, value};
+use house::{house_with, spy, teams, value};
 use router::journal::fact::{AgentState, Cause, Unanswered, What};
 use sip_core::{
     Message, StatusCode,
@@ -13,6 +13,7 @@ use sip_core::{
 };
 use testbed::{
     Behaviour, PhoneId, World,
+    net::Datagram,
     phone::{HoldBy, PhoneState},
     world::{MILLISECOND, SECOND},
 };
@@ -20,23 +21,14 @@ use testbed::{
 const AT_ONCE: Behaviour = Behaviour::Answers(SECOND);
 const BO: &str = "1c9b3e7a-6d1f-4c11-9a53-2f0b6a7e4d22";
 
-const HOUSE: &str = r#"
-[node]
-name = "house"
-data_dir = "data"
-[listen]
-sip = ["udp:10.0.0.1:5060"]
-[media]
-address = "10.0.0.1"
-ports = "10000-10999"
-[trunk.carrier]
-accept_from = ["10.1.0.0/16"]
-[trunk.teams]
-kind = "teams"
+/// What makes the house's trunk one of this kind, behind an SBC.
+const TEAMS: &str = r#"kind = "teams"
 via = "udp:10.2.0.1:5060"
-accept_from = ["10.2.0.0/16"]
 fqdn = "ccr1.example.com"
 check_every = "0s"
+"#;
+
+const DESK: &str = r#"
 [[number]]
 match = "*"
 trunk = "carrier"
@@ -56,20 +48,18 @@ call = "+49556@teams"
 login = "manual"
 "#;
 
+fn house() -> String {
+    house_with("", TEAMS, DESK).replace("send_to = [\"udp:10.2.0.1:5060\"]\n", "")
+}
+
 /// Everything that the router sent to Teams.
 type Sent = Rc<RefCell<Vec<Message>>>;
 
 /// The house, and what Teams gets.
 fn world(seed: u64, config: &str) -> (World, Sent) {
     let mut world = World::new(seed, config);
-    let sent = Sent::default();
-    let spy = Rc::clone(&sent);
-    world.lose_if(move |datagram| {
-        if datagram.is_sip() && datagram.to.to_string().starts_with("10.2.") {
-            spy.borrow_mut().extend(Message::parse(datagram.bytes.clone()).ok());
-        }
-        false
-    });
+    let to_teams = |datagram: &Datagram| datagram.to.to_string().starts_with("10.2.");
+    let sent = spy(&mut world, move |datagram, message| to_teams(datagram).then(|| message.clone()));
     (world, sent)
 }
 
@@ -115,7 +105,7 @@ fn spoken_plainly(sent: &Sent) {
 
 #[test]
 fn every_request_names_us_as_teams_knows_us_and_numbers_with_a_plus() {
-    let (mut world, caller, _, sent) = talking(1, HOUSE);
+    let (mut world, caller, _, sent) = talking(1, &house());
     let invite = requests(&sent, "INVITE").remove(0);
     assert_eq!(invite.request_uri_bytes(), "sip:+49555@10.2.0.1:5060;user=phone");
     assert!(value(&invite, Header::Contact).starts_with("<sip:ccr1.example.com:5060"), "{invite:?}");
@@ -137,7 +127,7 @@ fn every_request_names_us_as_teams_knows_us_and_numbers_with_a_plus() {
 
 #[test]
 fn options_come_within_a_second_and_every_minute_with_the_name_in_contact() {
-    let (mut world, sent) = world(2, &HOUSE.replace("check_every = \"0s\"\n", ""));
+    let (mut world, sent) = world(2, &house().replace("check_every = \"0s\"\n", ""));
     teams(&mut world, AT_ONCE);
     world.run_for(2 * SECOND);
     let first = requests(&sent, "OPTIONS");
@@ -150,7 +140,7 @@ fn options_come_within_a_second_and_every_minute_with_the_name_in_contact() {
 
 #[test]
 fn its_options_are_answered_with_our_name_and_what_it_wants_to_see() {
-    let (mut world, sent) = world(3, HOUSE);
+    let (mut world, sent) = world(3, &house());
     teams(&mut world, AT_ONCE);
     let options = "OPTIONS sip:ccr1.example.com:5060 SIP/2.0\r\nFROM: <sip:sip-du-a-eu.pstnhub.microsoft.com>;tag=4f3e\r\n\
                    TO: <sip:ccr1.example.com>\r\nCSEQ: 1 OPTIONS\r\nCALL-ID: 8f1f\r\nMAX-FORWARDS: 70\r\n\
@@ -169,7 +159,7 @@ fn its_options_are_answered_with_our_name_and_what_it_wants_to_see() {
 
 #[test]
 fn its_hold_is_answered_in_its_words_and_our_sound_never_moves() {
-    let (mut world, caller, anna, sent) = talking(4, HOUSE);
+    let (mut world, caller, anna, sent) = talking(4, &house());
     world.holds_by_in(anna, HoldBy::Inactive, MILLISECOND);
     world.run_for(2 * SECOND);
     let held = sent.borrow().iter().rev().find(|message| !message.body().is_empty()).cloned().unwrap();
@@ -191,7 +181,7 @@ fn its_hold_is_answered_in_its_words_and_our_sound_never_moves() {
 fn a_transfer_goes_back_as_it_came_and_the_agent_whom_it_means_has_the_call() {
     for pause in [5, 280, 900] {
         let (mut world, caller, anna, sent) =
-            talking(5, &HOUSE.replace("login = \"manual\"\n", &format!("entra_id = \"{BO}\"\n")));
+            talking(5, &house().replace("login = \"manual\"\n", &format!("entra_id = \"{BO}\"\n")));
         let target = format!("sip:sip.pstnhub.microsoft.com:5060;x-m=8:orgid:{BO}");
         let referred_by = "<sip:sip.pstnhub.microsoft.com:5061;x-m=8:orgid:66ad;x-tt=aHR0%3DQ2>";
         world.refers_in(anna, &format!("<{target}>"), &[("Referred-By", referred_by)], MILLISECOND);
@@ -221,7 +211,7 @@ fn a_transfer_goes_back_as_it_came_and_the_agent_whom_it_means_has_the_call() {
 
 #[test]
 fn who_is_rung_in_vain_sees_no_missed_call_whatever_the_reason() {
-    let (mut world, sent) = world(6, HOUSE);
+    let (mut world, sent) = world(6, &house());
     teams(&mut world, Behaviour::NeverAnswers);
     let caller = world.caller("+49301");
     world.dials(caller, "+4930999");
@@ -230,7 +220,7 @@ fn who_is_rung_in_vain_sees_no_missed_call_whatever_the_reason() {
         requests(sent, "CANCEL").iter().map(|cancel| value(cancel, Header::Reason)).collect::<Vec<_>>()
     };
     assert_eq!(reasons(&sent), ["SIP;cause=200;text=\"Call completed elsewhere\""]);
-    let config = HOUSE.replace("kind = \"teams\"", "kind = \"teams\"\nmissed_calls = true");
+    let config = house().replace("kind = \"teams\"", "kind = \"teams\"\nmissed_calls = true");
     let (mut world, sent) = self::world(7, &config);
     teams(&mut world, Behaviour::NeverAnswers);
     let caller = world.caller("+49301");
@@ -269,7 +259,7 @@ fn what_answers_without_ringing_is_a_mailbox_unless_the_trunk_says_otherwise() {
         house::count(world, |what| matches!(what, What::Unanswered { why: Unanswered::NoAnswer, .. }))
     };
     for (keys, refused) in [("", true), ("answers_of_machines = \"take\"\n", false)] {
-        let config = HOUSE.replace("kind = \"teams\"\n", &format!("kind = \"teams\"\n{keys}"));
+        let config = house().replace("kind = \"teams\"\n", &format!("kind = \"teams\"\n{keys}"));
         let (mut world, sent) = world(8, &config);
         answers_at_once(&mut world);
         let caller = world.caller("+49301");

@@ -309,7 +309,7 @@ fn what_stands_behind_a_number_does_not_get_past_the_toll_guard() {
     }
 }
 
-/// No `may_call` has it, two calls of his are under way already, the node is full, and it is about to end.
+/// No `may_call` has it, a call of his is under way already, the node is full, and it is about to end.
 #[test]
 fn a_call_for_help_passes_the_toll_guard_every_limit_and_a_drain() {
     let anna = phone("anna", &format!("{MAY_CALL}, calls_at_once = 1"));
