@@ -287,6 +287,54 @@ fn a_dead_server_costs_one_wait_not_one_for_each_step() {
 }
 
 #[test]
+fn with_everything_known_but_old_a_dead_server_costs_one_wait_and_then_none_for_a_while() {
+    let mut desk = Desk::new(&ALL)
+        .naptr("example.com", &[(1, "SIP+D2U", "_sip._udp.example.com")])
+        .srv("_sip._udp.example.com", &[(1, 0, 5060, "a.example.com"), (2, 0, 5060, "b.example.com")])
+        .a("a.example.com", &["192.0.2.1"])
+        .a("b.example.com", &["192.0.2.2"]);
+    let both = desk.locate("example.com").0;
+    assert_eq!(both.len(), 2);
+    desk.asked.clear();
+    (desk.silent, desk.now) = (true, desk.now + 61 * SECOND);
+    assert_eq!(desk.locate("example.com").0, both);
+    assert_eq!(desk.asked, ["NAPTR of example.com"]);
+    desk.now += 4 * SECOND;
+    assert_eq!(desk.locate("example.com").0, both);
+    assert_eq!(desk.asked.len(), 1, "{:?}", desk.asked);
+    (desk.silent, desk.now) = (false, desk.now + 2 * SECOND);
+    assert_eq!(desk.locate("example.com"), (both, None), "it is asked again, and all is well");
+}
+
+#[test]
+fn when_the_servers_change_all_is_asked_anew_and_old_answers_serve_if_they_fail() {
+    let mut desk = Desk::new(&ALL).a("example.com", &["192.0.2.1"]);
+    desk.locate("udp:example.com:5060");
+    desk.directory.asks_others(desk.now);
+    let mut desk = desk.a("example.com", &["192.0.2.7"]);
+    assert_eq!(desk.locate("udp:example.com:5060"), at(&["udp:192.0.2.7:5060"]));
+    desk.directory.asks_others(desk.now);
+    desk.silent = true;
+    let (addresses, trouble) = desk.locate("udp:example.com:5060");
+    assert_eq!(addresses, ["udp:192.0.2.7:5060"]);
+    assert!(matches!(trouble, Some(Trouble::Stale { .. })), "{trouble:?}");
+}
+
+#[test]
+fn an_address_instead_of_a_name_is_looked_at_like_any_other() {
+    let target = |target: &'static str| {
+        Desk::new(&ALL).srv("_sip._udp.example.com", &[(1, 0, 5060, target)]).locate("udp:example.com")
+    };
+    assert_eq!(target("192.0.2.1"), at(&["udp:192.0.2.1:5060"]));
+    assert_eq!(target("0.0.0.0"), (vec![], Some(Trouble::Nonsense)));
+    assert_eq!(target("::ffff:192.0.2.1"), at(&["udp:192.0.2.1:5060"]), "IPv4 in IPv6's clothes");
+    assert!(target("2001:db8::1").0.is_empty(), "a family that we do not send from");
+    let mut mapped = Desk::new(&["udp:10.0.0.1:5060", "udp:[2001:db8::9]:5060"])
+        .aaaa("example.com", &["::ffff:127.0.0.1", "::ffff:0.0.0.0"]);
+    assert_eq!(mapped.locate("udp:example.com:5060").0, ["udp:127.0.0.1:5060"]);
+}
+
+#[test]
 fn a_server_that_refuses_srv_does_not_keep_us_from_the_address_but_is_told_of() {
     let mut desk = Desk::new(&ALL)
         .fails(Kind::Srv, "_sip._udp.example.com", Trouble::Refused)

@@ -10,9 +10,9 @@ use super::read::bounds;
 section! {
     /// Whom names are asked of. A target without port is looked up by NAPTR, SRV, A and AAAA (RFC 3263), again whenever the time that its answer is good for is over; `fernamt check` asks nobody, for it also runs where the names are not known.
     DnsToml "[dns]" {
-        /// DNS servers, a list of `"ADDRESS"` or `"ADDRESS:PORT"`. Default: those of the system (`/etc/resolv.conf`, read again when it changes).
+        /// DNS servers, a list of `"ADDRESS"` or `"ADDRESS:PORT"`. Default: those of the system (`/etc/resolv.conf`, read again when it changes). What stands in `/etc/hosts` is not asked for.
         servers,
-        /// How long a server may take over one question. `"100ms"` to `"10s"`, default `"2s"`.
+        /// How long one attempt at a question may take; at each, two servers are asked at a time. `"100ms"` to `"10s"`, default `"2s"`.
         timeout,
         /// How often a question is asked before it has failed. 1 to 5, default 2.
         attempts,
@@ -26,7 +26,7 @@ section! {
 pub struct Dns {
     /// DNS servers; none: those of the system.
     pub servers: Vec<SocketAddr>,
-    /// How long a server may take over one question. 100 ms to 10 s, default 2 s.
+    /// How long one attempt at a question may take. 100 ms to 10 s, default 2 s.
     pub timeout: Duration,
     /// How often a question is asked. 1 to 5, default 2.
     pub attempts: usize,

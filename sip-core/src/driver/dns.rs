@@ -20,28 +20,42 @@ use tokio::time::timeout;
 
 /// Where the system says whom to ask.
 const SYSTEM: &str = "/etc/resolv.conf";
+/// Names that the system knows by itself; they come first.
+const HOSTS: &str = "/etc/hosts";
 
 /// Whom we ask.
 pub(super) struct Dns {
     settings: DnsSettings,
     /// `None`: nobody can be asked.
     resolver: Option<TokioResolver>,
-    /// When the system's file was last written, if we go by it.
-    written: Option<SystemTime>,
+    /// When the system's files were last written, as far as we go by them.
+    written: [Option<SystemTime>; 2],
 }
 
 impl Dns {
     pub(super) fn new(settings: DnsSettings) -> Dns {
-        let mut dns = Dns { settings, resolver: None, written: None };
+        let mut dns = Dns { settings, resolver: None, written: [None; 2] };
         dns.rebuild();
         dns
     }
 
-    pub(super) fn renew(&mut self, settings: DnsSettings) {
-        if self.settings != settings {
+    /// Whether that is something new.
+    pub(super) fn renew(&mut self, settings: DnsSettings) -> bool {
+        let differs = self.settings != settings;
+        if differs {
             self.settings = settings;
             self.rebuild();
         }
+        differs
+    }
+
+    /// Whether others are to be asked than before: the system's files change with the network.
+    pub(super) fn has_moved(&mut self) -> bool {
+        let moved = self.written != written(&self.settings);
+        if moved {
+            self.rebuild();
+        }
+        moved
     }
 
     fn rebuild(&mut self) {
@@ -55,11 +69,7 @@ impl Dns {
     }
 
     /// The question, on its way.
-    pub(super) fn ask(&mut self, query: &Query) -> impl Future<Output = Answer> + Send + use<> {
-        // The system's servers may change with the network, as with every program of the machine.
-        if self.written != written(&self.settings) {
-            self.rebuild();
-        }
+    pub(super) fn ask(&self, query: &Query) -> impl Future<Output = Answer> + Send + use<> {
         // Every attempt with its time, and once more for a change from UDP to TCP.
         let limit = self.settings.timeout * (self.settings.attempts as u32 + 1);
         let (resolver, kind) = (self.resolver.clone(), query.kind);
@@ -76,11 +86,9 @@ impl Dns {
     }
 }
 
-fn written(settings: &DnsSettings) -> Option<SystemTime> {
-    if !settings.servers.is_empty() {
-        return None;
-    }
-    std::fs::metadata(SYSTEM).ok()?.modified().ok()
+fn written(settings: &DnsSettings) -> [Option<SystemTime>; 2] {
+    let at = |path| std::fs::metadata(path).ok()?.modified().ok();
+    [at(HOSTS), at(SYSTEM).filter(|_| settings.servers.is_empty())]
 }
 
 fn resolver(settings: &DnsSettings) -> Option<TokioResolver> {
@@ -199,9 +207,10 @@ fn no_answer(error: &NetError, kind: Kind) -> Answer {
         NetError::Timeout | NetError::NoConnections | NetError::Io(_) | NetError::Busy => {
             failure(Trouble::NoAnswer)
         }
+        // An answer that cannot be read is a server's fault, not the name's.
         error => {
             tracing::debug!(%error, ?kind, "DNS");
-            failure(Trouble::Nonsense)
+            failure(Trouble::Refused)
         }
     }
 }

@@ -33,7 +33,9 @@ impl Resolver {
 
     pub(super) fn renew(&mut self, settings: DnsSettings) {
         self.directory.keep_stale_for(settings.stale);
-        self.dns.renew(settings);
+        if self.dns.renew(settings) {
+            self.directory.asks_others(Instant::now());
+        }
     }
 
     /// Answers at once into `ready`, or when DNS has answered.
@@ -45,7 +47,11 @@ impl Resolver {
         ready: &mut Vec<Input>,
         tasks: &mut JoinSet<()>,
     ) {
-        self.directory.locate(Instant::now(), id, wanted, random);
+        let now = Instant::now();
+        if self.dns.has_moved() {
+            self.directory.asks_others(now);
+        }
+        self.directory.locate(now, id, wanted, random);
         self.carry_out(ready, tasks);
     }
 

@@ -246,7 +246,7 @@ impl Sockets {
         self.resolver.resolve(id, (target, reach), random, &mut self.ready, &mut self.tasks);
     }
 
-    /// From now on names are asked of these servers. What is remembered stays.
+    /// From now on names are asked of these servers, everything anew; what is remembered is used if they fail.
     pub fn renew_dns(&mut self, dns: DnsSettings) {
         self.resolver.renew(dns);
     }

@@ -230,7 +230,8 @@ impl Endpoint {
                 self.hop_found(now, leg, Some(hop), vec![draft]);
             }
             Some(target @ Target { host: Host::Name(_), .. }) if !self.seeks.is_full() => {
-                let until = now + self.settings.open_timeout;
+                // As long as its transaction would ask: DNS that is slow today must not cost a BYE or an ACK.
+                let until = now + self.settings.timers.give_up();
                 let work = Work::Drafts(vec![draft]);
                 let seek = self.seek_name(leg, work, target, until);
                 self.note_seek(leg, seek);

@@ -36,7 +36,8 @@ pub struct Settings {
     pub accept: Vec<String>,
     /// Requests longer than this go by TCP when the transport is ours to choose (RFC 3261 §18.1.1). Default 1_300.
     pub large_request: usize,
-    /// How long a connection may take to open before a large request goes by UDP after all. Default 3 s.
+    /// How long a connection may take to open: then the next address has its turn, or a large request goes by UDP after
+    /// all. Default 3 s.
     pub open_timeout: Duration,
     /// What `Retry-After` of a `503` says while draining. Default 60 s.
     pub retry_after: Duration,

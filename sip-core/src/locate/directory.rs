@@ -70,6 +70,12 @@ impl Directory {
         self.memory.keep_stale_for(stale);
     }
 
+    /// Other servers are asked from now on, or the same ones otherwise: everything is asked anew. What was good is used
+    /// if they fail.
+    pub fn asks_others(&mut self, now: Instant) {
+        self.memory.ask_again(now);
+    }
+
     /// Answers remembered, good or bad.
     pub fn remembered(&self) -> usize {
         self.memory.len()
@@ -120,8 +126,14 @@ impl Directory {
             }
             let fresh = unknown.iter().filter(|query| !self.asked.contains_key(query)).count();
             if self.asked.len() + fresh > self.settings.most_questions {
-                let located = Located::nowhere(Trouble::Busy);
-                return self.out.push_back(Output::Located { id, located });
+                let old: Option<Vec<_>> =
+                    unknown.iter().map(|query| self.memory.unasked(now, query)).collect();
+                let Some(old) = old else {
+                    let located = Located::nowhere(Trouble::Busy);
+                    return self.out.push_back(Output::Located { id, located });
+                };
+                unknown.into_iter().zip(old).for_each(|(query, known)| search.learn(query, known));
+                continue;
             }
             self.searches.insert(id, search);
             return unknown.into_iter().for_each(|query| self.ask(query, id));

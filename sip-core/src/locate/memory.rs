@@ -49,12 +49,14 @@ pub(super) struct Memory {
     most: usize,
     stale: Duration,
     rest: Duration,
+    /// The last question had no answer: until then old answers are used without another wait.
+    dead_until: Option<Instant>,
 }
 
 impl Memory {
     /// Old answers are used for `stale` when DNS fails, and after a failure a question rests for `rest`.
     pub(super) fn new(most: usize, stale: Duration, rest: Duration) -> Memory {
-        Memory { entries: BTreeMap::new(), most, stale, rest }
+        Memory { entries: BTreeMap::new(), most, stale, rest, dead_until: None }
     }
 
     pub(super) fn keep_stale_for(&mut self, stale: Duration) {
@@ -71,8 +73,30 @@ impl Memory {
         if let Some(good) = entry.good.as_ref().filter(|good| now < good.until) {
             return Some(good.known(None));
         }
-        let (trouble, until) = entry.failed?;
-        (now < until).then(|| self.after_failure(now, entry, trouble))
+        if let Some((trouble, _)) = entry.failed.filter(|(_, until)| now < *until) {
+            return Some(self.after_failure(now, entry, trouble));
+        }
+        // A name takes several questions, and each would cost its caller the whole wait.
+        self.dead_until.filter(|until| now < *until)?;
+        Some(self.after_failure(now, entry, Trouble::NoAnswer)).filter(|known| known.found.is_ok())
+    }
+
+    /// What may be said although DNS cannot be asked; `None`: nothing.
+    pub(super) fn unasked(&self, now: Instant, query: &Query) -> Option<Known> {
+        let known = self.after_failure(now, self.entries.get(query)?, Trouble::Busy);
+        Some(known).filter(|known| known.found.is_ok())
+    }
+
+    /// Everything is asked anew; good answers are old ones from now on.
+    pub(super) fn ask_again(&mut self, now: Instant) {
+        self.dead_until = None;
+        self.entries.retain(|_, entry| {
+            entry.failed = None;
+            entry.good.as_mut().is_some_and(|good| {
+                good.until = good.until.min(now);
+                true
+            })
+        });
     }
 
     fn after_failure(&self, now: Instant, entry: &Entry, trouble: Trouble) -> Known {
@@ -90,6 +114,7 @@ impl Memory {
     /// next time (a TTL of 0).
     pub(super) fn learn(&mut self, now: Instant, query: &Query, answer: Answer) -> Known {
         let old = self.entries.remove(query).and_then(|entry| entry.good);
+        self.dead_until = (answer.found == Err(Trouble::NoAnswer)).then(|| now + self.rest);
         let entry = match answer.found {
             Ok(mut records) => {
                 let cut = records.len() > MOST_RECORDS;

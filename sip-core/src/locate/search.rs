@@ -163,7 +163,7 @@ impl Walk<'_> {
     /// IPv6 first (RFC 6724 §2.1), each only if we could send there.
     fn ips(&mut self, door: &Door) -> Vec<IpAddr> {
         if let Ok(ip) = door.host.parse() {
-            return vec![ip];
+            return self.sendable(door, vec![ip]);
         }
         let (v6, v4) = self.search.reach.families(door.transport);
         let sixes = v6.then(|| self.know(Query::new(Kind::Aaaa, &door.host))).flatten();
@@ -176,11 +176,18 @@ impl Walk<'_> {
                 Records::Naptr(_) | Records::Srv(_) => {}
             }
         }
+        self.sendable(door, ips)
+    }
+
+    /// Those of a family that we send from. An IPv4 address in IPv6's clothes is one of IPv4.
+    fn sendable(&mut self, door: &Door, mut ips: Vec<IpAddr>) -> Vec<IpAddr> {
+        ips.iter_mut().for_each(|ip| *ip = ip.to_canonical());
         let all = ips.len();
         ips.retain(|ip| is_somebody(*ip));
         if ips.len() < all {
             self.wrong(Trouble::Nonsense);
         }
+        ips.retain(|ip| self.search.reach.covers(door.transport, *ip));
         ips
     }
 

@@ -38,11 +38,12 @@ impl fmt::Display for Host {
 /// A next hop before it is resolved (RFC 3263): `udp:10.0.0.1:5060`, `tcp:sbc.example.com`, `sbc.example.com`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
-    /// What to send over; `None` leaves the choice to us: UDP, or TCP for large requests (RFC 3261 §18.1.1).
+    /// What to send over. `None`: for a name what its NAPTR or SRV entries say (RFC 3263 §4.1), else UDP, or TCP for large
+    /// requests (RFC 3261 §18.1.1).
     pub transport: Option<Transport>,
     /// Where.
     pub host: Host,
-    /// Port; `None` is the transport's default.
+    /// Port. `None`: for a name that of its SRV entries (RFC 3263 §4.2), else the transport's default.
     pub port: Option<u16>,
 }
 
