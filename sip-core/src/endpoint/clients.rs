@@ -215,11 +215,11 @@ impl Endpoint {
             open.first_response_at = None;
         }
         let flow = tx.flow;
-        if status != StatusCode::SERVICE_UNAVAILABLE {
-            self.doubts.works(flow.transport, flow.remote);
-        }
         let mut actions = std::mem::take(&mut self.actions);
         tx.handle_response(now, status, &mut actions);
+        if status != StatusCode::SERVICE_UNAVAILABLE {
+            self.believe(client);
+        }
         self.roads.heard(flow, client);
         self.act(now, client, &mut actions, Some(response));
         self.actions = actions;

@@ -184,16 +184,16 @@ impl Endpoint {
             let (host, found) = (host.to_string(), located.addresses.len());
             self.out.push_back(Output::Event(Event::NameTrouble { peer, host, trouble, found }));
         }
-        let mut addresses = located.addresses;
-        if addresses.is_empty() {
+        let hops = located.addresses.into_iter().map(|(transport, remote)| Hop::new(transport, remote, peer));
+        let mut hops: Vec<Hop> = hops.collect();
+        if hops.is_empty() {
             return self.seek_failed(now, *seek, FailCause::Unresolved);
         }
-        self.doubts.put_last(now, &mut addresses);
-        let hops = addresses.into_iter().map(|(transport, remote)| Hop::new(transport, remote, peer));
+        self.doubts.put_last(now, &mut hops);
         match seek.work {
-            Work::Invite => self.invite_resolved(now, seek.leg, hops.collect()),
-            Work::Ask => self.ask_resolved(now, seek.leg, hops.collect()),
-            Work::Drafts(drafts) => self.hop_found(now, seek.leg, hops.take(1).next(), drafts),
+            Work::Invite => self.invite_resolved(now, seek.leg, hops.into()),
+            Work::Ask => self.ask_resolved(now, seek.leg, hops.into()),
+            Work::Drafts(drafts) => self.hop_found(now, seek.leg, hops.into_iter().next(), drafts),
             Work::Response(_) => {}
         }
     }
@@ -218,8 +218,8 @@ impl Endpoint {
     }
 
     pub(super) fn open_failed(&mut self, now: Instant, id: OpenId) {
-        if let Some(Hop { transport, remote, .. }) = self.openings.hop(id) {
-            self.doubts.fails(now, transport, remote);
+        if let Some(hop) = self.openings.hop(id) {
+            self.doubts.fails(now, &hop);
         }
         for key in self.openings.take(id) {
             if let Some(seek) = self.take_seek(key) {
@@ -235,7 +235,7 @@ impl Endpoint {
             let cause = match seek.step {
                 Step::Resolving { .. } => FailCause::Unresolved,
                 Step::Opening { hop, .. } => {
-                    self.doubts.fails(now, hop.transport, hop.remote);
+                    self.doubts.fails(now, &hop);
                     FailCause::TimedOut
                 }
             };
