@@ -102,6 +102,11 @@ impl Guard {
         if self.lockout.is_locked(now, source, user) {
             return Admission::Challenge { stale: false, wrong: true, locked: None };
         }
+        // Right a moment ago, perhaps, before the settings changed: no guess. Nor stale, which would have a telephone that
+        // knows no other hash ask for ever.
+        if !self.algorithms.contains(&credentials.algorithm) {
+            return Admission::Challenge { stale: false, wrong: false, locked: None };
+        }
         let ha1 = found.and_then(|(_, ha1s)| with_algorithm(ha1s, credentials.algorithm));
         let (method, uri) = (request.method(), request.request_uri_bytes());
         let method = String::from_utf8_lossy(method.as_bytes()).into_owned();
