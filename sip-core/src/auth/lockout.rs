@@ -5,8 +5,9 @@
 //! wrong password behind the same address does not silence his.
 
 use super::UserId;
+use crate::transport::place_of;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// Whose wrong proofs are counted together.
@@ -74,7 +75,7 @@ impl Lockout {
 
     /// A proof was right: the user is at home here from now on.
     pub fn proved(&mut self, source: IpAddr, user: UserId) {
-        self.homes.insert(user, place(source));
+        self.homes.insert(user, place_of(source));
         self.forget(Suspect::AtHome(user));
     }
 
@@ -89,7 +90,7 @@ impl Lockout {
     }
 
     fn suspects(&self, source: IpAddr, user: Option<UserId>) -> impl Iterator<Item = Suspect> + use<> {
-        let source = place(source);
+        let source = place_of(source);
         let home = user.filter(|user| self.homes.get(user) == Some(&source)).map(Suspect::AtHome);
         let away = [Some(Suspect::Source(source)), user.map(Suspect::User)];
         let away = if home.is_some() { [None; 2] } else { away };
@@ -116,17 +117,6 @@ impl Lockout {
         if let Some(record) = self.records.remove(&suspect) {
             self.by_age.remove(&(record.last, suspect));
         }
-    }
-}
-
-/// IPv4 by address, IPv6 by /64: whoever has one address there has all of them.
-fn place(source: IpAddr) -> IpAddr {
-    match source.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        v4 => v4,
     }
 }
 

@@ -7,7 +7,7 @@ use super::stream::{self, Door, Limits};
 use super::tls::{Handshakes, Secured, Session};
 use super::ws;
 use crate::endpoint::{Input, OpenId};
-use crate::transport::{Flow, PeerId, Transport};
+use crate::transport::{Flow, PeerId, Transport, place_of};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::io;
@@ -23,7 +23,7 @@ use tokio::task::{AbortHandle, JoinSet};
 /// All open connections, by number.
 pub(super) struct Connections {
     open: HashMap<u32, Connection>,
-    /// How many were accepted from each address.
+    /// How many were accepted from each address, or /64 of IPv6.
     accepted_from: HashMap<IpAddr, usize>,
     max_per_address: usize,
     places: Arc<Semaphore>,
@@ -145,7 +145,7 @@ impl Connections {
         place: OwnedSemaphorePermit,
         tasks: &mut JoinSet<()>,
     ) {
-        let from = self.accepted_from.entry(remote.ip()).or_default();
+        let from = self.accepted_from.entry(place_of(remote.ip())).or_default();
         if *from >= self.max_per_address {
             self.tally.refused.add_one();
             return;
@@ -232,7 +232,7 @@ impl Connections {
         if !connection.accepted {
             return;
         }
-        let address = connection.flow.remote.ip();
+        let address = place_of(connection.flow.remote.ip());
         if let Some(from) = self.accepted_from.get_mut(&address) {
             *from -= 1;
             if *from == 0 {

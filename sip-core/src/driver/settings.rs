@@ -19,7 +19,7 @@ pub struct DriverSettings {
     /// Connections at one time, opened and accepted. One more that is accepted is closed at once, one more that is
     /// to be opened fails. Default 4,096.
     pub max_connections: usize,
-    /// Of these, accepted from one address. Default 1,024.
+    /// Of these, accepted from one address, or one /64 of IPv6. Default 1,024.
     pub max_connections_per_address: usize,
     /// Bytes that wait to be written on one connection. One message more closes it: its peer has stopped reading.
     /// Default 1 MiB.
@@ -44,13 +44,14 @@ pub struct DriverSettings {
     /// How long a connection may carry nothing from the peer, not even a keep-alive. It must be longer than a
     /// transaction lives (RFC 3261 §18). Default 15 min.
     pub idle_timeout: Duration,
-    /// How often we ping on connections that we opened (RFC 5626 §4.4.1: 95 to 120 s). Default 110 s.
+    /// How often we ping on connections that we opened (RFC 5626 §4.4.1: 95 to 120 s), and on every WebSocket. Default
+    /// 110 s.
     pub ping_interval: Duration,
     /// How long the answer to a ping may take before the connection is closed, where pings were answered before.
     /// Default 10 s.
     pub pong_timeout: Duration,
-    /// How long a message may take from its first byte to its last, and an accepted connection to its first
-    /// message. Default 10 s.
+    /// How long a message may take from its first byte to its last, and an accepted connection to its first message; a
+    /// WebSocket to the end of its HTTP request, and a message in pieces there has `idle_timeout`. Default 10 s.
     pub message_timeout: Duration,
     /// How long one write may stand still. Default 30 s.
     pub write_timeout: Duration,
@@ -90,12 +91,13 @@ impl Default for DriverSettings {
 /// Whom names are asked of, and how patiently.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DnsSettings {
-    /// DNS servers with their ports; none: those of the system (`/etc/resolv.conf`, read again when it changes).
-    /// Default none.
+    /// DNS servers with their ports; none: those of the system (`/etc/resolv.conf`, read again when it changes). Names
+    /// that stand in `/etc/hosts` are asked of nobody. Default none.
     pub servers: Vec<SocketAddr>,
-    /// How long one server may take over one question. Default 2 s.
+    /// How long one attempt may take, in which two servers at a time are asked. Default 2 s.
     pub timeout: Duration,
-    /// How often a question is asked before it has failed. At least 1, default 2.
+    /// How often a question is asked before it has failed; with dead servers in the list 2 at least. At least 1,
+    /// default 2.
     pub attempts: usize,
     /// How long an answer is used beyond its time while DNS fails (RFC 8767). Zero: not at all. Default 1 h.
     pub stale: Duration,

@@ -12,6 +12,7 @@ mod via;
 pub use flow::{Flow, Transport};
 pub use framing::{Framed, FramingError, StreamFramer};
 pub use names::carries_name;
+pub(crate) use source::place_of;
 pub use source::{PeerId, Sources};
 pub use steer::Steer;
 pub use target::{Host, Listener, Target, TargetError};

@@ -3,11 +3,23 @@
 use super::names::carries_name;
 use ipnet::IpNet;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// A configured peer (a trunk, a registered phone's range), by the number its owner gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerId(pub u16);
+
+/// What stands for everybody who is at `source` when it is counted how much comes from there: IPv4 by address, IPv6 by
+/// /64, for whoever has one address there has all of them.
+pub(crate) fn place_of(source: IpAddr) -> IpAddr {
+    match source.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        v4 => v4,
+    }
+}
 
 /// Source addresses and the peers they belong to.
 ///

@@ -7,7 +7,7 @@ use super::session::{Session, drain, feed};
 use super::{Tls, TlsSettings};
 use crate::driver::DriverSettings;
 use crate::driver::mishap::{Mishap, Mishaps};
-use crate::transport::PeerId;
+use crate::transport::{PeerId, place_of};
 use rustls::pki_types::UnixTime;
 use rustls::{ClientConnection, Connection, Error, ServerConnection};
 use std::collections::HashMap;
@@ -41,7 +41,7 @@ pub(in crate::driver) struct Handshakes {
     tls: RwLock<Arc<Tls>>,
     /// For those who connect to us.
     places: Semaphore,
-    /// How many of them come from each address.
+    /// How many of them come from each address, or /64 of IPv6.
     from: Mutex<HashMap<IpAddr, usize>>,
     threads: Semaphore,
     limit: Duration,
@@ -128,6 +128,7 @@ impl Handshakes {
     fn place(&self, from: IpAddr) -> Option<Place<'_>> {
         let place = self.places.try_acquire().ok()?;
         let mut all = self.from.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = place_of(from);
         let count = all.entry(from).or_default();
         if *count >= MOST_FROM_ONE {
             return None;
