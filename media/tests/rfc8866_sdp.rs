@@ -143,7 +143,7 @@ fn the_oddities_are_written_as_the_grammar_has_them() {
     for (what, text) in ODD {
         let written = read(text).write();
         assert_eq!(Description::parse(&written).unwrap().write(), written, "{what}");
-        // The reader underneath, without our help, takes what we write; only it wants numbers in o=.
+        // A reader by the book takes what we write; only it wants numbers in o=.
         let written = Description { origin: Origin::default(), ..read(text) }.write();
         let session = sdp_types::Session::parse(&written).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!(session.times.len(), 1, "{what}");
@@ -201,17 +201,25 @@ fn what_is_no_description_says_where_and_why() {
         ("v=0\r\nm\r\n", "line 2: expected a letter, '=' and a value"),
         (
             "v=0\r\ns=-\r\nm=audio 70000 RTP/AVP 8\r\n",
-            "not a session description: Invalid field formatting in line 3 at Media port",
+            "line 3: expected m= with kind, port, transport and formats, as in m=audio 4000 RTP/AVP 8",
         ),
         (
             "v=0\r\nc=IN IP4\r\n",
-            "not a session description: Missing field Connection connection-address in line 2",
+            "line 2: expected c= with network, family and address, as in c=IN IP4 192.0.2.1",
         ),
         (
             "v=0\r\nc=IN IP4 192.0.2.1\r\nc=IN IP4 192.0.2.2\r\n",
-            "not a session description: Multiple connections in line 3",
+            "line 3: expected one c= before the first m=",
         ),
-        ("v=0\r\nv=0\r\nm=\r\n", "not a session description: Missing field Media port in line 3"),
+        (
+            "v=0\r\nv=0\r\nm=\r\n",
+            "line 3: expected m= with kind, port, transport and formats, as in m=audio 4000 RTP/AVP 8",
+        ),
+        ("v=0\r\ns=-\r\nv=1\r\n", "line 3: expected v=0"),
+        (
+            "v=0\r\nm=audio 4000/x RTP/AVP 8\r\n",
+            "line 2: expected m= with kind, port, transport and formats, as in m=audio 4000 RTP/AVP 8",
+        ),
     ] {
         let error = Description::parse(text.as_bytes()).expect_err(text);
         assert_eq!((error.to_string().as_str(), error.status()), (expected, 400), "{text}");

@@ -34,7 +34,7 @@ impl Description {
     /// # Errors
     /// [`SdpError`] with the line; sizes are bounded by [`MAX_BYTES`](super::MAX_BYTES) and its neighbours.
     pub fn parse(bytes: &[u8]) -> Result<Description, SdpError> {
-        super::parse::description(bytes)
+        super::read::description(bytes)
     }
 
     /// Writes the description with the lines in the order of RFC 8866 §9, each ending in CR LF.

@@ -1,7 +1,7 @@
 //! Why a description or an exchange was refused, and what to answer.
 
 use super::description::{Description, Media};
-use super::parse::{MAX_BYTES, MAX_FORMATS, MAX_LINES, MAX_MEDIA};
+use super::read::{MAX_BYTES, MAX_FORMATS, MAX_LINES, MAX_MEDIA};
 use crate::Codec;
 
 /// Why a body is not a session description. Always the peer's fault.
@@ -37,9 +37,6 @@ pub enum SdpError {
         /// What should be there.
         expected: &'static str,
     },
-    /// What the reader underneath found.
-    #[error("not a session description: {0}")]
-    Unreadable(String),
 }
 
 impl SdpError {
@@ -51,7 +48,7 @@ impl SdpError {
             | SdpError::TooManyLines
             | SdpError::TooManyMedia
             | SdpError::TooManyFormats { .. } => 413,
-            SdpError::Version { .. } | SdpError::Malformed { .. } | SdpError::Unreadable(_) => 400,
+            SdpError::Version { .. } | SdpError::Malformed { .. } => 400,
         }
     }
 }

@@ -8,7 +8,6 @@ mod description;
 mod error;
 mod far_end;
 mod offer_answer;
-mod parse;
 mod payload;
 mod read;
 mod security;
@@ -20,5 +19,5 @@ pub use description::{
 };
 pub use error::{NegotiationError, SdpError};
 pub use offer_answer::Negotiation;
-pub use parse::{MAX_BYTES, MAX_FORMATS, MAX_LINES, MAX_MEDIA};
+pub use read::{MAX_BYTES, MAX_FORMATS, MAX_LINES, MAX_MEDIA};
 pub use stream::{Keys, Policy, Srtp, Stream};

@@ -271,13 +271,16 @@ impl Negotiation {
 
     /// Checks an answer against the offer: one medium for each, in order, and of our codecs only (RFC 3264 §6).
     fn read_answer(&self, offered: &Offered, answer: &Description) -> Result<Choice, NegotiationError> {
-        let ours = self.media_with(&offered.audio);
-        if answer.media.len() != ours.len() {
-            let text = format!("{} m= lines for {} offered", answer.media.len(), ours.len());
+        let count = self.media.len().max(self.audio + 1);
+        if answer.media.len() != count {
+            let text = format!("{} m= lines for {count} offered", answer.media.len());
             return Err(NegotiationError::Mismatch(text));
         }
-        if let Some((theirs, ours)) = answer.media.iter().zip(&ours).find(|(a, b)| a.kind != b.kind) {
-            let text = format!("m={} where m={} was offered", theirs.kind.name(), ours.kind.name());
+        let kind =
+            |index: usize| if index == self.audio { &MediaKind::Audio } else { &self.media[index].kind };
+        let pairs = answer.media.iter().enumerate().map(|(index, theirs)| (&theirs.kind, kind(index)));
+        if let Some((theirs, ours)) = pairs.into_iter().find(|(theirs, ours)| theirs != ours) {
+            let text = format!("m={} where m={} was offered", theirs.name(), ours.name());
             return Err(NegotiationError::Mismatch(text));
         }
         let media = &answer.media[self.audio];
@@ -330,19 +333,10 @@ impl Negotiation {
         let protocol = self.media.get(self.audio).map_or_else(first, |media| media.protocol.as_str());
         let audio = self.describe(protocol, &numbered, direction, mux, crypto);
         self.wanted = wanted;
-        let media = self.media_with(&audio);
-        self.offered = Some(Offered { numbered, lines, audio, wanted_before, answered: false });
-        self.publish_media(media)
-    }
-
-    /// The media of the session with this audio in its place.
-    fn media_with(&self, audio: &Media) -> Vec<Media> {
         let mut media = self.media.clone();
-        match media.get_mut(self.audio) {
-            Some(place) => *place = audio.clone(),
-            None => media.push(audio.clone()),
-        }
-        media
+        place(audio.clone(), self.audio, &mut media);
+        self.offered = Some(Offered { numbered, lines, audio, wanted_before, answered: false });
+        self.publish_media(media).0
     }
 
     /// The offer that was answered is the session's description from now on, with the one key that was taken.
@@ -351,7 +345,7 @@ impl Negotiation {
             offered.answered = true;
             let audio = Media { crypto: self.security.written(), ..offered.audio.clone() };
             self.described = Some(offered.numbered.clone());
-            self.media = self.media_with(&audio);
+            place(audio, self.audio, &mut self.media);
         }
     }
 
@@ -374,11 +368,14 @@ impl Negotiation {
     }
 
     fn publish(&mut self) -> Bytes {
-        self.publish_media(self.media.clone())
+        let media = std::mem::take(&mut self.media);
+        let (bytes, media) = self.publish_media(media);
+        self.media = media;
+        bytes
     }
 
-    /// The same version for the same description, the next for another (RFC 3264 §8).
-    fn publish_media(&mut self, media: Vec<Media>) -> Bytes {
+    /// The same version for the same description, the next for another (RFC 3264 §8). Gives the media back.
+    fn publish_media(&mut self, media: Vec<Media>) -> (Bytes, Vec<Media>) {
         let mut description = Description {
             origin: Origin {
                 user: "-".into(),
@@ -400,6 +397,14 @@ impl Negotiation {
             bytes = description.write();
         }
         self.sent = Some(Confidential(bytes.clone()));
-        bytes
+        (bytes, description.media)
+    }
+}
+
+/// Puts the audio at its place among the media, the first time behind them.
+fn place(audio: Media, index: usize, media: &mut Vec<Media>) {
+    match media.get_mut(index) {
+        Some(place) => *place = audio,
+        None => media.push(audio),
     }
 }
