@@ -50,12 +50,11 @@ impl Dialog {
     /// # Errors
     /// `Missing` or `Malformed` From, To, Call-ID, CSeq or Contact.
     pub fn of_request(request: &Message, local_tag: &[u8]) -> Result<Dialog, ParseError> {
-        let from = request.from()?;
         Ok(Dialog {
             call_id: copy(&request.call_id()?),
             local: Bytes::from([&own(request, Header::To)?[..], b";tag=", local_tag].concat()),
             remote: own(request, Header::From)?,
-            remote_tag: copy(from.tag().unwrap_or_default()),
+            remote_tag: copy(&request.tag(Header::From).unwrap_or_default()),
             local_seq: 0,
             remote_seq: Some(request.cseq()?.number),
             target: copy(&request.contact()?.uri.without_headers()),
@@ -70,13 +69,12 @@ impl Dialog {
     /// # Errors
     /// `Missing` or `Malformed` From, To, Call-ID or CSeq.
     pub fn of_response(response: &Message) -> Result<Dialog, ParseError> {
-        let to = response.to()?;
-        let target = response.contact().as_ref().unwrap_or(&to).uri.without_headers();
+        let target = response.contact().or_else(|_| response.to())?.uri.without_headers();
         Ok(Dialog {
             call_id: copy(&response.call_id()?),
             local: own(response, Header::From)?,
             remote: own(response, Header::To)?,
-            remote_tag: copy(to.tag().unwrap_or_default()),
+            remote_tag: copy(&response.tag(Header::To).unwrap_or_default()),
             local_seq: response.cseq()?.number,
             remote_seq: None,
             target: copy(&target),
@@ -87,7 +85,7 @@ impl Dialog {
 
     /// Whether a request with our tag in To belongs here: same Call-ID, same far end (§12.2.2).
     pub fn owns(&self, request: &Message) -> bool {
-        let same_tag = request.from().is_ok_and(|from| from.tag().unwrap_or_default() == self.remote_tag);
+        let same_tag = request.tag(Header::From).unwrap_or_default() == self.remote_tag;
         same_tag && request.call_id().is_ok_and(|call_id| call_id == self.call_id)
     }
 

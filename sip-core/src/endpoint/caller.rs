@@ -372,9 +372,8 @@ impl Endpoint {
     fn invite_accepted(&mut self, now: Instant, client: u64, response: &Message) {
         let Some(tx) = self.clients.get(client) else { return };
         let (leg, flow, purpose) = (tx.leg, tx.flow, tx.purpose);
-        let Ok(to) = response.to() else { return };
-        let to_tag = to.tag().unwrap_or_default();
-        if self.repeat_ack(leg, client, to_tag) {
+        let to_tag = response.tag(Header::To).unwrap_or_default();
+        if self.repeat_ack(leg, client, &to_tag) {
             return;
         }
         let first = purpose == Purpose::Invite
@@ -394,7 +393,7 @@ impl Endpoint {
         state.dialog = Some(Box::new(dialog));
         state.flow = Some(flow);
         state.stage = Stage::Answered;
-        state.acks.push(SentAck { client, to_tag: Bytes::copy_from_slice(to_tag), sent: None });
+        state.acks.push(SentAck { client, to_tag: Bytes::copy_from_slice(&to_tag), sent: None });
         state.abilities = Abilities::of(response).unwrap_or_default();
         let ending = state.ending.take();
         self.session_agreed(now, leg, response);
@@ -402,7 +401,7 @@ impl Endpoint {
             // The 2xx was faster than the CANCEL (RFC 3261 §9.1): take the call and end it.
             Some(ending) => self.hang_up_answered(now, leg, ending.headers),
             None => {
-                let known = self.outgoing(leg).and_then(|out| out.known(to_tag));
+                let known = self.outgoing(leg).and_then(|out| out.known(&to_tag));
                 let early = known.map(|at| EarlyId(at as u16));
                 self.tell(leg, Event::Answered { leg: LegKey(leg), early, response: response.clone() });
             }

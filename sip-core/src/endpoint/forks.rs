@@ -29,11 +29,10 @@ pub(super) const PRACKS: u32 = 1_000;
 impl Outgoing {
     /// The number of the early dialog that speaks. Beyond `most` of them they share the last number.
     pub(super) fn early(&mut self, response: &Message, most: usize) -> u16 {
-        let to = response.to();
-        let tag = to.as_ref().ok().and_then(|to| to.tag()).unwrap_or_default();
-        let at = self.known(tag).unwrap_or_else(|| {
+        let tag = response.tag(Header::To).unwrap_or_default();
+        let at = self.known(&tag).unwrap_or_else(|| {
             if self.forks.len() < most.max(1) {
-                let tag = Bytes::copy_from_slice(tag);
+                let tag = Bytes::copy_from_slice(&tag);
                 self.forks.push(Fork { tag, seen: Seen::default(), leg: None, owed: None });
             }
             self.forks.len() - 1

@@ -3,7 +3,7 @@
 use super::legs::Hop;
 use super::servers::{Arrival, Known};
 use super::{Endpoint, Reply, write};
-use crate::message::{Limits, Message, Method, StatusCode, Via};
+use crate::message::{Header, Limits, Message, Method, StatusCode, Via};
 use crate::transaction::{RequestParts, TransactionKey};
 use crate::transport::{Flow, PeerId, Transport, response_flow, stun};
 use bytes::Bytes;
@@ -146,7 +146,7 @@ impl Endpoint {
                 self.repeat_answer(key);
             }
             None => {
-                let inside = request.to().is_ok_and(|to| to.tag().is_some());
+                let inside = request.tag(Header::To).is_some();
                 let arrival = Arrival { flow, request, key, merged: 0 };
                 match (inside, peer) {
                     (true, None) if self.leg_of(request).is_none() => self.counters.unknown_source += 1,
@@ -202,7 +202,6 @@ impl Endpoint {
     }
 
     fn key_of(&self, via: &Via, request: &Message, of_cancelled: bool) -> TransactionKey {
-        use crate::message::Header;
         let method = request.method();
         let mut parts = RequestParts {
             method: method.as_bytes(),
@@ -217,13 +216,12 @@ impl Endpoint {
         // A sender of RFC 2543: everything counts.
         let (uri, call_id) = (request.request_uri_bytes(), request.call_id().unwrap_or_default());
         let top = request.values(Header::Via).next().unwrap_or_default();
-        let (from, to) = (request.from().ok(), request.to().ok());
+        let (from, to) = (request.tag(Header::From), request.tag(Header::To));
         parts.request_uri = &uri;
         parts.top_via = &top;
         parts.call_id = &call_id;
         parts.cseq = request.cseq().map_or(0, |cseq| cseq.number);
-        parts.from_tag = from.as_ref().and_then(|from| from.tag());
-        parts.to_tag = to.as_ref().and_then(|to| to.tag());
+        (parts.from_tag, parts.to_tag) = (from.as_deref(), to.as_deref());
         if of_cancelled { self.keys.cancelled(&parts) } else { self.keys.server(&parts) }
     }
 
@@ -272,12 +270,11 @@ impl Endpoint {
 }
 
 fn is_initial_invite(request: &Message) -> bool {
-    request.method() == Method::Invite && !request.to().is_ok_and(|to| to.tag().is_some())
+    request.method() == Method::Invite && request.tag(Header::To).is_none()
 }
 
 /// The top Via of a request whose Via parameters may be broken.
 fn first_via(request: &Message) -> Result<Via, crate::message::ParseError> {
-    use crate::message::Header;
     let value = request.values(Header::Via).next().unwrap_or_default();
     let bare = value.split(|b| *b == b';').next().unwrap_or_default();
     Via::parse(Bytes::copy_from_slice(bare))

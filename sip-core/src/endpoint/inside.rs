@@ -169,15 +169,16 @@ impl Endpoint {
     }
 
     fn reinvite_accepted(&mut self, now: Instant, leg: u64, client: u64, response: &Message) {
-        let (Ok(to), Ok(cseq)) = (response.to(), response.cseq()) else { return };
-        let to_tag = to.tag().unwrap_or_default();
-        if self.repeat_ack(leg, client, to_tag) {
+        let (to_tag, Ok(cseq)) = (response.tag(Header::To).unwrap_or_default(), response.cseq()) else {
+            return;
+        };
+        if self.repeat_ack(leg, client, &to_tag) {
             return;
         }
         self.refresh_target(leg, response);
         self.session_agreed(now, leg, response);
         let Some(state) = self.legs.get_mut(leg) else { return };
-        state.acks.push(SentAck { client, to_tag: Bytes::copy_from_slice(to_tag), sent: None });
+        state.acks.push(SentAck { client, to_tag: Bytes::copy_from_slice(&to_tag), sent: None });
         let has_answer_to_give = state.told && state.ours.as_ref().is_some_and(|ours| ours.body.is_none());
         if has_answer_to_give {
             let state_of_ours = OursState::Answered { client, cseq: cseq.number };

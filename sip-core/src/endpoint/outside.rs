@@ -47,7 +47,7 @@ impl Endpoint {
     /// What an INVITE would hear now (RFC 3261 §11.2): so a peer that asks never loses a call to us.
     fn options(&self, arrival: &Arrival<'_>) -> Reply {
         let request = arrival.request;
-        let inside = request.to().is_ok_and(|to| to.tag().is_some());
+        let inside = request.tag(Header::To).is_some();
         let terms = self.terms_of(self.sources.find(arrival.flow.remote));
         if let Some(reply) = self.fault_of_require(request, terms) {
             return reply;
@@ -140,10 +140,9 @@ impl Endpoint {
     }
 
     fn merge_hash(&self, request: &Message) -> u64 {
-        let from = request.from().ok();
-        let tag = from.as_ref().and_then(|from| from.tag()).unwrap_or_default();
+        let tag = request.tag(Header::From).unwrap_or_default();
         let number = request.cseq().map_or(0, |cseq| cseq.number).to_be_bytes();
-        let hash = self.mint.seal.hash(&[tag, &request.call_id().unwrap_or_default(), &number]);
+        let hash = self.mint.seal.hash(&[&tag, &request.call_id().unwrap_or_default(), &number]);
         hash.max(1)
     }
 

@@ -5,7 +5,7 @@ use super::servers::Arrival;
 use super::{Endpoint, Event, Reply, RequestKey};
 use crate::dialog::Order;
 use crate::key::LegKey;
-use crate::message::{Message, Method, StatusCode};
+use crate::message::{Header, Message, Method, StatusCode};
 use crate::token::Kind;
 use bytes::Bytes;
 use std::time::Instant;
@@ -13,15 +13,13 @@ use std::time::Instant;
 impl Endpoint {
     /// The leg whose tag stands in To, if the rest of the request agrees (RFC 3261 §12.2.2).
     pub(super) fn leg_of(&self, request: &Message) -> Option<u64> {
-        let to = request.to().ok()?;
-        let leg = self.mint.seal.read(Kind::Tag, to.tag()?)?;
+        let leg = self.mint.seal.read(Kind::Tag, &request.tag(Header::To)?)?;
         let state = self.legs.get(leg)?;
         let fits = match (&state.dialog, &state.outgoing) {
             (Some(dialog), _) => dialog.owns(request),
             (None, Some(out)) => {
-                let from = request.from().ok()?;
-                let tag = from.tag().unwrap_or_default();
-                request.call_id().ok()? == out.call_id && out.known(tag).is_some()
+                let tag = request.tag(Header::From).unwrap_or_default();
+                request.call_id().ok()? == out.call_id && out.known(&tag).is_some()
             }
             (None, None) => false,
         };

@@ -221,6 +221,12 @@ impl Message {
         self.address(Header::To)
     }
 
+    /// The tag of From or To; `None` if it is absent, empty or unreadable. The URI is not looked at: who a message belongs
+    /// to is asked several times of each, and what is there was judged once.
+    pub fn tag(&self, header: Header) -> Option<Bytes> {
+        NameAddr::tag_in(header.name(), &self.first(header).ok()?).ok()?
+    }
+
     /// The first Contact: where the sender can be reached from now on.
     ///
     /// # Errors

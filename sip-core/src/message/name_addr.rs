@@ -42,6 +42,17 @@ impl NameAddr {
         }
     }
 
+    /// The `tag` parameter alone of an address that is not read otherwise.
+    pub(crate) fn tag_in(part: &'static str, text: &Bytes) -> Result<Option<Bytes>, ParseError> {
+        let mut cursor = Cursor::new(part, text);
+        cursor.skip_blanks();
+        match bracket(cursor.rest()).map_err(|expected| cursor.error(expected))? {
+            Some(open) => drop(inside(&mut cursor, open)?),
+            None => drop(bare_uri(&mut cursor)?),
+        }
+        Ok(Params::read(&mut cursor)?.get_bytes("tag").filter(|tag| !tag.is_empty()))
+    }
+
     /// The `tag` parameter; `None` if absent or empty.
     pub fn tag(&self) -> Option<&[u8]> {
         self.params.get("tag").filter(|tag| !tag.is_empty())
@@ -73,26 +84,36 @@ fn bracket(text: &[u8]) -> Result<Option<usize>, &'static str> {
     }
 }
 
-fn bracketed(part: &'static str, mut cursor: Cursor<'_>, open: usize) -> Result<NameAddr, ParseError> {
-    let before = cursor.take(open);
-    let name = trim(before);
-    let display = (!name.is_empty()).then(|| cursor.own(name));
+/// The display name, and what stands between the brackets; the cursor stands behind them then.
+fn inside<'a>(cursor: &mut Cursor<'a>, open: usize) -> Result<(&'a [u8], &'a [u8]), ParseError> {
+    let name = trim(cursor.take(open));
     cursor.skip(1);
-    let inside = match memchr::memchr(b'>', cursor.rest()) {
-        Some(length) => cursor.take(length),
-        None => return Err(cursor.error("a closing angle bracket")),
+    let Some(length) = memchr::memchr(b'>', cursor.rest()) else {
+        return Err(cursor.error("a closing angle bracket"));
     };
-    let uri = Uri::parse_as(part, cursor.own(trim(inside)))?;
+    let uri = trim(cursor.take(length));
     cursor.skip(1);
+    Ok((name, uri))
+}
+
+fn bracketed(part: &'static str, mut cursor: Cursor<'_>, open: usize) -> Result<NameAddr, ParseError> {
+    let (name, uri) = inside(&mut cursor, open)?;
+    let display = (!name.is_empty()).then(|| cursor.own(name));
+    let uri = Uri::parse_as(part, cursor.own(uri))?;
     let params = Params::read(&mut cursor)?;
     Ok(NameAddr { display, uri, params })
 }
 
-fn bare(part: &'static str, mut cursor: Cursor<'_>) -> Result<NameAddr, ParseError> {
+fn bare_uri<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], ParseError> {
     let raw = cursor.take_while("a URI", |byte| !matches!(byte, b';' | b'?' | b',') && !is_blank(byte))?;
-    if matches!(cursor.peek(), Some(b'?' | b',')) {
-        return Err(cursor.error("angle brackets around a URI with ? or ,"));
+    match cursor.peek() {
+        Some(b'?' | b',') => Err(cursor.error("angle brackets around a URI with ? or ,")),
+        _ => Ok(raw),
     }
+}
+
+fn bare(part: &'static str, mut cursor: Cursor<'_>) -> Result<NameAddr, ParseError> {
+    let raw = bare_uri(&mut cursor)?;
     let uri = Uri::parse_as(part, cursor.own(raw))?;
     let params = Params::read(&mut cursor)?;
     Ok(NameAddr { display: None, uri, params })
@@ -121,6 +142,23 @@ mod tests {
         assert_eq!((quoted.uri.host(), quoted.tag()), (&b"b.test"[..], Some(&b"9"[..])));
         assert_eq!(&*parse("caller<sip:a@b>").unwrap().display_name().unwrap(), b"caller");
         assert_eq!(parse("<sip:a@b>").unwrap().display, None);
+    }
+
+    #[test]
+    fn the_tag_is_found_alone_where_it_is_found_with_the_rest() {
+        for text in [
+            "sip:a@b.test;tag=1",
+            "<sip:a@b.test;tag=1>",
+            r#""x;tag=2>" <sip:a@b;tag=3> ; Tag = 9;x"#,
+            "<sip:a@b>;tag=",
+            "<sip:a@b>;tag=1;;",
+            "sip:a@b?x;tag=1",
+            "<sip:a@b",
+            "",
+        ] {
+            let alone = NameAddr::tag_in("To", &Bytes::from_static(text.as_bytes())).ok().flatten();
+            assert_eq!(alone, parse(text).ok().and_then(|whole| whole.tag_bytes()), "{text}");
+        }
     }
 
     #[test]

@@ -83,10 +83,9 @@ impl Message {
             None => Ok(()),
             Some(_) => Err(malformed("Request-URI", "no header fields in it")), // RFC 3261 §19.1.1, table 1
         })?;
-        for via in self.vias() {
-            via?;
-        }
-        self.via()?;
+        let mut vias = self.vias();
+        vias.next().ok_or(ParseError::Missing { header: Header::Via.name() })??;
+        vias.try_for_each(|via| via.map(drop))?;
         if let Some(header) = ONCE.into_iter().find(|&header| self.count(header) > 1) {
             return Err(ParseError::Repeated { header: header.name() });
         }
