@@ -15,12 +15,13 @@ use super::{
 
 pub(super) struct Called {
     local: SocketAddr,
+    contact: String,
     answered: u64,
 }
 
 impl Called {
     pub(super) fn new(load: &Load) -> Called {
-        Called { local: load.called, answered: 0 }
+        Called { local: load.called, contact: load.contact(load.called), answered: 0 }
     }
 
     /// Answers what came; returns it if it was an INVITE.
@@ -41,7 +42,7 @@ impl Called {
         let tag = format!("b{}", self.answered);
         let body = description(self.local.ip(), 31_000);
         let mut ok = respond_to(invite, from, StatusCode::OK, None, Some(tag.as_bytes()));
-        ok.copy(invite, Header::RecordRoute).header(Header::Contact, format!("<sip:{}>", self.local));
+        ok.copy(invite, Header::RecordRoute).header(Header::Contact, &self.contact);
         ok.body(b"application/sdp", body.as_bytes());
         ok.finish()
     }

@@ -26,6 +26,8 @@ pub(super) struct Caller {
     local: SocketAddr,
     number: String,
     sound_port: u16,
+    transport: &'static str,
+    contact: String,
     hold: Duration,
     waiting: usize,
     all: u64,
@@ -69,6 +71,8 @@ impl Caller {
             local: load.caller,
             number: load.number.clone(),
             sound_port,
+            transport: load.transport(),
+            contact: load.contact(load.caller),
             hold: Duration::from_millis(load.hold),
             waiting: load.waiting,
             all: load.calls,
@@ -118,10 +122,11 @@ impl Caller {
     fn invite(&self, id: u64, out: &mut Out) {
         let body = description(self.local.ip(), self.sound_port);
         let (number, router, local) = (&self.number, self.router, self.local);
+        let (transport, contact) = (self.transport, &self.contact);
         let invite = format!(
-            "INVITE sip:{number}@{router} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK-i{id};rport\r\n\
+            "INVITE sip:{number}@{router} SIP/2.0\r\nVia: SIP/2.0/{transport} {local};branch=z9hG4bK-i{id};rport\r\n\
              Max-Forwards: 70\r\nFrom: <sip:+4989{id}@{local}>;tag=c{id}\r\nTo: <sip:{number}@{router}>\r\n\
-             Call-ID: {id}@bench\r\nCSeq: 1 INVITE\r\nContact: <sip:{local}>\r\nContent-Type: application/sdp\r\n\
+             Call-ID: {id}@bench\r\nCSeq: 1 INVITE\r\nContact: {contact}\r\nContent-Type: application/sdp\r\n\
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
@@ -187,7 +192,7 @@ impl Caller {
         match self.mode {
             Mode::Direct => self.at(id, now + self.hold),
             Mode::Announce => self.at(id, now + PATIENCE / 2),
-            Mode::Held => {}
+            Mode::Held | Mode::Register => {}
             Mode::Queue => self.waits(now, id),
         }
     }
@@ -285,7 +290,7 @@ impl Caller {
             return Bytes::new();
         };
         let (target, to) = (String::from_utf8_lossy(target), String::from_utf8_lossy(to));
-        request(method, &target, &to, id, cseq, self.local)
+        self.request(method, &target, &to, id, cseq)
     }
 
     /// RFC 3261 §17.1.1.3: the branch of the INVITE, the To of the response.
@@ -295,20 +300,21 @@ impl Caller {
             .map(|to| String::from_utf8_lossy(&to).into_owned())
             .unwrap_or_default();
         let target = format!("sip:{}@{}", self.number, self.router);
-        let ack = request("ACK", &target, &to, id, 1, self.local);
+        let ack = self.request("ACK", &target, &to, id, 1);
         let ack =
             String::from_utf8_lossy(&ack).replace(&format!("z9hG4bK-ACK1{id}"), &format!("z9hG4bK-i{id}"));
         out.push_back((Side::Caller, self.router, ack.into()));
     }
-}
 
-fn request(method: &str, target: &str, to: &str, id: u64, cseq: u32, local: SocketAddr) -> Bytes {
-    format!(
-        "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK-{method}{cseq}{id};rport\r\n\
-         Max-Forwards: 70\r\nFrom: <sip:+4989{id}@{local}>;tag=c{id}\r\nTo: {to}\r\nCall-ID: {id}@bench\r\n\
-         CSeq: {cseq} {method}\r\nContent-Length: 0\r\n\r\n"
-    )
-    .into()
+    fn request(&self, method: &str, target: &str, to: &str, id: u64, cseq: u32) -> Bytes {
+        let (local, transport) = (self.local, self.transport);
+        format!(
+            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/{transport} {local};branch=z9hG4bK-{method}{cseq}{id};rport\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:+4989{id}@{local}>;tag=c{id}\r\nTo: {to}\r\nCall-ID: {id}@bench\r\n\
+             CSeq: {cseq} {method}\r\nContent-Length: 0\r\n\r\n"
+        )
+        .into()
+    }
 }
 
 /// Our caller's number stands in the agent's INVITE.
@@ -321,7 +327,7 @@ fn called_of(invite: &Message) -> Option<Bytes> {
     invite.request_uri().ok()?.user().map(Bytes::copy_from_slice)
 }
 
-fn id_of(message: &Message) -> Option<u64> {
+pub(super) fn id_of(message: &Message) -> Option<u64> {
     let call_id = message.call_id().ok()?;
     std::str::from_utf8(&call_id).ok()?.strip_suffix("@bench")?.parse().ok()
 }

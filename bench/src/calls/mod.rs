@@ -1,4 +1,5 @@
-//! A load generator for call routers: callers and called parties on two UDP sockets and one thread.
+//! A load generator for call routers: callers and called parties on two UDP sockets, or two TLS connections, and one
+//! thread.
 //!
 //! It knows just enough SIP: templates out, our own parser in. It repeats nothing, unless told to: on loopback a lost
 //! datagram is a finding, so it counts as a failed call.
@@ -7,12 +8,15 @@
 mod called;
 mod caller;
 mod process;
+mod registrations;
 mod report;
+mod tls;
 mod wire;
 
 use std::{
     collections::VecDeque,
     net::SocketAddr,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -32,6 +36,8 @@ pub enum Mode {
     Held,
     /// The router speaks to a caller who sends nothing: ACK to first packet.
     Announce,
+    /// Telephones register again and again, each as soon as it is its turn at that rate, with a password each time.
+    Register,
     /// Callers wait for agents and hang up after a random talk of `hold` to three times that.
     Queue,
 }
@@ -69,12 +75,26 @@ pub struct Load {
     /// Callers waiting at once in queue mode: no new one comes while there are as many.
     #[arg(long, default_value_t = 300)]
     pub waiting: usize,
+    /// Speak TLS on both sides: PEM file with the certificate that we show and believe, and its key. `router` is its
+    /// TLS listener then.
+    #[arg(long)]
+    pub tls: Option<PathBuf>,
     /// Repeat INVITEs that nobody answers, after 0.5, 1, 2, … s (RFC 3261 §17.1.1.2): for a router that is to be overrun.
     #[arg(long)]
     pub repeat: bool,
     /// One JSON object instead of lines.
     #[arg(long)]
     pub json: bool,
+}
+
+impl Load {
+    fn transport(&self) -> &'static str {
+        if self.tls.is_some() { "TLS" } else { "UDP" }
+    }
+
+    fn contact(&self, local: SocketAddr) -> String {
+        format!("<sip:{local}{}>", if self.tls.is_some() { ";transport=tls" } else { "" })
+    }
 }
 
 /// A call that has not ended after this long has failed.
@@ -88,7 +108,10 @@ const LOOK_AROUND: Duration = Duration::from_millis(1);
 /// # Errors
 /// If a socket cannot be opened or the process is not there.
 pub fn run(load: &Load) -> std::io::Result<Report> {
-    let mut wire = Wire::open(load.caller, load.called)?;
+    if load.mode == Mode::Register {
+        return registrations::run(load);
+    }
+    let mut wire = Wire::open(load)?;
     let mut caller = Caller::new(load, wire.sound_port());
     let mut called = Called::new(load);
     let mut report = Report::begin(load)?;

@@ -8,6 +8,10 @@ use std::{
     time::Duration,
 };
 
+use super::{
+    Load,
+    tls::{Door, Line},
+};
 use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -25,16 +29,34 @@ pub(super) type Out = VecDeque<(Side, SocketAddr, Bytes)>;
 const BUFFER: usize = 8 << 20;
 
 pub(super) struct Wire {
-    caller: UdpSocket,
-    called: UdpSocket,
+    caller: Caller,
+    called: Called,
     /// Where announcements are heard.
     sound: UdpSocket,
 }
 
+enum Caller {
+    Udp(UdpSocket),
+    Tls(Line),
+}
+
+enum Called {
+    Udp(UdpSocket),
+    Tls(Door),
+}
+
 impl Wire {
-    pub(super) fn open(caller: SocketAddr, called: SocketAddr) -> io::Result<Wire> {
-        let sound = SocketAddr::new(caller.ip(), 0);
-        Ok(Wire { caller: bind(caller)?, called: bind(called)?, sound: bind(sound)? })
+    /// By TLS if there is a certificate: it is shown to the router, and the router must show the same.
+    pub(super) fn open(load: &Load) -> io::Result<Wire> {
+        let sound = bind(SocketAddr::new(load.caller.ip(), 0))?;
+        let (caller, called) = match &load.tls {
+            None => (Caller::Udp(bind(load.caller)?), Called::Udp(bind(load.called)?)),
+            Some(certificate) => (
+                Caller::Tls(Line::open(load.router, certificate)?),
+                Called::Tls(Door::open(load.called, certificate)?),
+            ),
+        };
+        Ok(Wire { caller, called, sound })
     }
 
     pub(super) fn sound_port(&self) -> u16 {
@@ -42,29 +64,55 @@ impl Wire {
     }
 
     pub(super) fn send_all(&mut self, out: &mut Out) {
+        // A full socket loses the datagram, and the call that it belonged to will be counted as failed.
         for (side, to, bytes) in out.drain(..) {
-            let socket = if side == Side::Caller { &self.caller } else { &self.called };
-            // A full socket loses the datagram, and the call that it belonged to will be counted as failed.
-            socket.send_to(&bytes, to).ok();
+            match (side, &mut self.caller, &mut self.called) {
+                (Side::Caller, Caller::Udp(socket), _) | (Side::Called, _, Called::Udp(socket)) => {
+                    socket.send_to(&bytes, to).ok();
+                }
+                (Side::Caller, Caller::Tls(line), _) => line.send(&bytes),
+                (Side::Called, _, Called::Tls(door)) => {
+                    door.line().into_iter().for_each(|line| line.send(&bytes))
+                }
+            }
+        }
+        if let Caller::Tls(line) = &mut self.caller {
+            line.flush();
+        }
+        if let Called::Tls(door) = &mut self.called {
+            door.line().into_iter().for_each(Line::flush);
         }
     }
 
     /// Sleeps until something can be read, at most so long.
     pub(super) fn wait(&self, longest: Duration) {
-        let poll =
-            |socket: &UdpSocket| libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        let mut sockets = [poll(&self.caller), poll(&self.called), poll(&self.sound)];
+        let caller = match &self.caller {
+            Caller::Udp(socket) => socket.as_raw_fd(),
+            Caller::Tls(line) => line.fd(),
+        };
+        let called = match &self.called {
+            Called::Udp(socket) => socket.as_raw_fd(),
+            Called::Tls(door) => door.fd(),
+        };
+        let poll = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+        let mut sockets = [caller, called, self.sound.as_raw_fd()].map(poll);
         let millis = i32::try_from(longest.as_micros().div_ceil(1_000)).unwrap_or(1);
         // SAFETY: the array lives through the call and its length is given with it.
         unsafe { libc::poll(sockets.as_mut_ptr(), sockets.len() as libc::nfds_t, millis) };
     }
 
-    pub(super) fn read_caller(&self) -> Option<(Bytes, SocketAddr)> {
-        read(&self.caller)
+    pub(super) fn read_caller(&mut self) -> Option<(Bytes, SocketAddr)> {
+        match &mut self.caller {
+            Caller::Udp(socket) => read(socket),
+            Caller::Tls(line) => Some((line.read()?, line.remote)),
+        }
     }
 
-    pub(super) fn read_called(&self) -> Option<(Bytes, SocketAddr)> {
-        read(&self.called)
+    pub(super) fn read_called(&mut self) -> Option<(Bytes, SocketAddr)> {
+        match &mut self.called {
+            Called::Udp(socket) => read(socket),
+            Called::Tls(door) => door.line().and_then(|line| Some((line.read()?, line.remote))),
+        }
     }
 
     pub(super) fn read_sound(&self) -> Option<SocketAddr> {
