@@ -5,10 +5,13 @@
 mod call;
 mod dress;
 mod driver;
+mod gate;
+mod inside;
 mod judge;
 mod papers;
 mod person;
 mod proxy;
+mod ringing;
 mod sound;
 
 pub use driver::{Place, TeamsSim};

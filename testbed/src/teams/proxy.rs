@@ -3,22 +3,19 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     net::SocketAddr,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::Bytes;
 use sip_core::{
-    Ask, Body, Endpoint, Event, Flow, HangUp, Input, LegKey, Listener, Located, Message, Output, OwnName,
-    PeerId, Reply, SessionPolicy, Settings, Sources, StatusCode, Target, Terms, Transport,
-    message::{Header, Method, respond_to},
-    transport::Host,
+    Body, Endpoint, Event, Flow, HangUp, Input, LegKey, Listener, Located, Output, OwnName, PeerId,
+    SessionPolicy, Settings, Sources, StatusCode, Terms, Transport, transport::Host,
 };
 
 use super::{
-    call::{Call, Stage, Transfer},
-    dress::{DEVICE, dressed},
-    judge,
-    person::{Conduct, Person},
+    call::{Call, Transfer},
+    dress::dressed,
+    person::Person,
 };
 
 /// Everybody who talks to us.
@@ -28,8 +25,6 @@ pub const NAMES: [&str; 3] =
     ["sip.pstnhub.microsoft.com", "sip2.pstnhub.microsoft.com", "sip3.pstnhub.microsoft.com"];
 /// The port of all of them.
 pub const PORT: u16 = 5_061;
-/// Teams sends BYE so soon after its REFER was taken, before anybody has answered (1.10).
-const BYE_AFTER_REFER: Duration = Duration::from_millis(280);
 /// What Teams wants to be quoted when something is asked about a call.
 const CORRELATION: &str = "3f0c7a52-0f0e-4f7b-9a53-7f2e2d1b8a10";
 
@@ -94,13 +89,13 @@ pub struct Seen {
 
 /// The machine.
 pub struct Proxy {
-    sip: Endpoint,
+    pub(super) sip: Endpoint,
     /// Where each name of NAMES listens.
     listeners: Vec<SocketAddr>,
     /// Names to addresses, for what we call.
     hosts: HashMap<String, SocketAddr>,
     /// Names in the certificates of those who are connected.
-    certified: HashMap<u32, Vec<String>>,
+    pub(super) certified: HashMap<u32, Vec<String>>,
     /// Who is there.
     pub people: Vec<Person>,
     pub(super) calls: Vec<Call>,
@@ -113,9 +108,9 @@ pub struct Proxy {
     planned: u64,
     /// Sound ports that are free.
     pub(super) ports: VecDeque<SocketAddr>,
-    out: VecDeque<Deed>,
+    pub(super) out: VecDeque<Deed>,
     due: Option<Instant>,
-    asked: bool,
+    pub(super) asked: bool,
     trunk: String,
 }
 
@@ -217,93 +212,8 @@ impl Proxy {
         self.drain(now);
     }
 
-    /// What never comes as far as a dialog: OPTIONS, methods that Teams does not speak, calls when there is no room.
-    fn is_answered_here(&mut self, now: Instant, flow: Flow, bytes: &Bytes) -> bool {
-        let Ok(request) = Message::parse(bytes.clone()) else { return false };
-        if !request.is_request() {
-            return false;
-        }
-        let method = request.method();
-        let names = self.certified.get(&flow.connection).cloned().unwrap_or_default();
-        let in_dialog = request.to().is_ok_and(|to| to.tag().is_some());
-        let status = match method {
-            Method::Options if in_dialog => return false,
-            Method::Invite if !in_dialog && self.is_overloaded(&flow) => {
-                *self.seen.invites.entry(self.centre(&flow)).or_default() += 1;
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Method::Options => self.asked_by(now, flow, &request, &names),
-            _ if judge::is_forbidden(&method) => {
-                self.violates(format!("{method} towards Teams (1.4: Allow)"));
-                StatusCode::METHOD_NOT_ALLOWED
-            }
-            _ => return false,
-        };
-        let mut answer = respond_to(&request, flow.remote, status, None, Some(b"7a31"));
-        answer.header(Header::Allow, b"").header(Header::Server, b"");
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            answer.header(Header::RetryAfter, b"1");
-        }
-        let bytes = dressed(&answer.finish());
-        self.out.push_back(Deed::Transmit { flow, bytes, elsewhere: false });
-        true
-    }
-
-    /// OPTIONS of theirs; after the first that is good ours go, over a connection of their own (1.4).
-    fn asked_by(&mut self, now: Instant, flow: Flow, request: &Message, names: &[String]) -> StatusCode {
-        if let Some(fault) = judge::of_contact(request, names) {
-            self.violates(format!("OPTIONS with {}", fault.why));
-            return fault.status.and_then(StatusCode::new).unwrap_or(StatusCode::FORBIDDEN);
-        }
-        *self.seen.options.entry(self.centre(&flow)).or_default() += 1;
-        if !std::mem::replace(&mut self.asked, true) {
-            let uri = format!("sip:{}:{PORT};transport=tls", self.trunk);
-            let ask = Ask {
-                peer: Some(PEER),
-                method: Method::Options,
-                flow: None,
-                target: Target {
-                    transport: Some(Transport::Tls),
-                    host: Host::new(&self.trunk),
-                    port: Some(PORT),
-                },
-                uri: uri.into(),
-                from: format!("<sip:sip-du-a-eu.pstnhub.microsoft.com:{PORT}>").into(),
-                to: format!("<sip:{}>", self.trunk).into(),
-                contact: Some(format!("<sip:sip-du-a-eu.pstnhub.microsoft.com:{PORT};transport=tls>").into()),
-                contact_user: None,
-                headers: Vec::new(),
-                series: None,
-                login: None,
-                timeout: Duration::from_secs(10),
-            };
-            self.sip.ask(now, ask);
-        }
-        StatusCode::OK
-    }
-
-    fn answered(&mut self, answer: Option<&Message>) {
-        let good = answer.is_some_and(|answer| {
-            let named = answer.contact().is_ok_and(|contact| contact.uri.host() == self.trunk.as_bytes());
-            let can = ["REFER", "NOTIFY"].iter().all(|method| answer.has_token(Header::Allow, method));
-            answer.status() == Some(StatusCode::OK) && named && can
-        });
-        match good {
-            true => self.seen.answered += 1,
-            false => {
-                self.asked = false; // it is asked again at their next OPTIONS
-                self.violates("our OPTIONS got no 200 with Contact and Allow (1.4)".to_owned());
-            }
-        }
-    }
-
-    /// The data centre that a connection leads to takes no calls: each decides for itself, so that another may be called.
-    fn is_overloaded(&self, flow: &Flow) -> bool {
-        self.switches.overloaded.contains(&self.centre(flow))
-    }
-
     /// Which of the data centres it is that a connection leads to.
-    fn centre(&self, flow: &Flow) -> usize {
+    pub(super) fn centre(&self, flow: &Flow) -> usize {
         self.listeners.iter().position(|at| at.ip() == flow.local.ip()).unwrap_or_default()
     }
 
@@ -368,176 +278,13 @@ impl Proxy {
         }
     }
 
-    /// A call of theirs.
-    fn called(&mut self, now: Instant, leg: LegKey, flow: Flow, invite: &Message, replaces: bool) {
-        let centre = self.centre(&flow);
-        *self.seen.invites.entry(centre).or_default() += 1;
-        let names = self.certified.get(&flow.connection).cloned().unwrap_or_default();
-        let faults = judge::of_invite(invite, &names);
-        let worst = faults.first().and_then(|fault| fault.status);
-        faults.into_iter().for_each(|fault| self.violates(format!("INVITE: {}", fault.why)));
-        if replaces {
-            self.violates("INVITE: Replaces towards Teams (1.5)".to_owned());
-        }
-        if let Some(status) = worst {
-            return self.refuse(now, leg, status, 21, "RequestRefused");
-        }
-        let Some(person) = self.meant_by(invite) else {
-            return self.refuse(now, leg, 404, 1, "NumberNotFound");
-        };
-        let asked = self.transfer_back(invite);
-        let Some(port) = self.ports.pop_front() else { return self.refuse(now, leg, 503, 34, "NoPort") };
-        self.people[person].called += 1;
-        let name = invite
-            .from()
-            .ok()
-            .and_then(|from| Some(String::from_utf8_lossy(&from.display_name()?).into_owned()));
-        self.people[person].shown.extend(name);
-        let tone = self.people[person].tone.clone();
-        let mut call = Call::new(leg, person, port, tone);
-        if call.sound.answer(&invite.body()).is_err() {
-            self.ports.push_back(port);
-            return self.refuse(now, leg, 488, 79, "MediaOfferError");
-        }
-        call.transfer = asked;
-        self.calls.push(call);
-        self.rings(now, leg, person, asked.is_some());
-    }
-
-    fn rings(&mut self, now: Instant, leg: LegKey, person: usize, consulted: bool) {
-        let conduct = match self.people[person].conduct {
-            // Whoever was spoken to already takes the caller over without ringing for long.
-            _ if consulted => Conduct::Answers(Duration::from_millis(200)),
-            conduct => conduct,
-        };
-        match conduct {
-            Conduct::Answers(after) => {
-                self.progress(now, leg, StatusCode::RINGING, Some("desktop"));
-                self.plan(now + after / 3, leg, Plan::RingAgain);
-                self.plan(now + after, leg, Plan::Answer);
-            }
-            Conduct::LetsRing => self.progress(now, leg, StatusCode::RINGING, None),
-            Conduct::IsForwarded(after) => {
-                self.progress(now, leg, StatusCode::RINGING, None);
-                self.plan(now + after, leg, Plan::Forward);
-                self.plan(now + after + Duration::from_millis(300), leg, Plan::Answer);
-            }
-            Conduct::Voicemail => self.plan(now + Duration::from_millis(100), leg, Plan::Answer),
-            Conduct::Declines => self.gives_up(now, leg, 603, 21, "The call was declined."),
-            Conduct::IsBusy => self.gives_up(now, leg, 486, 34, "The callee is busy."),
-            Conduct::IsAway => self.gives_up(now, leg, 480, 31, "No callee endpoints were found."),
-        }
-    }
-
-    fn gives_up(&mut self, now: Instant, leg: LegKey, status: u16, cause: u16, phrase: &str) {
-        self.refuse(now, leg, status, cause, phrase);
-        self.forget(leg);
-    }
-
-    /// With the correlation and the phrase that Teams writes into Reason (1.14).
-    fn refuse(&mut self, now: Instant, leg: LegKey, status: u16, cause: u16, phrase: &str) {
-        let status = StatusCode::new(status).unwrap_or(StatusCode::SERVER_INTERNAL_ERROR);
-        self.sip.respond(now, leg, Reply { headers: vec![reason(cause, phrase)], ..Reply::new(status) });
-    }
-
-    fn progress(&mut self, now: Instant, leg: LegKey, status: StatusCode, device: Option<&str>) {
-        let device = device.map(|device| (Bytes::from(DEVICE), Bytes::from(device.to_owned())));
-        self.sip.respond(now, leg, Reply { headers: device.into_iter().collect(), ..Reply::new(status) });
-    }
-
-    fn perform(&mut self, now: Instant, leg: LegKey, plan: Plan) {
-        let Some(call) = self.calls.iter_mut().find(|call| call.leg == leg) else { return };
-        match plan {
-            Plan::RingAgain => self.progress(now, leg, StatusCode::RINGING, Some("mobile")),
-            Plan::Forward => self.progress(now, leg, StatusCode::CALL_IS_BEING_FORWARDED, None),
-            Plan::HangUp => self.hang_up_leg(now, leg),
-            Plan::Answer => {
-                let Some(answer) = call.sound.again() else { return };
-                call.stage = Stage::Talking;
-                call.sound.begin(now);
-                let person = &mut self.people[call.person];
-                let himself = matches!(person.conduct, Conduct::Answers(_)) || call.transfer.is_some();
-                person.answered += u32::from(himself);
-                person.presses.into_iter().filter(|_| himself).for_each(|key| call.sound.press(key));
-                self.sip.respond(now, leg, Reply::new(StatusCode::OK).with_body(sdp(answer)));
-            }
-        }
-    }
-
-    /// Their CANCEL: without "completed elsewhere" the person sees a missed call (1.15).
-    fn taken_back(&mut self, leg: LegKey, cancel: Option<&Message>) {
-        let elsewhere = cancel
-            .and_then(|cancel| cancel.value(Header::Reason))
-            .is_some_and(|reason| String::from_utf8_lossy(&reason).contains("cause=200"));
-        if let Some(call) = self.calls.iter().find(|call| call.leg == leg) {
-            self.people[call.person].missed += u32::from(!elsewhere);
-        }
-        self.forget(leg);
-    }
-
-    /// Their re-INVITE: a refresh with what was there before, or `inactive`; never another address (1.8, 1.9, 2.6).
-    fn reoffered(&mut self, now: Instant, leg: LegKey, request: &Message) {
-        let offer = request.body();
-        let fault = match offer.is_empty() {
-            true => Some("re-INVITE without an offer (1.8)".to_owned()),
-            false => judge::of_description(&offer).map(|fault| format!("re-INVITE: {}", fault.why)),
-        };
-        fault.into_iter().for_each(|fault| self.violates(fault));
-        let Some(call) = self.calls.iter_mut().find(|call| call.leg == leg) else { return };
-        let reply = match call.sound.answer(&offer) {
-            Ok(answer) => Reply::new(StatusCode::OK).with_body(sdp(answer)),
-            Err(_) => Reply::new(StatusCode::NOT_ACCEPTABLE_HERE),
-        };
-        let moved = call.sound.has_moved();
-        self.sip.respond(now, leg, reply);
-        if moved {
-            self.violates("sound moved to another address in mid-call (2.6)".to_owned());
-        }
-    }
-
-    fn held(&mut self, now: Instant, leg: LegKey, response: Option<&Message>) {
-        let Some(call) = self.calls.iter_mut().find(|call| call.leg == leg) else { return };
-        let answer = response.map(Message::body).unwrap_or_default();
-        let accepted = call.sound.accept(&answer, now).is_ok();
-        let moved = call.sound.has_moved();
-        if !accepted || moved {
-            self.violates("a hold or refresh of ours was not answered as it must be (1.9, 2.6)".to_owned());
-        }
-    }
-
-    fn refresh(&mut self, now: Instant, leg: LegKey) {
-        let again = self.calls.iter().find(|call| call.leg == leg).and_then(|call| call.sound.again());
-        self.sip.reinvite(now, leg, again.map(sdp));
-    }
-
-    fn they_answered(&mut self, now: Instant, leg: LegKey, response: &Message) {
-        self.sip.ack(now, leg, None);
-        let Some(call) = self.calls.iter_mut().find(|call| call.leg == leg) else { return };
-        call.stage = Stage::Talking;
-        if call.sound.accept(&response.body(), now).is_err() {
-            self.violates("an answer that cannot be used (2.7)".to_owned());
-            self.hang_up_leg(now, leg);
-        }
-    }
-
-    /// What has become of a REFER of ours. BYE comes at once, long before anybody has answered.
-    fn told(&mut self, now: Instant, leg: LegKey, status: StatusCode, is_last: bool) {
-        self.seen.told.push(status.code());
-        let first = status == StatusCode::TRYING && !self.switches.patient;
-        if first {
-            self.plan(now + BYE_AFTER_REFER, leg, Plan::HangUp);
-        } else if is_last && status.is_success() {
-            self.hang_up_leg(now, leg);
-        }
-    }
-
     pub(super) fn hang_up_leg(&mut self, now: Instant, leg: LegKey) {
         let headers = vec![reason(16, "CallEndReason: user hung up")];
         self.sip.hang_up(now, leg, HangUp { headers, ..HangUp::new(StatusCode::REQUEST_TERMINATED) });
         self.forget(leg);
     }
 
-    fn forget(&mut self, leg: LegKey) {
+    pub(super) fn forget(&mut self, leg: LegKey) {
         if let Some(at) = self.calls.iter().position(|call| call.leg == leg) {
             let call = self.calls.remove(at);
             self.ports.push_back(call.sound.local);
@@ -563,7 +310,7 @@ pub(super) fn terms() -> Terms {
     Terms { session, ..Terms::default() }
 }
 
-fn reason(cause: u16, phrase: &str) -> (Bytes, Bytes) {
+pub(super) fn reason(cause: u16, phrase: &str) -> (Bytes, Bytes) {
     let value = format!("Q.850;cause={cause};text=\"{CORRELATION};{phrase}\"");
     (Bytes::from_static(b"Reason"), value.into())
 }
