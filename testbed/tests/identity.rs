@@ -51,6 +51,27 @@ fn a_withheld_number_goes_to_a_trusted_trunk_only_and_nowhere_on_record() {
     }
 }
 
+/// RFC 3325 §9.3: whoever asserts an identity behind that trunk is not to show it. A number of the house in From hides
+/// nobody, and is to be shown.
+#[test]
+fn a_trunk_that_is_told_nothing_is_told_that_it_is_withheld() {
+    for caller in [("anonymous", None), ("+49172555", Some(("Privacy", "id")))] {
+        let headers: Vec<_> = caller.1.into_iter().collect();
+        for (keys, private) in [
+            ("", true),
+            ("trust_identity = false\n", true),
+            ("anonymous = \"sip:unknown@carrier.example\"\n", true),
+            ("from = \"+493012345\"\n", false),
+        ] {
+            let (told, _) = invite_of("", keys, caller.0, &headers);
+            let privacy = told.value(Header::Privacy).map(|_| value(&told, Header::Privacy));
+            assert_eq!(privacy.as_deref(), private.then_some("id"), "{caller:?} {keys}");
+        }
+    }
+    let (told, _) = invite_of("", "", "+49172555", &[]);
+    assert!(!has(&told, Header::Privacy), "who withholds nothing asks for no privacy");
+}
+
 #[test]
 fn an_asserted_identity_counts_from_a_trusted_trunk_only() {
     let asserted = [("P-Asserted-Identity", "<sip:max@c.example>, <tel:+49172555>")];

@@ -158,6 +158,21 @@ fn its_options_are_answered_with_our_name_and_what_it_wants_to_see() {
 }
 
 #[test]
+fn who_withholds_his_number_is_anonymous_and_private() {
+    let (mut world, sent) = world(10, &house());
+    teams(&mut world, AT_ONCE);
+    let caller = world.caller("anonymous");
+    world.dials(caller, "+4930999");
+    world.run_for(3 * SECOND);
+    let invite = requests(&sent, "INVITE").remove(0);
+    let from = value(&invite, Header::From);
+    assert!(from.starts_with("\"support: Anonymous\" <sip:anonymous@anonymous.invalid>;tag="), "{from}");
+    assert_eq!(value(&invite, Header::Privacy), "id");
+    world.hangs_up_in(caller, SECOND);
+    world.run_until_silent().assert_nothing_left();
+}
+
+#[test]
 fn its_hold_is_answered_in_its_words_and_our_sound_never_moves() {
     let (mut world, caller, anna, sent) = talking(4, &house());
     world.holds_by_in(anna, HoldBy::Inactive, MILLISECOND);

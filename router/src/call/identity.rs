@@ -92,8 +92,11 @@ impl Presented<'_> {
     /// Headers that say who calls, as the trunk is to be told.
     fn identity(&self) -> Vec<(Bytes, Bytes)> {
         let Some(trunk) = self.trunk else { return Vec::new() };
+        let private = || header("Privacy", "id".to_owned());
         let (name, tells_hidden) = match trunk.identity.out {
-            IdentityOut::None => return Vec::new(),
+            // Whoever asserts an identity further on must know that it is not to be shown (RFC 3325 §9.3); a number of
+            // our own in From is nobody's secret.
+            IdentityOut::None => return self.is_nobody().then(private).into_iter().collect(),
             IdentityOut::Asserted => ("P-Asserted-Identity", trunk.identity.trusted),
             IdentityOut::Preferred => ("P-Preferred-Identity", false),
         };
@@ -103,7 +106,12 @@ impl Presented<'_> {
             Some(&self.parties.hidden).filter(|hidden| withheld && tells_hidden && !hidden.is_empty());
         let number = number.or_else(|| Some(escape_user(hidden?).into_owned()));
         let identity = number.map(|number| header(name, address(&self.parties.display, &self.uri(&number))));
-        identity.into_iter().chain(withheld.then(|| header("Privacy", "id".to_owned()))).collect()
+        identity.into_iter().chain(withheld.then(private)).collect()
+    }
+
+    /// From names nobody: the caller withholds his number, and the trunk shows no other.
+    fn is_nobody(&self) -> bool {
+        self.number(self.trunk.map(|trunk| &trunk.from)).is_none_or(|number| number.is_empty())
     }
 
     /// History-Info with our own entry, if the trunk wants one and somebody called us; `target` is where the call goes.

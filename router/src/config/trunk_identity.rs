@@ -18,7 +18,7 @@ section! {
         identity_number,
         /// What it is told of earlier redirections, Diversion and History-Info: `"pass"`: as they came; `"add"`: and a History-Info entry for where we send the call; `"drop"`: nothing. Default `"pass"`.
         history,
-        /// What stands in From in place of a caller who withholds his number. Default `"sip:anonymous@anonymous.invalid"` (RFC 3323).
+        /// What stands in From in place of a caller who withholds his number; `Privacy: id` stands beside it (RFC 3323, RFC 3325 §9.3). Default `"sip:anonymous@anonymous.invalid"` (RFC 3323).
         anonymous,
         /// What agents who are called by this trunk see in place of the caller's name when a queue calls them and does not say itself (`queue.NAME.shown_as`): a text with `{queue}` and `{name}`. Default: the caller's name.
         shown_as,
