@@ -119,6 +119,7 @@ pub use trunk_transfer::TrunkTransfer;
 pub use voicemail::Voicemail;
 
 use sip_core::{OwnName, PeerId, Sources, Terms, auth::GuardSettings};
+use bytes::Bytes;
 
 use crate::presence::ObjectId;
 
@@ -292,6 +293,12 @@ impl Config {
     }
 
     /// Every PEM file that is used, in the order of their paths.
+    /// Headers of what we answer to each trunk.
+    pub fn in_answers(&self) -> BTreeMap<PeerId, Vec<(Bytes, Bytes)>> {
+        let marked = self.trunks().filter(|(_, trunk)| !trunk.headers.in_answers.is_empty());
+        marked.map(|(id, trunk)| (id.into(), trunk.headers.in_answers.clone())).collect()
+    }
+
     pub fn pems(&self) -> BTreeMap<&Path, &Pem> {
         let trunks = self.trunks().map(|(_, trunk)| (&trunk.tls.identity, &trunk.tls.trust));
         let listeners = self.listen.tls.values().map(|tls| (&tls.identity, &tls.trust));

@@ -24,6 +24,8 @@ section! {
         remove,
         /// These are added, each in place of any that would go on: `{ X-Tenant = "7" }`; `{caller}` and `{called}` may stand in the text. Default: none.
         set,
+        /// These stand in what we answer to its requests, OPTIONS included: `{ X-Vendor = "ours" }`, without places to fill in. Default: none.
+        in_answers,
     }
 }
 
@@ -36,6 +38,8 @@ pub struct HeaderRules {
     pub remove: Vec<HeaderName>,
     /// These are added.
     pub set: Vec<(Bytes, Template)>,
+    /// These stand in our answers.
+    pub in_answers: Vec<(Bytes, Bytes)>,
 }
 
 /// A header, or all whose names begin so; in any case.
@@ -96,6 +100,7 @@ impl HeaderRules {
             pass: raw.pass.item.as_ref().map(|item| names(item, report)),
             remove: raw.remove.item.as_ref().map(|item| names(item, report)).unwrap_or_default(),
             set: raw.set.item.as_ref().map(|item| set(item, report)).unwrap_or_default(),
+            in_answers: raw.in_answers.item.as_ref().map(|item| in_answers(item, report)).unwrap_or_default(),
         }
     }
 }
@@ -166,6 +171,23 @@ fn one(name: &str, item: &Item<'_>, report: &mut Report) -> Option<(Bytes, Templ
     };
     item.error(report, why);
     None
+}
+
+/// As [`set`], but an answer belongs to nobody's call.
+fn in_answers(item: &Item<'_>, report: &mut Report) -> Vec<(Bytes, Bytes)> {
+    let named = set(item, report).into_iter();
+    named
+        .filter_map(|(name, text)| match text.fixed() {
+            Some(text) => Some((name, Bytes::copy_from_slice(text.as_bytes()))),
+            None => {
+                item.error(
+                    report,
+                    "has places that only a call could fill; write texts without {caller} and {called}",
+                );
+                None
+            }
+        })
+        .collect()
 }
 
 fn is_free(name: &str) -> bool {

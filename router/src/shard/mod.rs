@@ -235,6 +235,7 @@ impl Shard {
         shard.board.sip.set_urgent(shard.board.config.urgent());
         shard.board.sip.set_terms(shard.board.config.terms());
         shard.board.sip.set_own_names(shard.board.config.own_names());
+        shard.board.sip.set_in_answers(shard.board.config.in_answers());
         shard.board.take_on_trunks();
         shard.board.take_on_registrations();
         shard.reset_phones(None);

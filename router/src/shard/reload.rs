@@ -19,6 +19,7 @@ impl Shard {
         self.board.sip.set_urgent(self.board.config.urgent());
         self.board.sip.set_terms(self.board.config.terms());
         self.board.sip.set_own_names(self.board.config.own_names());
+        self.board.sip.set_in_answers(self.board.config.in_answers());
         self.board.take_on_trunks();
         self.board.take_on_registrations();
         self.board.fact(None, What::ConfigLoaded { difference });

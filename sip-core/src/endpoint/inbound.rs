@@ -254,13 +254,15 @@ impl Endpoint {
         let tag = tag.unwrap_or(hashed.as_bytes());
         // A far end that asks whether we are there may want to know by which name, and what we can (RFC 3261 §11.2).
         let asks = request.method() == Method::Options && reply.status.is_success();
-        let peer = if asks { self.sources.find(flow.remote) } else { None };
+        let told = asks || self.origins.marks_answers();
+        let peer = if told { self.sources.find(flow.remote) } else { None };
         let contact = asks.then(|| self.origins.contact(&flow, peer));
         let context = write::Context {
             tag,
             contact: contact.as_deref(),
             supported: self.terms_of(peer).supported(),
             server: &self.settings.user_agent,
+            always: self.origins.in_answers(peer),
             ..write::Context::default()
         };
         let bytes = write::response(request, flow.remote, &reply, &context);

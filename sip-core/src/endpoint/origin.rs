@@ -13,6 +13,8 @@ use std::net::{IpAddr, SocketAddr};
 pub(super) struct Origins {
     listeners: Vec<Origin>,
     own_names: BTreeMap<PeerId, OwnName>,
+    /// Headers of what we answer to certain peers.
+    in_answers: BTreeMap<PeerId, Vec<(Bytes, Bytes)>>,
 }
 
 /// What we are called towards a peer, in place of what our listener is called.
@@ -37,6 +39,12 @@ impl Endpoint {
     pub fn set_own_names(&mut self, names: BTreeMap<PeerId, OwnName>) {
         self.origins.own_names = names;
     }
+
+    /// Headers that each of our answers to these peers carries from now on, `100 Trying` apart. Those that the endpoint
+    /// writes itself are left out.
+    pub fn set_in_answers(&mut self, headers: BTreeMap<PeerId, Vec<(Bytes, Bytes)>>) {
+        self.origins.in_answers = headers;
+    }
 }
 
 struct Origin {
@@ -48,7 +56,17 @@ struct Origin {
 impl Origins {
     pub(super) fn new(listeners: &[Listener]) -> Origins {
         let listeners = listeners.iter().cloned().map(Origin::new).collect();
-        Origins { listeners, own_names: BTreeMap::new() }
+        Origins { listeners, own_names: BTreeMap::new(), in_answers: BTreeMap::new() }
+    }
+
+    /// Headers of what we answer to a peer.
+    pub(super) fn in_answers(&self, peer: Option<PeerId>) -> &[(Bytes, Bytes)] {
+        peer.and_then(|peer| self.in_answers.get(&peer)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Somebody's answers carry headers of their own.
+    pub(super) fn marks_answers(&self) -> bool {
+        !self.in_answers.is_empty()
     }
 
     /// Our own address for datagrams to `remote`: the first UDP listener of its family, of its kind if there is one.

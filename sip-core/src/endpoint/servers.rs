@@ -165,6 +165,7 @@ impl Endpoint {
             rseq: self.rseq_of(open.leg, &open.request, reply),
             session: state.filter(|_| with_contact).and_then(|state| state.session_answer(&open.request)),
             server: &self.settings.user_agent,
+            always: self.origins.in_answers(state.and_then(|state| state.peer)),
         };
         let bytes = write::response(&open.request, open.source, reply, &context);
         self.send_reply(now, server, reply.status, bytes.clone());

@@ -50,11 +50,13 @@ pub(super) struct Context<'a> {
     /// How long the session lasts from now on (RFC 4028 §9).
     pub(super) session: Option<SessionExpires>,
     pub(super) server: &'a str,
+    /// Headers of every answer to this peer.
+    pub(super) always: &'a [(Bytes, Bytes)],
 }
 
 /// The whole of a response that a caller asked for.
 pub(super) fn response(request: &Message, source: SocketAddr, reply: &Reply, context: &Context<'_>) -> Bytes {
-    let Context { tag, contact, supported, rseq, session, server } = *context;
+    let Context { tag, contact, supported, rseq, session, server, always } = *context;
     let mut response = respond_to(request, source, reply.status, reply.reason.as_deref(), Some(tag));
     if let Some(contact) = contact {
         if request.method() != Method::Options {
@@ -86,7 +88,8 @@ pub(super) fn response(request: &Message, source: SocketAddr, reply: &Reply, con
     // Bindings stand in Contacts, and extensions of a registrar are the registrar's.
     let is_registrars = |header| registers && matches!(header, Header::Contact | Header::Supported);
     let is_callers = |header| is_registrars(header) || !is_ours(header, status);
-    for (name, value) in reply.headers.iter().filter(|(name, _)| is_callers(Header::named(name))) {
+    let added = reply.headers.iter().chain(always);
+    for (name, value) in added.filter(|(name, _)| is_callers(Header::named(name))) {
         response.named(name, value);
     }
     if let Some(body) = &reply.body {
