@@ -155,6 +155,33 @@ fn its_options_are_answered_with_our_name_and_what_it_wants_to_see() {
         .collect::<Vec<_>>();
     assert!(value(&answers[0], Header::Contact).starts_with("<sip:ccr1.example.com:5060"));
     assert!(answers[0].has_token(Header::Allow, "REFER") && answers[0].has_token(Header::Allow, "NOTIFY"));
+    assert_eq!(named(&answers[0]), [format!("Fernamt/Router/{}", env!("CARGO_PKG_VERSION"))]);
+}
+
+/// What a message says in X-MS-SBC.
+fn named(message: &Message) -> Vec<String> {
+    message.named(b"X-MS-SBC").map(|value| String::from_utf8_lossy(&value).into_owned()).collect()
+}
+
+#[test]
+fn every_answer_to_teams_says_what_we_are_and_no_answer_to_anybody_else_does() {
+    let (mut world, caller, anna, sent) = talking(9, &house());
+    world.holds_by_in(anna, HoldBy::Inactive, MILLISECOND);
+    world.run_for(SECOND);
+    world.hangs_up_in(anna, SECOND);
+    world.hangs_up_in(caller, 2 * SECOND);
+    world.run_until_silent().assert_nothing_left();
+    let answers: Vec<Message> = sent
+        .borrow()
+        .iter()
+        .filter(|message| message.status().is_some_and(|status| status != StatusCode::TRYING))
+        .cloned()
+        .collect();
+    assert!(answers.len() >= 2, "to the hold and to BYE: {answers:?}");
+    assert!(answers.iter().all(|answer| named(answer).len() == 1), "{answers:?}");
+    for answer in world.at(caller).last.values().filter(|message| !message.is_request()) {
+        assert_eq!(named(answer), [""; 0]);
+    }
 }
 
 #[test]

@@ -20,8 +20,9 @@ pub(super) fn lines(config: &Config, now: Timestamp) -> String {
 }
 
 fn line(identity: &PemIdentity, now: Timestamp) -> Option<String> {
-    let until = Timestamp::from_second(identity.not_after()?).ok()?;
-    let names = identity.names().unwrap_or_default().join(", ");
+    let shown = identity.shown(None)?;
+    let until = Timestamp::from_second(shown.not_after?).ok()?;
+    let names = shown.names.join(", ");
     let left = until.duration_since(now).round(Unit::Hour).unwrap_or(SignedDuration::ZERO).as_hours() / 24;
     let (date, days) = (until.strftime("%F"), if left == 1 { "day" } else { "days" });
     let told = match left {

@@ -58,6 +58,7 @@ mod trunk_name;
 mod trunk_numbers;
 mod trunk_register;
 mod trunk_targets;
+mod trunk_teams;
 mod trunk_tls;
 mod trunk_transfer;
 mod units;
@@ -89,7 +90,7 @@ pub use node::{JournalConfig, Level, Log, Node, Synchronous};
 pub use number::Number;
 pub use number_plan::{Dialling, Reading, Rewrite, Writing, is_telephone_number};
 pub use pattern::Pattern;
-pub use pem::{Pem, PemIdentity};
+pub use pem::{Pem, PemIdentity, Shown};
 pub use phone::{Phone, Reach};
 pub use presence::{Graph, SecretPlace, Stale};
 pub use problem::{Place, Problem, Problems, Severity};
@@ -118,8 +119,8 @@ pub use trunk_tls::TrunkTls;
 pub use trunk_transfer::TrunkTransfer;
 pub use voicemail::Voicemail;
 
-use sip_core::{OwnName, PeerId, Sources, Terms, auth::GuardSettings};
 use bytes::Bytes;
+use sip_core::{OwnName, PeerId, Sources, Terms, auth::GuardSettings};
 
 use crate::presence::ObjectId;
 
@@ -292,13 +293,13 @@ impl Config {
         self.trunks().filter_map(|(id, trunk)| Some((id.into(), trunk.own_name.clone()?))).collect()
     }
 
-    /// Every PEM file that is used, in the order of their paths.
     /// Headers of what we answer to each trunk.
     pub fn in_answers(&self) -> BTreeMap<PeerId, Vec<(Bytes, Bytes)>> {
         let marked = self.trunks().filter(|(_, trunk)| !trunk.headers.in_answers.is_empty());
         marked.map(|(id, trunk)| (id.into(), trunk.headers.in_answers.clone())).collect()
     }
 
+    /// Every PEM file that is used, in the order of their paths.
     pub fn pems(&self) -> BTreeMap<&Path, &Pem> {
         let trunks = self.trunks().map(|(_, trunk)| (&trunk.tls.identity, &trunk.tls.trust));
         let listeners = self.listen.tls.values().map(|tls| (&tls.identity, &tls.trust));

@@ -35,20 +35,28 @@ pub struct PemIdentity {
     pub key: Pem,
 }
 
+/// What a certificate that we show says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// DNS names, wildcards as they are written.
+    pub names: Vec<String>,
+    /// Its key is RSA.
+    pub is_rsa: bool,
+    /// When it ceases to hold, in seconds since 1970; `None` if it does not say.
+    pub not_after: Option<i64>,
+    /// It is signed by itself.
+    pub is_self_signed: bool,
+    /// No intermediate stands behind it, and no root that is known to be trusted has issued it.
+    pub lacks_intermediates: bool,
+    /// Whether it may be shown by whoever connects (RFC 5280 §4.2.1.12); `None` if it does not say.
+    pub is_for_clients: Option<bool>,
+}
+
 impl PemIdentity {
-    /// The names that the certificate carries; `None` where there is no TLS library to ask.
-    pub fn names(&self) -> Option<Vec<String>> {
-        library::names(self)
-    }
-
-    /// Whether its key is RSA; `None` as above.
-    pub fn is_rsa(&self) -> Option<bool> {
-        library::is_rsa(self)
-    }
-
-    /// When it ceases to hold, in seconds since 1970; `None` as above.
-    pub fn not_after(&self) -> Option<i64> {
-        library::not_after(self)
+    /// What the certificate says, to a far end that is known to trust these roots if they are given. `None` where there
+    /// is no TLS library to ask.
+    pub fn shown(&self, trust: Option<&Pem>) -> Option<Shown> {
+        library::shown(self, trust)
     }
 }
 
@@ -122,7 +130,7 @@ impl PemFiles<'_> {
 /// What the TLS library says. Without drivers there is none, and files are taken as they are.
 #[cfg(feature = "driver")]
 mod library {
-    use super::{Pem, PemIdentity};
+    use super::{Pem, PemIdentity, Shown};
     use sip_core::driver::tls::{Identity, Trust};
 
     /// The fault, and whether it is the key's.
@@ -131,20 +139,17 @@ mod library {
         read.map(drop).map_err(|error| (error.is_of_key(), error.to_string()))
     }
 
-    fn read(pem: &PemIdentity) -> Option<Identity> {
-        Identity::from_pem(&pem.certificate.bytes, &pem.key.bytes).ok()
-    }
-
-    pub(super) fn names(pem: &PemIdentity) -> Option<Vec<String>> {
-        read(pem).map(|identity| identity.names().to_vec())
-    }
-
-    pub(super) fn is_rsa(pem: &PemIdentity) -> Option<bool> {
-        read(pem).map(|identity| identity.is_rsa())
-    }
-
-    pub(super) fn not_after(pem: &PemIdentity) -> Option<i64> {
-        read(pem)?.not_after()
+    pub(super) fn shown(pem: &PemIdentity, trust: Option<&Pem>) -> Option<Shown> {
+        let identity = Identity::from_pem(&pem.certificate.bytes, &pem.key.bytes).ok()?;
+        let trust = trust.and_then(|trust| Trust::from_pem(&trust.bytes).ok());
+        Some(Shown {
+            names: identity.names().to_vec(),
+            is_rsa: identity.is_rsa(),
+            not_after: identity.not_after(),
+            is_self_signed: identity.is_self_signed(),
+            lacks_intermediates: identity.lacks_intermediates(trust.as_ref()),
+            is_for_clients: identity.is_for_clients(),
+        })
     }
 
     pub(super) fn check_trust(pem: &Pem) -> Result<(), String> {
@@ -154,21 +159,13 @@ mod library {
 
 #[cfg(not(feature = "driver"))]
 mod library {
-    use super::{Pem, PemIdentity};
+    use super::{Pem, PemIdentity, Shown};
 
     pub(super) fn check_identity(_: &PemIdentity) -> Result<(), (bool, String)> {
         Ok(())
     }
 
-    pub(super) fn names(_: &PemIdentity) -> Option<Vec<String>> {
-        None
-    }
-
-    pub(super) fn is_rsa(_: &PemIdentity) -> Option<bool> {
-        None
-    }
-
-    pub(super) fn not_after(_: &PemIdentity) -> Option<i64> {
+    pub(super) fn shown(_: &PemIdentity, _: Option<&Pem>) -> Option<Shown> {
         None
     }
 

@@ -131,11 +131,27 @@ pub(super) fn shortened(text: &str) -> String {
 pub(super) struct Report {
     pub(super) source: Source,
     problems: Vec<Problem>,
+    /// Keys that another key of the file stands for, and that one.
+    meant: Vec<(String, String)>,
 }
 
 impl Report {
     pub(super) fn new(source: Source) -> Report {
-        Report { source, problems: Vec::new() }
+        Report { source, problems: Vec::new(), meant: Vec::new() }
+    }
+
+    /// Whatever is told of `key`, and of what is in it, is from now on told of `written`: the file says the one by the
+    /// other.
+    pub(super) fn tell_of(&mut self, written: String, key: String) {
+        self.meant.push((key, written));
+    }
+
+    fn as_written(&self, key: &str) -> String {
+        let other = self.meant.iter().find_map(|(meant, written)| {
+            let inner = key.strip_prefix(meant.as_str())?;
+            (inner.is_empty() || inner.starts_with(['[', '.'])).then(|| format!("{written}{inner}"))
+        });
+        other.unwrap_or_else(|| key.to_owned())
     }
 
     pub(super) fn error(&mut self, span: &Range<usize>, key: &str, text: impl fmt::Display) {
@@ -148,7 +164,8 @@ impl Report {
 
     fn add(&mut self, span: &Range<usize>, key: &str, text: String, severity: Severity) {
         let place = self.source.place(span.start);
-        let problem = Problem { file: self.source.file.clone(), place, key: key.to_owned(), text, severity };
+        let key = self.as_written(key);
+        let problem = Problem { file: self.source.file.clone(), place, key, text, severity };
         // Two passes may come upon the same mistake.
         if !self.problems.contains(&problem) {
             self.problems.push(problem);

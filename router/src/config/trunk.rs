@@ -154,10 +154,10 @@ impl Trunk {
     }
 
     pub(super) fn resolve(section: &Section<'_>, scope: &mut Scope<'_, '_>) -> Option<Trunk> {
-        match Kept::of(section, scope.report) {
+        match Kept::of(section, scope) {
             Some(kept) => {
                 let trunk = Trunk::of_keys(&kept.section(section), scope)?;
-                kept.doubts(&trunk, section, scope.report);
+                kept.check(&trunk, section, scope.report);
                 Some(trunk)
             }
             None => Trunk::of_keys(section, scope),
@@ -283,7 +283,7 @@ pub(super) fn source(item: &Item<'_>, report: &mut Report) -> Option<Source> {
     Some(Source { net: source.net.trunc(), port: source.port })
 }
 
-fn parse_source(text: &str) -> Option<Source> {
+pub(super) fn parse_source(text: &str) -> Option<Source> {
     if let Ok(net) = text.parse::<IpNet>() {
         return Some(Source { net, port: None });
     }

@@ -2,15 +2,16 @@
 
 use std::ops::Range;
 
-use sip_core::transport::carries_name;
-use sip_core::{Host, OwnName};
 use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue};
 
+use super::names::TrunkId;
 use super::problem::Report;
-use super::raw::{Item, Value, section};
-use super::scope::Section;
-use super::trunk::Trunk;
+use super::raw::{Field, Item, Value, join, section};
+use super::scope::{Scope, Section};
+use super::trunk::{Trunk, parse_source};
+use super::trunk_name;
+use super::trunk_teams;
 
 section! {
     /// What a trunk's far end is.
@@ -25,7 +26,8 @@ section! {
 }
 
 /// What Teams wants of whoever calls it, whether we or an SBC before us.
-const TEAMS: &str = r#"check_every = "60s"            # OPTIONS first: Teams calls nobody of whom it has not heard
+const TEAMS: &str = concat!(
+    r#"check_every = "60s"            # OPTIONS first: Teams calls nobody of whom it has not heard
 response_timeout = "5s"
 retry_on = [503]               # anything else is final, and to ring again shows one missed call more
 close_on_retry_after = true
@@ -44,8 +46,13 @@ shown_as = "{queue}: {name}"
 missed_calls = false           # every CANCEL says that the call was completed elsewhere
 answers_of_machines = "refuse"
 agents_dial_out = true
-headers = { pass = [], set = { X-MS-SBC = "Fernamt/Router/1.0" } }
-"#;
+headers = { pass = [], set = { X-MS-SBC = "Fernamt/Router/"#,
+    env!("CARGO_PKG_VERSION"),
+    r#"" }, in_answers = { X-MS-SBC = "Fernamt/Router/"#,
+    env!("CARGO_PKG_VERSION"),
+    r#"" } }
+"#
+);
 
 /// And what it wants of us if we face it ourselves.
 const TEAMS_ITSELF: &str = r#"send_to = ["tls:sip.pstnhub.microsoft.com:5061", "tls:sip2.pstnhub.microsoft.com:5061", "tls:sip3.pstnhub.microsoft.com:5061"]
@@ -53,19 +60,16 @@ accept_from = ["52.112.0.0/14", "52.120.0.0/14"]
 peer_names = ["sip.pstnhub.microsoft.com", "sip2.pstnhub.microsoft.com", "sip3.pstnhub.microsoft.com"]
 accept_server_auth_only = true # its certificates are for servers only
 srtp = "required"
-srtp_suites = ["AES_CM_128_HMAC_SHA1_80"]
 "#;
-
-/// Characters of a name that Teams takes.
-const LONGEST_NAME: usize = 63;
 
 /// For the reference page.
 pub(super) fn reference() -> String {
     format!(
         "\n## `kind = \"teams\"`\n\nOf `[trunk.NAME]`: what Teams Direct Routing wants, as if these lines stood there. A line of \
-         your own with the same key takes the place of the one here.\n\n```toml\n{TEAMS}```\n\nWithout `via` also these, \
-         and `advertise` is `fqdn`. In other clouds, such as GCC High, `send_to`, `accept_from` and `peer_names` are \
-         others: write them.\n\n```toml\n{TEAMS_ITSELF}```\n"
+         your own with the same key takes the place of the one here; of a table, such as `headers`, each key by itself, and so of \
+         a table in it.\n\n```toml\n{TEAMS}```\n\nWithout `via` also these, and `advertise` is `fqdn`. In other clouds, such as GCC \
+         High, `send_to`, `accept_from`, `peer_names` and `transfers_return` are others: write \
+         them.\n\n```toml\n{TEAMS_ITSELF}```\n"
     )
 }
 
@@ -78,41 +82,38 @@ pub(super) struct Kept<'i> {
 
 impl<'i> Kept<'i> {
     /// The section as it is to be read; `None` if nothing follows.
-    pub(super) fn of(section: &Section<'i>, report: &mut Report) -> Option<Kept<'i>> {
+    pub(super) fn of(section: &Section<'i>, scope: &mut Scope<'_, '_>) -> Option<Kept<'i>> {
         let DeValue::Table(table) = section.value.get_ref() else { return None };
         let raw = TrunkKindToml::read_known(table, &section.path, section.span());
-        let is_teams = raw.kind.choice(&[("plain", false), ("teams", true)], report);
+        let is_teams = raw.kind.choice(&[("plain", false), ("teams", true)], scope.report);
         if !is_teams {
             for item in [&raw.fqdn, &raw.via].into_iter().filter_map(|field| field.item.as_ref()) {
                 item.error(
-                    report,
+                    scope.report,
                     "says nothing without a kind; write kind = \"teams\" beside it, or take it out",
                 );
             }
             return None;
         }
         let at = raw.kind.item.as_ref().map_or(section.span(), |item| item.value.span());
+        let faces = raw.via.item.is_none();
         let mut whole = table.clone();
-        let lines = if raw.via.item.is_some() { vec![TEAMS] } else { vec![TEAMS, TEAMS_ITSELF] };
-        lines.into_iter().for_each(|lines| add(&mut whole, lines, &at));
-        if let Some(Item { value, .. }) = &raw.via.item {
-            whole.entry(key("send_to", &at)).or_insert_with(|| (*value).clone());
-        } else {
-            raw.fqdn.required("fqdn = \"sbc.example.com\", by which Teams finds its tenant", report);
-            let shown = "certificate = \"sbc.pem\", with the name of fqdn in it";
-            if !table.contains_key("certificate") {
-                report.error(
-                    &section.span(),
-                    &format!("{}.certificate", section.path),
-                    format!("is missing; write {shown}"),
-                );
-            }
+        if faces {
+            add(&mut whole, TEAMS_ITSELF, &at);
+            ask_for_what_is_ours(&raw, table, section, scope.report);
+            keep_apart(&mut whole, section, &at, scope);
         }
-        if let Some(Item { value, .. }) = &raw.fqdn.item {
-            whole.entry(key("advertise", &at)).or_insert_with(|| (*value).clone());
+        add(&mut whole, TEAMS, &at);
+        if !stands_for(&raw.via, "send_to", &mut whole, section, scope.report)
+            && let Some(item) = &raw.via.item
+        {
+            item.error(scope.report, "stands beside send_to, and both say where calls go; take one out");
+        }
+        if !stands_for(&raw.fqdn, "advertise", &mut whole, section, scope.report) {
+            trunk_name::name(&raw.fqdn, scope.report);
         }
         let value = Spanned::new(section.span(), DeValue::Table(whole));
-        Some(Kept { value, faces: raw.via.item.is_none() })
+        Some(Kept { value, faces })
     }
 
     /// The section that has all of it.
@@ -120,59 +121,86 @@ impl<'i> Kept<'i> {
         Section { value: &self.value, ..written.clone() }
     }
 
-    /// What Teams would not take, though it is no mistake of the file (1.2 and 1.3 of what is known of it).
-    pub(super) fn doubts(&self, trunk: &Trunk, written: &Section<'_>, report: &mut Report) {
-        let Some(OwnName { host: Host::Name(fqdn), .. }) = trunk.own_name.as_ref().filter(|_| self.faces)
-        else {
-            return;
-        };
-        let mut doubt = |key: &str, text: String| {
-            report.warning(&written.span(), &format!("{}.{key}", written.path), text);
-        };
-        if fqdn.len() > LONGEST_NAME {
-            doubt(
-                "fqdn",
-                format!(
-                    "\"{fqdn}\" has {} characters, and Teams takes {LONGEST_NAME}; take a shorter name",
-                    fqdn.len()
-                ),
-            );
-        }
-        if fqdn.to_ascii_lowercase().ends_with(".onmicrosoft.com") {
-            doubt(
-                "fqdn",
-                format!(
-                    "\"{fqdn}\" is Microsoft's own, which Teams takes from no SBC; take a name of a domain of the tenant's"
-                ),
-            );
-        }
-        let Some(identity) = &trunk.tls.identity else { return };
-        let path = identity.certificate.path.display();
-        if let Some(names) = identity.names().filter(|names| !carries_name(names, fqdn)) {
-            let has = if names.is_empty() { "no name".to_owned() } else { names.join(", ") };
-            doubt(
-                "certificate",
-                format!(
-                    "{path} is for {has}, not for {fqdn}, so Teams refuses every call (403); have one made for that name"
-                ),
-            );
-        }
-        if identity.is_rsa() == Some(false) {
-            doubt(
-                "certificate",
-                format!(
-                    "{path} has no RSA key, and the ciphers of Teams want one; have one made with RSA, 2048 bits or more"
-                ),
-            );
+    /// What only the whole trunk shows.
+    pub(super) fn check(&self, trunk: &Trunk, written: &Section<'_>, report: &mut Report) {
+        if self.faces {
+            trunk_teams::check(trunk, written, report);
         }
     }
 }
 
-/// Adds lines that the operator has not written himself; whatever is told about them is told where he wrote the kind.
+/// Facing Teams without these nothing goes.
+fn ask_for_what_is_ours(
+    raw: &TrunkKindToml<'_>,
+    table: &DeTable<'_>,
+    section: &Section<'_>,
+    report: &mut Report,
+) {
+    raw.fqdn.required("fqdn = \"sbc.example.com\", by which Teams finds its tenant", report);
+    if !table.contains_key("certificate") {
+        let shown = "is missing; write certificate = \"sbc.pem\", with the name of fqdn in it";
+        report.error(&section.span(), &join(&section.path, "certificate"), shown);
+    }
+}
+
+/// Teams calls from the same addresses whatever the tenant, so that only one trunk can take its calls.
+fn keep_apart<'i>(
+    whole: &mut DeTable<'i>,
+    section: &Section<'i>,
+    at: &Range<usize>,
+    scope: &mut Scope<'_, '_>,
+) {
+    let own = TrunkId::from(section.id);
+    let other = whole.get("accept_from").and_then(|value| {
+        let nets = Item { key: String::new(), value }.list();
+        nets.iter().filter(|net| net.value.span() == *at).find_map(|net| {
+            let source = parse_source(net.value.get_ref().as_str()?)?;
+            scope.sources.get(&source).copied().filter(|other| *other != own)
+        })
+    });
+    let Some(other) = other else { return };
+    let other = scope.trunks.name(other.index());
+    let text = format!(
+        "Teams calls from the same addresses whatever the tenant, and they are trunk.{other}'s already; write \
+         accept_from = [] here: then this trunk only calls, and trunk.{other} takes the calls of both"
+    );
+    scope.report.error(at, &join(&section.path, "kind"), text);
+    let nobody = Spanned::new(at.clone(), DeValue::Array(DeArray::new()));
+    whole.insert(key("accept_from", at), nobody);
+}
+
+/// What the file says by `field` is said by `name` from here on, and what is wrong with it is told of `field`. False if
+/// the file says `name` too.
+fn stands_for<'i>(
+    field: &Field<'i>,
+    name: &str,
+    whole: &mut DeTable<'i>,
+    section: &Section<'i>,
+    report: &mut Report,
+) -> bool {
+    let Some(item) = &field.item else { return true };
+    if whole.contains_key(name) {
+        return false;
+    }
+    whole.insert(key(name, &item.value.span()), item.value.clone());
+    report.tell_of(field.key.clone(), join(&section.path, name));
+    true
+}
+
+/// Adds what the operator has not written himself; whatever is told about it is told where he wrote the kind.
 fn add<'i>(table: &mut DeTable<'i>, lines: &'static str, at: &Range<usize>) {
-    let preset = DeTable::parse(lines).expect("our own lines are TOML").into_inner();
+    merge(table, DeTable::parse(lines).expect("our own lines are TOML").into_inner(), at);
+}
+
+/// Tables key by key, in any case: keys may be names of headers.
+fn merge<'i>(table: &mut DeTable<'i>, preset: DeTable<'static>, at: &Range<usize>) {
     for (name, value) in preset {
-        table.entry(key(name.get_ref(), at)).or_insert_with(|| moved(value.into_inner(), at));
+        let own = table.iter_mut().find(|(own, _)| own.get_ref().eq_ignore_ascii_case(name.get_ref()));
+        match (own.map(|(_, value)| value.get_mut()), value.into_inner()) {
+            (Some(DeValue::Table(own)), DeValue::Table(more)) => merge(own, more, at),
+            (Some(_), _) => {}
+            (None, value) => drop(table.insert(key(name.get_ref(), at), moved(value, at))),
+        }
     }
 }
 

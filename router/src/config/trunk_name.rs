@@ -19,7 +19,7 @@ pub(super) fn own_name(raw: &TrunkNameToml<'_>, report: &mut Report) -> Option<O
 }
 
 /// `HOST` or `HOST:PORT`.
-fn name(field: &Field<'_>, report: &mut Report) -> Option<OwnName> {
+pub(super) fn name(field: &Field<'_>, report: &mut Report) -> Option<OwnName> {
     let item = field.item.as_ref()?;
     let text = item.text("\"sbc.example.com\"", report)?;
     match read(text) {

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use axum::serve::Listener;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     PKCS_RSA_SHA256, RsaKeySize,
 };
 use rustls::{
@@ -24,6 +24,7 @@ impl Authority {
     /// The cryptographic library refuses.
     pub fn new() -> io::Result<Authority> {
         let mut params = CertificateParams::new(Vec::new()).map_err(io::Error::other)?;
+        params.distinguished_name.push(DnType::CommonName, "Authority of the testbed");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().map_err(io::Error::other)?;
         CertifiedIssuer::self_signed(params, key).map(Authority).map_err(io::Error::other)

@@ -3,10 +3,10 @@
 //! rustls does the work, without a socket and without a clock of its own. The steps of a handshake that cost a signature
 //! run on helper threads ([`handshake`]), the rest on the thread of the connections ([`session`]).
 
+mod certificate;
 mod handshake;
 mod pem;
 mod session;
-mod validity;
 mod verify;
 
 pub use pem::{Identity, PemError, Trust};

@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use std::sync::Arc;
 
-use super::validity;
+use super::certificate::Fields;
 
 /// Why a PEM file is of no use; the text tells the cure.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,7 +82,31 @@ impl Identity {
 
     /// When it ceases to hold, in seconds since 1970; `None` if it does not say.
     pub fn not_after(&self) -> Option<i64> {
-        validity::not_after(self.key.cert.first()?)
+        self.leaf()?.not_after
+    }
+
+    /// It is signed by itself: nobody believes it who does not know it already.
+    pub fn is_self_signed(&self) -> bool {
+        self.leaf().is_some_and(|leaf| leaf.issuer == leaf.subject)
+    }
+
+    /// No certificate of an authority stands behind it, and none of these roots has issued it: who knows only roots
+    /// finds no way from it to one of them.
+    pub fn lacks_intermediates(&self, trust: Option<&Trust>) -> bool {
+        let of_root = |issuer: &[u8]| {
+            trust.is_some_and(|trust| trust.0.roots.iter().any(|root| root.subject.as_ref() == issuer))
+        };
+        self.key.cert.len() == 1 && self.leaf().is_some_and(|leaf| !of_root(leaf.issuer))
+    }
+
+    /// Whether it may be shown by whoever connects (RFC 5280 §4.2.1.12, `clientAuth`); `None` if it does not say what
+    /// it is made for.
+    pub fn is_for_clients(&self) -> Option<bool> {
+        self.leaf()?.is_for_clients()
+    }
+
+    fn leaf(&self) -> Option<Fields<'_>> {
+        Fields::of(self.key.cert.first()?)
     }
 
     /// Its key is RSA: some far ends, Teams among them, know no others.
