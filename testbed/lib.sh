@@ -64,7 +64,7 @@ metric() { curl -sf "${admin:-http://127.0.0.1:8060}/metrics" | awk -v name="$1"
 # Gauges that are not zero, those apart that do not count what is under way.
 levels() {
     curl -sf "${admin:-http://127.0.0.1:8060}/metrics" | awk '
-        $2 == "TYPE" { level = $4 == "gauge" && $3 !~ /_(service_open|uptime_seconds|config_generation|journal_ok|agents|callers_known|trunk_target_up|queue_estimate_seconds|queue_estimate_coverage|presence_ok|presence_age_seconds|presence_agents)$/ }
+        $2 == "TYPE" { level = $4 == "gauge" && $3 !~ /_(service_open|uptime_seconds|config_generation|journal_ok|agents|callers_known|trunk_target_up|queue_estimate_seconds|queue_estimate_coverage|presence_ok|presence_age_seconds|presence_agents|certificate_not_after_seconds)$/ }
         level && $1 != "#" && !/state="free"/ && $2 != 0'
 }
 is_idle() { local left && left=$(levels) && [ -z "$left" ]; }

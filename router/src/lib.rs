@@ -5,6 +5,7 @@ pub mod agents;
 pub mod call;
 pub mod callbacks;
 pub mod callers;
+pub mod certificates;
 pub mod clock;
 #[cfg(feature = "driver")]
 pub mod command;

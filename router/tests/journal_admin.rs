@@ -141,6 +141,7 @@ fn numbers() -> Snapshot {
         unknown: 2,
         requests: BTreeMap::from([("presence", 9), ("throttled", 1)]),
     });
+    numbers.certificates.insert("trunk.teams".into(), 1_801_353_600);
     numbers.sip.responses_out.insert(486, 5);
     (numbers.sip.sessions_expired, numbers.emergency_calls) = (4, 2);
     numbers.sip.parse_errors.insert("no Via", 1);
@@ -254,6 +255,7 @@ fn metrics_show_what_the_shard_counts_at_this_instant_and_are_well_formed() {
         "fernamt_calls{stage=\"waiting\"} 0",
         "fernamt_emergency_calls_total 2",
         "fernamt_sip_sessions_expired_total 4",
+        "fernamt_certificate_not_after_seconds{of=\"trunk.teams\"} 1801353600",
         "fernamt_calls_ended_total{cause=\"abandoned\",fault=\"none\"} 3",
         "fernamt_queue_waiting{queue=\"support\"} 2",
         "fernamt_queue_left_total{queue=\"support\",how=\"answered\"} 5",

@@ -36,8 +36,14 @@ impl Ca {
 
     /// Certificate and key in one file.
     fn issue(&self, name: &str) -> String {
+        self.issue_until(name, 2100)
+    }
+
+    /// The same, until the beginning of a year.
+    fn issue_until(&self, name: &str, year: i32) -> String {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
         params.signed_by(&key, &self.0).unwrap().pem() + &key.serialize_pem()
     }
 }
@@ -181,5 +187,10 @@ fn a_call_by_mutual_tls_outlives_new_certificates_and_nobody_else_comes_in() {
         connect(&mut far_end(&ca, &ca.issue("sbc.test")), &router, "renewed.test").await;
         sbc.transmit(flow, request("BYE", 2, router.sip, &tag).into());
         expect(&mut sbc, "SIP/2.0 200").await;
+
+        fs::write(router.dir.join("us.pem"), ca.issue_until("late.test", 2020)).unwrap();
+        let hup = Command::new("kill").args(["-HUP", &router.process.id().to_string()]).status().unwrap();
+        assert!(hup.success());
+        router.says("us.pem of listen.sip[1] has ceased to hold on 2020-01-01");
     });
 }

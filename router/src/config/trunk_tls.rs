@@ -9,7 +9,7 @@ use super::raw::{Item, section};
 section! {
     /// TLS with this trunk.
     TrunkTlsToml "[trunk.NAME]" {
-        /// PEM file with the certificate that we show when we connect to this trunk by TLS, its intermediates behind it. It is also shown to whoever connects to a `tls:` listener from this trunk's addresses, or asks for a name of it (SNI). Read anew at a reload. Default: none when we connect, the listener's when they do.
+        /// PEM file with the certificate that we show when we connect to this trunk by TLS, its intermediates behind it. It is also shown to whoever connects to a `tls:` listener from this trunk's addresses, or asks for a name of it (SNI). Read anew at a reload. When it ends stands in `/metrics` (`fernamt_certificate_not_after_seconds`), and the log says so 30, 14 and 3 days ahead. Default: none when we connect, the listener's when they do.
         certificate,
         /// PEM file with the key of `certificate`, without a password. Default: the file of `certificate`.
         key,

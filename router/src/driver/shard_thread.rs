@@ -20,6 +20,7 @@ use tracing::{error, info, warn};
 
 use super::{graph::GraphClient, open, question::Question, recordings, tls};
 use crate::{
+    certificates::Certificates,
     clock::Clock,
     config::Config,
     journal::{
@@ -87,6 +88,7 @@ struct Running {
     ports: BoundPorts,
     backlog: Backlog,
     facts: Vec<Fact>,
+    certificates: Certificates,
     dispatch: Histogram,
     lag: Histogram,
     deadline: Option<Instant>,
@@ -116,8 +118,11 @@ impl ShardThread {
         let pool = PortPool::new(media.ports.clone(), media.quarantine);
         let ports = BoundPorts { address: media.address, pool, bound: HashMap::new() };
         let backlog = Backlog::new(self.config.limits.max_lag);
+        let mut certificates = Certificates::default();
+        certificates.renew(&self.config);
         let mut running = Running {
             parts: self,
+            certificates,
             ports,
             backlog,
             facts: Vec::new(),
@@ -264,6 +269,7 @@ impl Running {
             Order::Reload(config, prompts) => {
                 self.parts.sockets.renew_tls(tls::settings(&config));
                 self.parts.sockets.renew_dns(open::dns(&config));
+                self.certificates.renew(&config);
                 self.parts.config = Arc::clone(&config);
                 self.backlog.set_patience(config.limits.max_lag);
                 self.parts.shard.handle_input(now, Input::Reload(config, prompts));
@@ -296,6 +302,7 @@ impl Running {
         let mut numbers = self.parts.shard.numbers();
         numbers.dispatch = self.dispatch.clone();
         numbers.loop_lag = self.lag.clone();
+        numbers.certificates = self.certificates.ends();
         numbers.sip.backlog = self.backlog.len() as u64;
         numbers.sip.backlog_drops = self.backlog.dropped();
         numbers.sip.socket_drops = self.parts.sockets.udp_drops().unwrap_or(0);
@@ -366,6 +373,9 @@ impl Running {
         if (clock.at(now) - self.parts.clock.at(now)).abs() > CLOCK_TOLERANCE {
             self.parts.clock = clock;
             self.parts.shard.handle_input(now, Input::Clock(clock));
+        }
+        for warning in self.certificates.handle_time(self.parts.clock.at(now)) {
+            warn!("{warning}");
         }
         self.parts.service.overloaded(self.parts.shard.is_full());
         self.parts.service.unregistered(self.parts.shard.is_cut_off());

@@ -70,6 +70,8 @@ pub struct Snapshot {
     pub media: MediaCounters,
     /// Agents' presence in Teams, and how it is asked for; `None` if it is not.
     pub presence: Option<PresenceNumbers>,
+    /// When each certificate that we show ceases to hold, in seconds since 1970, by the section that shows it.
+    pub certificates: BTreeMap<String, i64>,
     /// How much later than its deadline the shard's loop ran.
     pub loop_lag: Histogram,
 }
@@ -335,6 +337,7 @@ impl Snapshot {
         self.media.srtp_unauthentic += other.media.srtp_unauthentic;
         self.media.srtp_replayed += other.media.srtp_replayed;
         self.media.legs += other.media.legs;
+        self.certificates.extend(other.certificates.iter().map(|(by, end)| (by.clone(), *end)));
         self.loop_lag.add(&other.loop_lag);
         self.presence = self.presence.take().or_else(|| other.presence.clone());
     }

@@ -80,6 +80,10 @@ impl Page {
             "Generation of the configuration in force",
             self.numbers.generation,
         )?;
+        let ends = self.numbers.certificates.iter();
+        let ends = ends.map(|(by, end)| (by.as_str(), u64::try_from(*end).unwrap_or_default()));
+        let help = "When a certificate that we show ceases to hold, since 1970";
+        sheet.gauges("certificate_not_after_seconds", help, "of", ends)?;
         sheet.histogram("loop_lag_seconds", "How late the shard's loop ran", &self.numbers.loop_lag)
     }
 
