@@ -1,10 +1,6 @@
 //! Calls of people in Teams: what they do in them, and transfers with what Teams writes into them (1.10 of the sheet).
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sip_core::{Invite, LegKey, Message, Target, Transport, message::Header, transport::Host};
@@ -13,7 +9,7 @@ use super::{
     proxy::{NAMES, PEER, PORT, Proxy, sdp, terms},
     sound::Sound,
 };
-use crate::tone::{Tone, only_voice};
+use crate::tone::only_voice;
 
 /// Where a call stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,18 +28,22 @@ pub(super) struct Call {
     pub(super) sound: Sound,
     /// The transfer that it came by: position in [`Proxy::transfers`].
     pub(super) transfer: Option<usize>,
+    /// The re-INVITE on its way only refreshes the session.
+    pub(super) refreshes: bool,
 }
 
 /// What we have asked the far end to call, and what has come of it.
 pub(super) struct Transfer {
     target: String,
     referred_by: String,
+    /// Whom it means was spoken to before.
+    pub(super) consults: bool,
     came: bool,
 }
 
 impl Call {
-    pub(super) fn new(leg: LegKey, person: usize, port: SocketAddr, tone: Arc<Tone>) -> Call {
-        Call { leg, person, stage: Stage::Ringing, sound: Sound::new(port, tone), transfer: None }
+    pub(super) fn new(leg: LegKey, person: usize, sound: Sound) -> Call {
+        Call { leg, person, stage: Stage::Ringing, sound, transfer: None, refreshes: false }
     }
 }
 
@@ -85,17 +85,11 @@ impl Proxy {
         only_voice(&call.sound.listened(200)?, voices)
     }
 
-    /// Packets that he heard and that came encrypted, in the call that he has.
-    pub fn packets(&self, person: usize) -> u64 {
-        let call = self.calls.iter().find(|call| call.person == person);
-        call.map_or(0, |call| call.sound.heard)
-    }
-
     /// He hangs up.
     pub fn hangs_up(&mut self, now: Instant, person: usize) {
         if let Some(leg) = self.call_of(person).map(|call| call.leg) {
             self.hang_up_leg(now, leg);
-            self.flush(now);
+            self.drain(now);
         }
     }
 
@@ -104,8 +98,16 @@ impl Proxy {
         let Some(call) = self.call_of(person) else { return };
         call.sound.forget();
         let (leg, offer) = (call.leg, call.sound.offer_hold(holds));
-        self.sip().reinvite(now, leg, Some(sdp(offer)));
-        self.flush(now);
+        self.sip.reinvite(now, leg, Some(sdp(offer)));
+        self.drain(now);
+    }
+
+    /// Half of the time of his session is over: it is refreshed by a re-INVITE that changes nothing (1.8).
+    pub fn refreshes(&mut self, now: Instant, person: usize) {
+        if let Some(leg) = self.call_of(person).map(|call| call.leg) {
+            self.refresh(now, leg);
+            self.drain(now);
+        }
     }
 
     /// He presses a key.
@@ -117,6 +119,21 @@ impl Proxy {
 
     /// He calls a number: over the trunk.
     pub fn dials(&mut self, now: Instant, person: usize, number: &str) {
+        self.calls_out(now, person, number, Vec::new());
+    }
+
+    /// He takes the place of a colleague in his call, for whom Teams asks by INVITE with Replaces (1.10, second way; 7.14).
+    pub fn takes_over(&mut self, now: Instant, person: usize, colleague: usize, number: &str) {
+        let Some(leg) = self.call_of(colleague).map(|call| call.leg) else { return };
+        let Some(place) = self.sip.name(leg) else { return };
+        let headers = vec![
+            (Bytes::from_static(b"Replaces"), Bytes::from(place.to_string())),
+            (Bytes::from_static(b"Require"), Bytes::from_static(b"replaces")),
+        ];
+        self.calls_out(now, person, number, headers);
+    }
+
+    fn calls_out(&mut self, now: Instant, person: usize, number: &str, mut headers: Vec<(Bytes, Bytes)>) {
         let Some(port) = self.ports.pop_front() else { return };
         let (trunk, tone) = (self.trunk().to_owned(), self.people[person].tone.clone());
         let mut sound = Sound::new(port, tone);
@@ -124,20 +141,21 @@ impl Proxy {
             "\"{}\" <sip:{}@{}:{PORT};user=phone>",
             self.people[person].name, self.people[person].number, NAMES[0]
         );
-        let target = Target { transport: Some(Transport::Tls), host: Host::new(&trunk), port: Some(PORT) };
+        headers.push((Bytes::from_static(b"MS-CONVERSATION-ID"), Bytes::from_static(b"9d4d1c0e8a434a0b")));
         let invite = Invite {
             peer: Some(PEER),
             flow: None,
-            targets: vec![target],
+            targets: vec![Target {
+                transport: Some(Transport::Tls),
+                host: Host::new(&trunk),
+                port: Some(PORT),
+            }],
             retry_on: Vec::new(),
             uri: format!("sip:{number}@{trunk}:{PORT};user=phone;transport=tls").into(),
             uris: Vec::new(),
             from: from.into(),
             to: format!("<sip:{number}@{trunk}:{PORT};user=phone>").into(),
-            headers: vec![(
-                Bytes::from_static(b"MS-CONVERSATION-ID"),
-                Bytes::from_static(b"9d4d1c0e8a434a0b"),
-            )],
+            headers,
             body: Some(sdp(sound.offer())),
             login: None,
             udp_only: false,
@@ -145,13 +163,11 @@ impl Proxy {
             first_response_timeout: Duration::from_secs(10),
             terms: terms(),
         };
-        match self.sip().invite(now, invite) {
-            Some(leg) => {
-                self.calls.push(Call { leg, person, stage: Stage::Ringing, sound, transfer: None });
-            }
+        match self.sip.invite(now, invite) {
+            Some(leg) => self.calls.push(Call::new(leg, person, sound)),
             None => self.ports.push_back(port),
         }
-        self.flush(now);
+        self.drain(now);
     }
 
     /// He transfers whom he talks to: `consults` after a talk with the other inside Teams, which shows only in `x-tt`.
@@ -167,9 +183,9 @@ impl Proxy {
             (Bytes::from_static(b"Refer-To"), Bytes::from(format!("<{target}>"))),
             (Bytes::from_static(b"Referred-By"), Bytes::from(referred_by.clone())),
         ];
-        self.transfers.push(Transfer { target, referred_by, came: false });
-        self.sip().refer(now, leg, headers);
-        self.flush(now);
+        self.transfers.push(Transfer { target, referred_by, consults, came: false });
+        self.sip.refer(now, leg, headers);
+        self.drain(now);
     }
 }
 

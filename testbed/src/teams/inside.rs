@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sip_core::{LegKey, Message, Reply, StatusCode};
+use sip_core::{LegKey, Message, Reply, StatusCode, message::Header};
 
 use super::{
     call::Stage,
@@ -34,18 +34,30 @@ impl Proxy {
         }
     }
 
+    /// What our offer was answered: a hold, or a refresh, in which nothing may change (1.8).
     pub(super) fn held(&mut self, now: Instant, leg: LegKey, response: Option<&Message>) {
         let Some(call) = self.calls.iter_mut().find(|call| call.leg == leg) else { return };
         let answer = response.map(Message::body).unwrap_or_default();
+        let refreshes = std::mem::take(&mut call.refreshes);
+        let is_kept = call.sound.theirs() == &answer
+            && response.is_some_and(|response| response.value(Header::SessionExpires).is_some());
         let accepted = call.sound.accept(&answer, now).is_ok();
         let moved = call.sound.has_moved();
         if !accepted || moved {
             self.violates("a hold or refresh of ours was not answered as it must be (1.9, 2.6)".to_owned());
+        } else if refreshes && !is_kept {
+            self.violates(
+                "a refresh of ours ended the session timer or changed its description (1.8)".to_owned(),
+            );
+        } else if refreshes {
+            self.seen.refreshed += 1;
         }
     }
 
     pub(super) fn refresh(&mut self, now: Instant, leg: LegKey) {
-        let again = self.calls.iter().find(|call| call.leg == leg).and_then(|call| call.sound.again());
+        let Some(call) = self.calls.iter_mut().find(|call| call.leg == leg) else { return };
+        call.refreshes = true;
+        let again = call.sound.again();
         self.sip.reinvite(now, leg, again.map(sdp));
     }
 

@@ -37,12 +37,12 @@ pub struct Person {
     pub conduct: Conduct,
     /// A key that he presses as soon as he has answered.
     pub presses: Option<char>,
-    /// How often he was called, answered himself, and had a call taken back without a word about where it went.
+    /// How often he was called.
     pub called: u32,
-    /// See above.
-    pub answered: u32,
-    /// See above.
+    /// Calls that were taken back without a word about where they went: he sees a missed call (1.15).
     pub missed: u32,
+    /// Calls that were taken back because somebody else has them: he sees none.
+    pub spared: u32,
     /// Names shown with calls, as they came.
     pub shown: BTreeSet<String>,
     pub(super) tone: Arc<Tone>,
@@ -59,8 +59,8 @@ impl Person {
             conduct: Conduct::Answers(Duration::from_millis(300)),
             presses: None,
             called: 0,
-            answered: 0,
             missed: 0,
+            spared: 0,
             shown: BTreeSet::new(),
             tone: Arc::new(Tone::new(hz)),
         }

@@ -66,7 +66,7 @@ pub(super) enum Plan {
 pub struct Switches {
     /// Data centres that answer 503 with Retry-After: positions in [`NAMES`].
     pub overloaded: Vec<usize>,
-    /// BYE comes only when the transfer is done, as older texts have it.
+    /// BYE comes only when the transfer is done, as older texts have it (1.10).
     pub patient: bool,
 }
 
@@ -85,6 +85,8 @@ pub struct Seen {
     pub transfers: u32,
     /// What our REFERs were told.
     pub told: Vec<u16>,
+    /// Sessions that were refreshed by a re-INVITE of ours, and nothing changed (1.8).
+    pub refreshed: u32,
 }
 
 /// The machine.
@@ -159,11 +161,6 @@ impl Proxy {
         !self.seen.options.is_empty() && self.seen.answered > 0
     }
 
-    /// Nothing of SIP is left.
-    pub fn is_silent(&self) -> bool {
-        self.calls.is_empty() && self.sip.live_legs() == 0 && self.sip.live_transactions() == 0
-    }
-
     pub(super) fn poll(&mut self) -> Option<Deed> {
         self.out.pop_front()
     }
@@ -226,7 +223,8 @@ impl Proxy {
         self.plans.insert((at, self.planned), (leg, plan));
     }
 
-    fn drain(&mut self, now: Instant) {
+    /// Hands on whatever the endpoint has to say.
+    pub(super) fn drain(&mut self, now: Instant) {
         loop {
             match self.sip.poll_output() {
                 Output::Transmit { flow, bytes } => self.transmit(flow, &bytes),
@@ -291,16 +289,8 @@ impl Proxy {
         }
     }
 
-    pub(super) fn sip(&mut self) -> &mut Endpoint {
-        &mut self.sip
-    }
-
     pub(super) fn trunk(&self) -> &str {
         &self.trunk
-    }
-
-    pub(super) fn flush(&mut self, now: Instant) {
-        self.drain(now);
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     judge,
     person::Conduct,
     proxy::{Plan, Proxy, reason, sdp},
+    sound::Sound,
 };
 
 impl Proxy {
@@ -39,15 +40,15 @@ impl Proxy {
             .ok()
             .and_then(|from| Some(String::from_utf8_lossy(&from.display_name()?).into_owned()));
         self.people[person].shown.extend(name);
-        let tone = self.people[person].tone.clone();
-        let mut call = Call::new(leg, person, port, tone);
+        let mut call = Call::new(leg, person, Sound::new(port, self.people[person].tone.clone()));
         if call.sound.answer(&invite.body()).is_err() {
             self.ports.push_back(port);
             return self.refuse(now, leg, 488, 79, "MediaOfferError");
         }
         call.transfer = asked;
         self.calls.push(call);
-        self.rings(now, leg, person, asked.is_some());
+        let consulted = asked.is_some_and(|at| self.transfers[at].consults);
+        self.rings(now, leg, person, consulted);
     }
 
     pub(super) fn rings(&mut self, now: Instant, leg: LegKey, person: usize, consulted: bool) {
@@ -101,9 +102,8 @@ impl Proxy {
                 let Some(answer) = call.sound.again() else { return };
                 call.stage = Stage::Talking;
                 call.sound.begin(now);
-                let person = &mut self.people[call.person];
+                let person = &self.people[call.person];
                 let himself = matches!(person.conduct, Conduct::Answers(_)) || call.transfer.is_some();
-                person.answered += u32::from(himself);
                 person.presses.into_iter().filter(|_| himself).for_each(|key| call.sound.press(key));
                 self.sip.respond(now, leg, Reply::new(StatusCode::OK).with_body(sdp(answer)));
             }
@@ -116,7 +116,9 @@ impl Proxy {
             .and_then(|cancel| cancel.value(Header::Reason))
             .is_some_and(|reason| String::from_utf8_lossy(&reason).contains("cause=200"));
         if let Some(call) = self.calls.iter().find(|call| call.leg == leg) {
-            self.people[call.person].missed += u32::from(!elsewhere);
+            let person = &mut self.people[call.person];
+            person.missed += u32::from(!elsewhere);
+            person.spared += u32::from(elsewhere);
         }
         self.forget(leg);
     }

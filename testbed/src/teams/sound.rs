@@ -29,10 +29,9 @@ const KEYS: &str = "0123456789*#ABCD";
 pub(super) struct Sound {
     /// Where it takes packets.
     pub(super) local: SocketAddr,
-    /// Packets heard that our key opened, and that it did not.
-    pub(super) heard: u64,
-    pub(super) unreadable: u64,
     negotiation: Negotiation,
+    /// What the far end has described last.
+    theirs: Bytes,
     stream: Option<Stream>,
     /// Where the first description said that sound is to go: it goes there for ever (2.6 of the sheet).
     remote: Option<SocketAddr>,
@@ -59,8 +58,7 @@ impl Sound {
         };
         Sound {
             local,
-            heard: 0,
-            unreadable: 0,
+            theirs: Bytes::new(),
             negotiation: Negotiation::new(policy, local, rand::random::<u32>().into(), rand::random()),
             stream: None,
             remote: None,
@@ -90,15 +88,22 @@ impl Sound {
         self.negotiation.last_description().cloned()
     }
 
-    pub(super) fn accept(&mut self, answer: &[u8], now: Instant) -> Result<(), NegotiationError> {
+    /// What the far end has described last.
+    pub(super) fn theirs(&self) -> &Bytes {
+        &self.theirs
+    }
+
+    pub(super) fn accept(&mut self, answer: &Bytes, now: Instant) -> Result<(), NegotiationError> {
         let stream = self.negotiation.accept(answer)?;
+        self.theirs.clone_from(answer);
         self.follow(stream);
         self.begin(now);
         Ok(())
     }
 
-    pub(super) fn answer(&mut self, offer: &[u8]) -> Result<Bytes, NegotiationError> {
+    pub(super) fn answer(&mut self, offer: &Bytes) -> Result<Bytes, NegotiationError> {
         let (answer, stream) = self.negotiation.answer(offer)?;
+        self.theirs.clone_from(offer);
         self.follow(stream);
         Ok(answer)
     }
@@ -168,11 +173,7 @@ impl Sound {
             return; // RTCP
         }
         self.shield.follow(stream.keys.as_deref());
-        let Some(packet) = self.shield.open(packet).filter(|_| self.shield.is_up()) else {
-            self.unreadable += 1;
-            return;
-        };
-        self.heard += 1;
+        let Some(packet) = self.shield.open(packet).filter(|_| self.shield.is_up()) else { return };
         if packet[1] & 0x7f != stream.receive_payload_type {
             return;
         }

@@ -30,6 +30,8 @@ pub(super) const BO: usize = 1;
 pub(super) const CLEO: usize = 2;
 pub(super) const DORA: usize = 3;
 pub(super) const EMIL: usize = 4;
+pub(super) const FRITZ: usize = 5;
+pub(super) const GINA: usize = 6;
 
 /// Those of `teams.toml`.
 pub(super) fn people() -> Vec<Person> {
@@ -39,19 +41,25 @@ pub(super) fn people() -> Vec<Person> {
         Person::new("Cleo", "+4930555003", "3d0f8c55-7a1e-4b7e-9c41-5f6a7b8c9d33", 1_500),
         Person::new("Dora", "+4930555004", "4e1a9d66-8b2f-4c8f-8d52-6a7b8c9dae44", 1_700),
         Person::new("Emil", "+4930555005", "5f2bae77-9c30-4d90-9e63-7b8c9daebf55", 1_900),
+        Person::new("Fritz", "+4930555006", "603cbf88-ad41-4ea1-8f74-8c9daebfc066", 2_100),
+        Person::new("Gina", "+4930555007", "714dc099-be52-4fb2-9a85-9daebfc0d177", 2_300),
     ]
 }
 
 /// Telephones at the carrier, callers first: number, address and voice. The last one is called by an agent.
-pub(super) const TELEPHONES: [(&str, [u8; 4], u16); 5] = [
+pub(super) const TELEPHONES: [(&str, [u8; 4], u16); 9] = [
     ("+4917610001", [127, 0, 1, 1], 420),
     ("+4917610002", [127, 0, 1, 2], 540),
     ("+4917610003", [127, 0, 1, 3], 660),
     ("+4917610004", [127, 0, 1, 4], 780),
+    ("+4917610005", [127, 0, 1, 5], 480),
+    ("+4917610006", [127, 0, 1, 6], 600),
+    ("+4917610007", [127, 0, 1, 7], 720),
+    ("+4917610008", [127, 0, 1, 8], 840),
     ("+4930222007", [127, 0, 1, 100], 900),
 ];
 /// The one whom an agent calls.
-pub(super) const OUTSIDE: usize = 4;
+pub(super) const OUTSIDE: usize = 8;
 
 const FILES: [&str; 6] = ["root.pem", "teams.pem", "teams.key", "ccr1.pem", "ccr1.key", "graph.secret"];
 

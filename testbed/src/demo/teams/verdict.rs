@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::books::{Books, Record},
-    house::{ANNA, TELEPHONES},
+    house::{ANNA, BO, CLEO, TELEPHONES},
     stage::Stage,
 };
 
@@ -35,10 +35,16 @@ impl Verdict {
             troubles: stage.troubles.clone(),
         };
         verdict.troubles.extend(seen.violations.iter().map(|what| format!("violation: {what}")));
-        verdict.is("records", records.len(), 5);
+        verdict.is("records", records.len(), 9);
         verdict.is("left over: calls, legs and ports", verdict.left_over, 0);
-        verdict.is("transfers that came back byte for byte", seen.transfers, 1);
+        verdict.is("transfers that came back byte for byte", seen.transfers, 2);
         verdict.is("data centres that were asked by OPTIONS", seen.options.len(), 3);
+        verdict.is("sessions refreshed by Teams", seen.refreshed, 1);
+        verdict.is(
+            "calls taken back from Cleo as completed elsewhere",
+            stage.teams.proxy.people[CLEO].spared,
+            1,
+        );
         verdict.is("missed calls that people see in Teams", stage.teams.proxy.missed(), 0);
         let shown = &stage.teams.proxy.people[ANNA].shown;
         let named = shown.iter().any(|name| name.contains("support: ") || name.contains("night: "));
@@ -47,6 +53,10 @@ impl Verdict {
         verdict.spoke(&records, 1, &["bo"]);
         verdict.spoke(&records, 2, &["anna"]);
         verdict.spoke(&records, 3, &["anna"]);
+        verdict.spoke(&records, 4, &["anna", "dora"]);
+        verdict.took_the_place(&records, 5, &stage.teams.proxy.people[BO].number);
+        verdict.spoke(&records, 6, &["bo"]);
+        verdict.spoke(&records, 7, &["anna"]);
         verdict.refused(&records, 2);
         Ok(verdict)
     }
@@ -71,6 +81,14 @@ impl Verdict {
         self.is(&format!("{number} spoke with"), spoke.join(", then "), agents.join(", then "));
     }
 
+    /// Who speaks with a caller since another's place was taken: the last of his legs.
+    fn took_the_place(&mut self, records: &[Record], caller: usize, taker: &str) {
+        let number = TELEPHONES[caller].0;
+        let legs = of(records, number).map(|record| record["legs"].clone()).unwrap_or_default();
+        let last = legs.as_array().and_then(|legs| legs.last()?["party"].as_str());
+        self.is(&format!("for {number} the place was taken by"), last.unwrap_or("nobody"), taker);
+    }
+
     /// What each leg of a caller came to that came to nothing, with what Teams said.
     fn refused(&mut self, records: &[Record], caller: usize) {
         let legs = of(records, TELEPHONES[caller].0).map(|record| record["legs"].clone()).unwrap_or_default();
@@ -83,10 +101,14 @@ impl Verdict {
                 (status >= 300).then(|| format!("{agent} {status}"))
             })
             .collect();
-        self.is("came to nothing for him", failed.join(", "), "cleo 603, dora 486, emil 480".to_owned());
+        self.is(
+            "came to nothing for him",
+            failed.join(", "),
+            "cleo 603, dora 486, fritz 480, gina 480, emil 480".to_owned(),
+        );
         let with_guid = |leg: &&Value| leg["correlation"].as_str().is_some_and(|guid| !guid.is_empty());
         let told = legs.as_array().into_iter().flatten().filter(with_guid).count();
-        self.is("of these with the correlation of Teams", told, 2);
+        self.is("of these with the correlation of Teams", told, 3);
     }
 
     /// A trouble unless it holds.
