@@ -47,7 +47,7 @@ pub(super) fn people() -> Vec<Person> {
 }
 
 /// Telephones at the carrier, callers first: number, address and voice. The last one is called by an agent.
-pub(super) const TELEPHONES: [(&str, [u8; 4], u16); 9] = [
+pub(super) const TELEPHONES: [(&str, [u8; 4], u16); 10] = [
     ("+4917610001", [127, 0, 1, 1], 420),
     ("+4917610002", [127, 0, 1, 2], 540),
     ("+4917610003", [127, 0, 1, 3], 660),
@@ -56,10 +56,11 @@ pub(super) const TELEPHONES: [(&str, [u8; 4], u16); 9] = [
     ("+4917610006", [127, 0, 1, 6], 600),
     ("+4917610007", [127, 0, 1, 7], 720),
     ("+4917610008", [127, 0, 1, 8], 840),
+    ("+4917610009", [127, 0, 1, 9], 960),
     ("+4930222007", [127, 0, 1, 100], 900),
 ];
 /// The one whom an agent calls.
-pub(super) const OUTSIDE: usize = 8;
+pub(super) const OUTSIDE: usize = 9;
 
 const FILES: [&str; 6] = ["root.pem", "teams.pem", "teams.key", "ccr1.pem", "ccr1.key", "graph.secret"];
 

@@ -138,7 +138,7 @@ async fn a_place_taken(stage: &mut Stage) {
     stage.pass(BREATH).await;
 }
 
-/// Two ring, one answers: the other sees no missed call.
+/// Two ring, one answers: the other sees no missed call. Nor does who rings for a caller who gives up.
 async fn two_at_once(stage: &mut Stage) {
     stage.teams.proxy.people[CLEO].conduct = Conduct::LetsRing;
     stage.teams.proxy.people[BO].conduct = Conduct::Answers(Duration::from_millis(1_200));
@@ -153,6 +153,14 @@ async fn two_at_once(stage: &mut Stage) {
     stage.sees("Cleo's call is taken back with \"Call completed elsewhere\"", 5, spared).await;
     stage.hangs_up(6);
     stage.sees("the caller hangs up", 5, |stage| !stage.teams.proxy.talks(BO)).await;
+    stage.dials(8, NIGHT);
+    stage.sees("Cleo rings again", 5, |stage| stage.teams.proxy.is_rung(CLEO)).await;
+    stage.hangs_up(8);
+    let spared = |stage: &Stage| {
+        let cleo = &stage.teams.proxy.people[CLEO];
+        !stage.teams.proxy.is_rung(CLEO) && (cleo.spared, cleo.missed) == (2, 0)
+    };
+    stage.sees("the caller gives up, and Cleo sees no missed call of his either", 5, spared).await;
 }
 
 /// A decline, a busy, one who is away, mailboxes that press no key; and one who does.
