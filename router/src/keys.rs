@@ -16,6 +16,8 @@ const SLOT_MASK: u64 = (1 << SLOT_BITS) - 1;
 /// A media leg's key keeps 20 bits of the generation and 12 bits for the leg's number.
 const SHORT_GENERATION: u32 = (1 << 20) - 1;
 const LEG_MASK: u64 = (1 << 12) - 1;
+/// The last number that a leg of a call can have.
+pub(crate) const LAST_LEG: LegNumber = LEG_MASK as LegNumber;
 
 impl CallKey {
     /// The key of `slot` in its `generation`, owned by shard `owner`.

@@ -309,3 +309,34 @@ fn who_comes_by_another_trunk_takes_nobodys_place() {
     );
     assert!(!world.happened().any(|what| matches!(what, What::Transfer(TransferStep::Replaced { .. }))));
 }
+
+/// Numbers of legs end at 4,095, and somebody who is called may have several addresses.
+#[test]
+fn a_call_that_has_had_as_many_legs_as_a_call_may_takes_nobody_more() {
+    let anna_by_trunk = "[agent.anna]\ncall = \"+49555@teams\"\nqueues = [\"support\"]\n";
+    let house = house::house_with("", "", &format!("{DESK}{anna_by_trunk}"));
+    let mut world = World::new(34, &house).rtp_every(60 * SECOND);
+    let anna = house::teams(&mut world, Behaviour::Answers(SECOND));
+    let caller = house::talks_to_anna(&mut world, anna);
+    let others = [0, 1].map(|n| world.phone_at("other", &format!("10.2.0.{}:5060", 77 + n), Behaviour::Busy));
+    let (mut talks, mut turn) = (anna, 0);
+    let refused = loop {
+        let (named, next) = (world.names_call(talks), others[turn % 2]);
+        world.writes_only(next, "Replaces", &named);
+        world.dials(next, "+4930999");
+        world.run_for(60 * MILLISECOND);
+        if world.state(next) != PhoneState::Talking || turn > 5_000 {
+            break world.state(next);
+        }
+        (talks, turn) = (next, turn + 1);
+    };
+    assert_eq!((refused, world.state(talks)), (PhoneState::Failed(403), PhoneState::Talking));
+    world.transfers_in(talks, "2", MILLISECOND);
+    world.run_for(SECOND);
+    assert_eq!(world.at(talks).transfers.told, [403], "nor may he be transferred");
+    assert_eq!((world.state(caller), world.state(talks)), (PhoneState::Talking, PhoneState::Talking));
+    world.hangs_up_in(caller, SECOND);
+    world.run_until_silent().assert_nothing_left();
+    let record = world.records().pop().unwrap();
+    assert_eq!(record.legs.len(), 3_900);
+}

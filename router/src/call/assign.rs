@@ -30,10 +30,6 @@ use crate::{
 /// long enough that a want of ports is not made worse by looking for them all the time. No queue can say less.
 const OUR_REST: Duration = Duration::from_secs(1);
 
-/// Legs that one call may dial: numbers of legs end at 4,095 (`keys`). A caller for whom so many were rung in vain goes
-/// on to what follows the queue.
-const MOST_LEGS: usize = 3_900;
-
 /// A caller's place in a queue.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
@@ -105,7 +101,8 @@ impl Call {
         let fresh = self.widened(place, settings, board);
         match self.sent_away(&fresh, settings, board) {
             Some(how) => self.leave_queue(fresh, how, board),
-            None if self.legs.len() >= MOST_LEGS => self.leave_queue(fresh, LeftQueue::TimedOut, board),
+            // For whom so many were rung in vain goes on to what follows the queue.
+            None if self.is_full() => self.leave_queue(fresh, LeftQueue::TimedOut, board),
             None => self.wait(fresh, board),
         }
     }
@@ -186,12 +183,13 @@ impl Call {
 
     /// The place of a caller for whom fewer agents ring than might.
     fn wants_one_more(&mut self, board: &mut Switchboard) -> Option<Place> {
+        let is_full = self.is_full();
         let Stage::Ringing(ring) = &mut self.stage else { return None };
         let (Purpose::Assignment(place), rings) = (&ring.purpose, ring.rung.len()) else { return None };
         let config = Arc::clone(&board.config);
         let settings = config.queue(place.queue);
         let most = settings.map_or(1, |queue| usize::from(queue.ring_at_once));
-        ring.is_short = (1..most).contains(&rings) && board.now < place.until && self.legs.len() < MOST_LEGS;
+        ring.is_short = (1..most).contains(&rings) && board.now < place.until && !is_full;
         let (place, settings) = (*place, settings.filter(|_| ring.is_short && board.has_ports())?);
         let fresh = self.widened(place, settings, board);
         if let Stage::Ringing(ring) = &mut self.stage {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sip_core::{EarlyId, Invite, Message, PeerId, StatusCode};
 
 use super::{
-    Answered, CALLER, Call, Stage, Why,
+    ALL_LEGS, Answered, CALLER, Call, Stage, Why,
     arrive::{sdp, text},
     end::completed_elsewhere,
     failure::{Failure, Origin},
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     config::{Address, AgentId, Goto, Step, TrunkId},
     journal::fact::{LeftQueue, LegNumber, Unanswered, What},
+    keys::LAST_LEG,
     reason::Reason,
     shard::Switchboard,
 };
@@ -134,6 +135,9 @@ impl Call {
             return Err(Failure::no_way(limit.in_words()));
         }
         let number = self.next_leg_number();
+        if number > LAST_LEG {
+            return Err(Failure::no_way(ALL_LEGS));
+        }
         let mut leg = Leg::new(number, None);
         (leg.agent, leg.address, leg.uri) = (agent, address, way.uri.clone());
         leg.called_at = Some(board.now);

@@ -4,10 +4,10 @@
 use bytes::Bytes;
 use media::sdp::{Negotiation, Policy};
 use sip_core::{LegKey, Message, Named, Reply, StatusCode, message::Replaces};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{
-    Call, Stage, Waits, Why,
+    ALL_LEGS, Call, Stage, Waits, Why,
     arrive::{sdp, text},
     leg::{Leg, NoSound},
     parties::Parties,
@@ -221,6 +221,10 @@ impl Call {
     ) -> Result<(), Box<Reply>> {
         let refused = |status| Err(Box::new(Reply::new(status)));
         if !self.may_replace(old, from, board) {
+            return refused(StatusCode::FORBIDDEN);
+        }
+        if self.is_full() {
+            warn!(parent: &self.span, old, "nobody takes a place: {ALL_LEGS}");
             return refused(StatusCode::FORBIDDEN);
         }
         let (trunk, agent) = from;

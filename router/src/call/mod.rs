@@ -67,6 +67,11 @@ pub use self::{
     parties::Parties,
 };
 
+/// Legs that one call may have: numbers of legs end at 4,095 (`keys`), and somebody may ring at several addresses.
+const MOST_LEGS: usize = 3_900;
+/// For the log and the record.
+const ALL_LEGS: &str = "the call has had as many legs as a call may";
+
 /// The caller's leg, or that of the customer who is called back.
 pub(crate) const CALLER: LegNumber = 0;
 
@@ -418,6 +423,11 @@ impl Call {
 
     fn caller_sip(&self) -> Option<LegKey> {
         self.legs[usize::from(self.seat)].sip
+    }
+
+    /// It has had as many legs as a call may: nobody new comes to it.
+    fn is_full(&self) -> bool {
+        self.legs.len() >= MOST_LEGS
     }
 
     fn is_answered(&self) -> bool {

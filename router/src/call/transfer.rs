@@ -13,10 +13,10 @@ use sip_core::{
     LegKey, Message, Reply, RequestKey, StatusCode,
     message::{Header, ParseError, ReferTo, Replaces},
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{
-    Answered, Call, Parties, Stage, Waits, Why,
+    ALL_LEGS, Answered, Call, Parties, Stage, Waits, Why,
     arrive::text,
     assign::Place,
     failure::Failure,
@@ -147,6 +147,10 @@ impl Call {
         }
         let of_trunk = |trunk| board.config.trunk(trunk).is_some_and(|trunk| trunk.transfer.allowed);
         if !agent.unwrap_or(false) && !leg.trunk.is_some_and(of_trunk) {
+            return Err(StatusCode::FORBIDDEN);
+        }
+        if self.is_full() {
+            warn!(parent: &self.span, by, "no transfer: {ALL_LEGS}");
             return Err(StatusCode::FORBIDDEN);
         }
         match &self.stage {

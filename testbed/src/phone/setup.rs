@@ -39,6 +39,10 @@ impl Phone {
         self.headers.push((bytes(name), bytes(value)));
     }
 
+    pub(crate) fn forget_headers(&mut self) {
+        self.headers.clear();
+    }
+
     /// Writes this Reason into what ends its calls: BYE, CANCEL, a refusal.
     pub(crate) fn set_reason(&mut self, value: &str) {
         self.reason = vec![(Bytes::from_static(b"Reason"), Bytes::copy_from_slice(value.as_bytes()))];

@@ -70,6 +70,12 @@ impl World {
         self.phones[phone.0].add_header(name, value);
     }
 
+    /// From now on its INVITEs have this header field and no other of a story's.
+    pub fn writes_only(&mut self, phone: PhoneId, name: &str, value: &str) {
+        self.phones[phone.0].forget_headers();
+        self.writes(phone, name, value);
+    }
+
     /// From now on what ends its calls, BYE, CANCEL or a refusal, has this Reason.
     pub fn explains(&mut self, phone: PhoneId, reason: &str) {
         self.phones[phone.0].set_reason(reason);

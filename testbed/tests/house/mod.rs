@@ -4,14 +4,14 @@
 use std::{cell::RefCell, rc::Rc};
 
 use router::{
-    journal::fact::{Cause, Fault, LeftQueue, What},
+    journal::fact::{AgentState, Cause, Fault, LeftQueue, What},
     record::Record,
 };
 use sip_core::{
     Message, StatusCode,
     message::{Header, Method, respond_to},
 };
-use testbed::{Behaviour, PhoneId, World, net::Datagram, world::SECOND};
+use testbed::{Behaviour, PhoneId, World, net::Datagram, phone::PhoneState, world::SECOND};
 
 /// Node, listeners and trunks of every story: callers at 10.1.x.x, Teams at 10.2.0.1.
 pub const HOUSE: &str = r#"
@@ -110,6 +110,16 @@ pub fn bo(world: &mut World, behaviour: Behaviour) -> PhoneId {
 
 pub fn teams(world: &mut World, behaviour: Behaviour) -> PhoneId {
     world.phone_at("teams", "10.2.0.1:5060", behaviour)
+}
+
+/// A caller talks to anna, who answers at this telephone within two seconds.
+pub fn talks_to_anna(world: &mut World, telephone: PhoneId) -> PhoneId {
+    let caller = world.caller("+49301");
+    world.dials(caller, "+4930999");
+    world.run_for(3 * SECOND);
+    let (anna, state) = (world.agent_state("anna"), world.state(telephone));
+    assert_eq!((anna, state), (AgentState::Talking, PhoneState::Talking), "{}", world.ladder());
+    caller
 }
 
 /// Runs to silence, checks that nothing is left, and returns how the only call ended.
