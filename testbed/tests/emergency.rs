@@ -122,6 +122,30 @@ fn who_refuses_is_not_the_last_to_be_asked_and_with_nobody_left_the_answer_is_50
     assert_eq!(count(&world, |what| matches!(what, What::Dialled { .. })), 3, "{}", world.ladder());
 }
 
+/// Whoever has got help keeps it: whatever else his trunk's far end may transfer.
+#[test]
+fn an_agent_behind_a_trunk_that_transfers_cannot_transfer_his_call_for_help() {
+    let rule = "[[transfer]]\nmatch = \"*\"\nto = \"{called}@mobile\"\n";
+    for (dialled, told) in [("112", &[403][..]), ("+4930123", &[100, 180, 200])] {
+        let numbers = TRUNKS.replace("trunk = \"carrier\"\n", "");
+        let house = house_with("", &format!("{AGENTS}transfers = true\n"), &format!("{numbers}{rule}"));
+        let mut world = World::new(22, &house.replace("max_calls = 1\ncountry", "max_calls = 2\ncountry"));
+        let (police, mobile) = (police(&mut world), mobile(&mut world));
+        let agent = teams(&mut world, Behaviour::Busy);
+        world.dials(agent, dialled);
+        world.run_for(8 * SECOND);
+        assert_eq!(world.state(agent), PhoneState::Talking, "{}", world.ladder());
+        world.transfers_in(agent, "+49301", SECOND);
+        world.run_for(4 * SECOND);
+        assert_eq!(world.at(agent).transfers.told, told, "{}", world.ladder());
+        let with_help = if dialled == "112" { police } else { mobile };
+        assert_eq!(world.state(with_help), PhoneState::Talking);
+        world.hangs_up_in(agent, SECOND);
+        world.hangs_up_in(mobile, SECOND);
+        world.run_until_silent().assert_nothing_left();
+    }
+}
+
 #[test]
 fn a_call_by_a_carrier_to_such_a_number_is_none() {
     let mut world = world("");

@@ -591,3 +591,24 @@ fn a_registered_telephone_takes_the_place_of_its_own_agent_and_of_nobody_else() 
     world.hangs_up_in(home, SECOND);
     world.run_until_silent().assert_nothing_left();
 }
+
+/// Whatever its From says: by his password we know who he is.
+#[test]
+fn whoever_takes_a_place_is_on_record_under_the_number_that_we_know_him_by() {
+    let mut world = world();
+    let (desk, customer) = (registered(&mut world, "anna", 1, 600), customer(&mut world));
+    let liar = world.phone_at("+4966600", "10.7.0.4:5062", Behaviour::Busy);
+    world.logs_in(liar, "anna", PASSWORD);
+    world.dials(desk, "+49301");
+    world.run_for(4 * SECOND);
+    let named = world.names_call(desk);
+    world.writes(liar, "Replaces", &named);
+    world.writes(liar, "P-Asserted-Identity", "<sip:+4966601@x>");
+    world.dials(liar, "anna");
+    world.run_for(2 * SECOND);
+    assert!(world.heard(liar, customer), "{}", world.ladder());
+    world.hangs_up_in(liar, SECOND);
+    world.run_until_silent().assert_nothing_left();
+    let record = &world.records()[0];
+    assert_eq!((record.legs[2].party.as_str(), record.legs[2].agent.as_deref()), ("21", Some("anna")));
+}
