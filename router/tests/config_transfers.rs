@@ -119,6 +119,20 @@ fn mistakes_are_told_with_their_cure() {
         let told = sentences(&with(text));
         assert!(told.iter().any(|line| line == expected), "{text}: {told:#?}");
     }
+    let far = "[trunk.far]\nsend_to = [\"udp:192.0.2.70:5060\"]\n";
+    for (keys, expected) in [
+        (
+            "transfers_return = true\ntransfers_rejoin = [\"referred-by\", \"history\"]\n",
+            "trunk.far.transfers_rejoin[2]: nothing is known by \"history\"; write \"referred-by\", \"history-info\", both, or []",
+        ),
+        (
+            "transfers_rejoin = \"history-info\"\nfoo = 1\n",
+            "warning: trunk.far.transfers_rejoin: has no effect without transfers_return; write that, or take it out",
+        ),
+    ] {
+        let told = sentences(&with(&format!("{far}{keys}")));
+        assert!(told.iter().any(|line| line == expected), "{keys}: {told:#?}");
+    }
     let lonely = "[trunk.far]\naccept_from = [\"192.0.2.64/28\"]\ntransfers_return = true\n";
     let told = sentences(&format!("{}[queue.x]\nfoo = 1\n", with(lonely)));
     let expected =

@@ -94,7 +94,7 @@ impl Call {
             sip_call_id,
             source: source.to_owned(),
             diverted_from: Some(call.parties.diverted_from.clone()).filter(|by| !by.is_empty()),
-            hairpin_of: invite.call_id().ok().and_then(|call_id| board.call_of(&call_id)),
+            hairpin_of: board.call_come_back(trunk, invite),
             agent: agent.map(|agent| board.agent_name(agent)),
         };
         call.fact(arrived, board);

@@ -143,6 +143,7 @@ impl Call {
         leg.called_at = Some(board.now);
         let offer = self.offer_for(&mut leg, way.trunk, board)?;
         let told = self.told_at(number, agent, &way, board);
+        let tokens = way.tokens;
         let invite = Invite {
             flow: way.flow,
             peer: way.trunk.map(PeerId::from),
@@ -176,6 +177,7 @@ impl Call {
             Some(sip) => {
                 board.adopt(sip, self.key, number);
                 self.occupy_trunk(number, way.trunk, board);
+                self.may_come_round(number, tokens, board);
             }
             None => return Err(self.over_at_once(number, board)),
         }
@@ -348,7 +350,7 @@ impl Call {
         }
     }
 
-    fn note_failed(&self, leg: LegNumber, failure: &Failure, board: &mut Switchboard) {
+    pub(super) fn note_failed(&self, leg: LegNumber, failure: &Failure, board: &mut Switchboard) {
         let (status, phrase) = (failure.status.code(), failure.phrase.clone());
         let Reason { cause: q850, text: reason, correlation } = failure.told.clone();
         let remote = failure.origin == Origin::Remote;

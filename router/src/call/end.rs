@@ -334,11 +334,13 @@ impl Call {
             self.remember_talk(agent, board);
             board.agent_wraps_up(agent, queue);
         }
+        let key = self.key;
         if let Some(leg) = self.leg_mut(number) {
             (leg.leaves_at, leg.whisper) = (None, None);
             std::mem::take(&mut leg.besides).over(board);
             if let Some(trunk) = leg.trunk.take() {
                 board.one_call_less(trunk);
+                board.sent_back.remove(trunk, std::mem::take(&mut leg.tokens), (key, number));
             }
             if let Some(sip) = leg.sip.take() {
                 board.forget(sip);

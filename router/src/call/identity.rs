@@ -47,9 +47,13 @@ impl Call {
         let presented = Presented { parties, trunk, host: &host, name };
         let urgency = self.urgency(board);
         let is_own = |name: &Bytes| urgency.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
-        let carried =
-            self.carried.iter().filter(|(name, _)| presented.passes(name) && !is_own(name)).cloned();
-        let own = presented.identity().into_iter().chain(presented.history(&way.uri)).chain(presented.set());
+        let entry = way.tokens.iter().find_map(|token| token.entry(&parties.called, &host));
+        let is_replaced = |name: &Bytes| entry.is_some() && name.eq_ignore_ascii_case(b"History-Info");
+        let passes = |name: &Bytes| presented.passes(name) && !is_own(name) && !is_replaced(name);
+        let carried = self.carried.iter().filter(|(name, _)| passes(name)).cloned();
+        let entry = entry.clone().map(|entry| (Bytes::from_static(b"History-Info"), entry));
+        let history = entry.or_else(|| presented.history(&way.uri));
+        let own = presented.identity().into_iter().chain(history).chain(presented.set());
         let headers = carried.chain(self.referred_by()).chain(own).chain(urgency.clone()).collect();
         Told { from: presented.from(), headers }
     }

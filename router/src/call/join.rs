@@ -191,8 +191,10 @@ impl Call {
         if let Some(media) = leg.media_key() {
             board.rehome(media, self.key, new);
         }
+        let tokens = std::mem::take(&mut leg.tokens);
         agent.into_iter().for_each(|agent| board.agent_moves(agent, self.key));
         self.legs.push(leg);
+        self.may_come_round(new, tokens, board);
         let name = agent.or(called_by).map(|agent| board.agent_name(agent));
         let came =
             TransferStep::Came { leg: new, from: call, sip_call_id, trunk, party: number, agent: name };

@@ -9,7 +9,9 @@ use media::{
 };
 use sip_core::{LegKey, message::Uri};
 
-use super::{confirm::Whisper, early::EarlyAnswers, own::Besides, session::Offered, transfer::Engaged};
+use super::{
+    Token, confirm::Whisper, early::EarlyAnswers, own::Besides, session::Offered, transfer::Engaged,
+};
 use crate::{
     config::{Address, AgentId, TrunkId},
     journal::fact::{LegMedia, LegNumber},
@@ -47,6 +49,8 @@ pub(super) struct Leg {
     pub(super) forwarded: bool,
     /// It has rung: a later failure is a person's decision or absence, not the network's.
     pub(super) rang: bool,
+    /// By what it is known if it comes to us again: a transfer that was sent back to its trunk.
+    pub(super) tokens: Vec<Token>,
     /// What the agent hears before he has the caller.
     pub(super) whisper: Option<Whisper>,
     /// The far end put us on hold.
@@ -110,6 +114,7 @@ impl Leg {
             picked_up,
             forwarded,
             rang,
+            tokens: Vec::new(),
             whisper,
             holds,
             hold_noted,

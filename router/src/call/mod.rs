@@ -28,6 +28,7 @@ mod machine;
 mod menu;
 mod own;
 mod parties;
+mod rejoin;
 mod ring;
 mod rules;
 mod secure;
@@ -39,7 +40,11 @@ mod transfer;
 mod voicemail;
 mod way;
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use media::Event as MediaEvent;
@@ -61,11 +66,16 @@ use crate::{
 };
 
 pub(crate) use self::emergency::number_of;
+pub(crate) use self::rejoin::Token;
 pub use self::{
     end::Why,
     join::{Given, Joining},
     parties::Parties,
 };
+
+/// Whoever transferred hangs up when he hears that it is done, and so does what it leaves behind; who does not is hung up
+/// after so long.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Legs that one call may have: numbers of legs end at 4,095 (`keys`), and somebody may ring at several addresses.
 const MOST_LEGS: usize = 3_900;
@@ -353,6 +363,7 @@ impl Call {
 
     fn handle_sip(&mut self, leg: LegNumber, event: SipEvent, board: &mut Switchboard) {
         match event {
+            SipEvent::Cancelled { .. } if self.round_is_over(leg, board) => {}
             SipEvent::Cancelled { request, .. } => self.caller_cancelled(request.as_ref(), board),
             SipEvent::Acked { request, .. } => self.acknowledged(leg, &request, board),
             SipEvent::AckMissing { .. } => self.lost(leg, Why::no_ack(leg), board),

@@ -6,7 +6,7 @@
 //! while he hears music or the ringing tone; if that comes to nothing whoever transferred has his talk back, or if he
 //! has hung up meanwhile, the transferred one goes where `[transfers]` says.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use sip_core::{
@@ -16,7 +16,7 @@ use sip_core::{
 use tracing::{info, warn};
 
 use super::{
-    ALL_LEGS, Answered, Call, Parties, Stage, Waits, Why,
+    ALL_LEGS, Answered, Call, GRACE, Parties, Stage, Waits, Why,
     arrive::text,
     assign::Place,
     failure::Failure,
@@ -26,14 +26,11 @@ use super::{
     target::Target,
 };
 use crate::{
-    config::{AgentId, Goto, QueueId, TrunkId, WhenGone},
+    config::{AgentId, QueueId, TrunkId, WhenGone},
     journal::fact::{LegNumber, TransferStep, What},
     media_command::play,
     shard::Switchboard,
 };
-
-/// Whoever transferred hangs up when he hears that it is done; one who does not is hung up after so long.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// A transfer under way.
 pub(super) struct Transfer {
@@ -190,17 +187,7 @@ impl Call {
         let transfer = Transfer { referred_by, ..transfer };
         let ring_timeout = self.config.transfers.ring_timeout;
         match target {
-            Target::Goto(to) => self.led_to(&transfer, to, board),
-            Target::Number { number, flow, hours, pattern } => {
-                self.transfer_done(&transfer, board);
-                self.transferred = Some(board.arrival());
-                self.parties.called = number;
-                let name = self.config.flow(flow).map(|flow| flow.name.clone()).unwrap_or_default();
-                self.fact(What::Routed { flow: name, number: pattern }, board);
-                self.last_failure = None;
-                self.position = Position::at(flow).behind(hours);
-                self.run(board);
-            }
+            Target::Goto(_) | Target::Number { .. } => self.led_to(&transfer, target, board),
             Target::Agent(agent) => {
                 let rung = Rung::transferred_to(agent, ring_timeout, board);
                 self.ring_for(transfer, rung, board);
@@ -209,7 +196,8 @@ impl Call {
                 let unknown = Transfer { referred_by: None, ..transfer };
                 self.ring_for(unknown, Rung::party(address, None, ring_timeout, board.at), board);
             }
-            Target::Back(way, agent) => {
+            Target::Back(mut way, agent) => {
+                way.tokens = Call::tokens_for(way.trunk, transfer.referred_by(), board);
                 let rung = Rung::back(*way, agent, ring_timeout, board.at);
                 self.ring_for(transfer, rung, board);
             }
@@ -262,12 +250,25 @@ impl Call {
         self.transfer_done(transfer, board);
     }
 
-    fn led_to(&mut self, transfer: &Transfer, to: Goto, board: &mut Switchboard) {
+    /// To a queue, a flow or a number, where nobody is to be called first.
+    pub(super) fn led_to(&mut self, transfer: &Transfer, target: Target, board: &mut Switchboard) {
         self.transfer_done(transfer, board);
         self.transferred = Some(board.arrival());
         self.last_failure = None;
-        self.position = Position::default();
-        self.go_to(to, board);
+        match target {
+            Target::Goto(to) => {
+                self.position = Position::default();
+                self.go_to(to, board);
+            }
+            Target::Number { number, flow, hours, pattern } => {
+                self.parties.called = number;
+                let name = self.config.flow(flow).map(|flow| flow.name.clone()).unwrap_or_default();
+                self.fact(What::Routed { flow: name, number: pattern }, board);
+                self.position = Position::at(flow).behind(hours);
+                self.run(board);
+            }
+            Target::Agent(_) | Target::Address(_) | Target::Back(..) => {}
+        }
     }
 
     fn ring_for(&mut self, transfer: Transfer, rung: Rung, board: &mut Switchboard) {

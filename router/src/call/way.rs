@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use sip_core::{Flow, StatusCode, Target, Terms, auth::digest::Login};
 
-use super::{Call, emergency, failure::Failure};
+use super::{Call, Token, emergency, failure::Failure};
 use crate::{
     config::{Address, Template, Trunk, TrunkDialog, TrunkId, TrunkNumbers, Whose},
     registrar::Binding,
@@ -31,6 +31,8 @@ pub(super) struct Way {
     pub(super) udp_only: bool,
     pub(super) response_timeout: Duration,
     pub(super) terms: Terms,
+    /// By what it is known if it comes to us again.
+    pub(super) tokens: Vec<Token>,
 }
 
 /// For an address without a trunk: as a trunk's `response_timeout` by default.
@@ -104,6 +106,7 @@ impl Way {
             udp_only: settings.udp_only,
             response_timeout: settings.response_timeout,
             terms: settings.dialog.terms(),
+            tokens: Vec::new(),
         })
     }
 
@@ -122,6 +125,7 @@ impl Way {
             udp_only: trunk.udp_only,
             response_timeout: trunk.response_timeout,
             terms: trunk.dialog.terms(),
+            tokens: Vec::new(),
         }
     }
 
@@ -140,6 +144,7 @@ impl Way {
             udp_only: false,
             response_timeout,
             terms: TrunkDialog::default().terms(),
+            tokens: Vec::new(),
         }
     }
 }

@@ -205,6 +205,9 @@ fn transfer(step: &TransferStep) -> Option<String> {
             format!("{} comes over from call {from}", agent.as_ref().unwrap_or(party))
         }
         TransferStep::Replaced { leg, party: new, .. } => format!("{new} takes the place of {}", party(leg)),
+        TransferStep::CameRound { of, trunk, .. } => {
+            format!("what leg {of} was sent has come round by {trunk}: he goes there himself")
+        }
         TransferStep::Seated { .. } => return None,
     })
 }

@@ -116,7 +116,7 @@ pub use trunk_numbers::{TrunkNumbers, Ways, Whose};
 pub use trunk_register::{NumberIn, TrunkRegister};
 pub use trunk_targets::{TrunkFailover, TrunkTarget};
 pub use trunk_tls::TrunkTls;
-pub use trunk_transfer::TrunkTransfer;
+pub use trunk_transfer::{Rejoin, TrunkTransfer};
 pub use voicemail::Voicemail;
 
 use bytes::Bytes;

@@ -40,6 +40,7 @@ refresh = "reinvite"           # it knows no UPDATE
 reliable = "never"             # and no PRACK
 hold = "local"                 # it does not understand sendonly, and follows no new address of sound
 transfers_return = ["sip.pstnhub.microsoft.com", "sip2.pstnhub.microsoft.com", "sip3.pstnhub.microsoft.com"] # whom its transfers mean only Teams knows
+transfers_rejoin = ["referred-by"] # a transfer to a number of ours comes to us again; "history-info" too with ForwardCallHistory
 history = "drop"
 anonymous = "sip:anonymous@anonymous.invalid"
 shown_as = "{queue}: {name}"

@@ -10,6 +10,8 @@ section! {
         transfers,
         /// A transfer to one of this trunk's own addresses (`send_to`) is sent back there, as one new call by this trunk: the target byte for byte as it came, Referred-By too, and never tried anywhere else. So Teams wants it, whose targets mean something to Teams alone. A list of names, `["sip.pstnhub.microsoft.com"]`: these are its own too, where an SBC before it passes them on; then the first target that calls try is tried. Default false: the user part is looked up as in every other transfer.
         transfers_return,
+        /// A transfer that was sent back there by `transfers_return` may come to us again, as a call by this trunk to the very number that the transfer named: so Teams takes a transfer to a number of ours. Then the caller goes on to that number in his own call and record, and the two calls that went round by the trunk end. It is such a call only if it has something that stood in what we sent: `"referred-by"`, the parameter `x-ti` of Referred-By, which is there anyway; `"history-info"`, an entry of ours that is added to what is sent back, in place of any other history. Whether Teams gives back the first in a transfer is not known; the second it is said to keep where its `ForwardCallHistory` is on. A list of these. Default `[]`: it is a call of its own, and the caller is in two.
+        transfers_rejoin,
     }
 }
 
@@ -22,6 +24,17 @@ pub struct TrunkTransfer {
     pub returns: bool,
     /// Hosts beside those of its targets that are its own, in small letters.
     pub own_hosts: Vec<String>,
+    /// By what a transfer that was sent back is known if it comes to us again. Default: nothing.
+    pub rejoin: Rejoin,
+}
+
+/// What an INVITE that was sent back, and one that comes of it, have in common.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rejoin {
+    /// The parameter `x-ti` of Referred-By.
+    pub by_referrer: bool,
+    /// An entry of ours in History-Info.
+    pub by_entry: bool,
 }
 
 impl TrunkTransfer {
@@ -36,7 +49,13 @@ impl TrunkTransfer {
             item.warning(report, "has no effect without send_to; write that, or take it out");
         }
         let (returns, own_hosts) = returning(&raw.transfers_return, report);
-        TrunkTransfer { allowed: raw.transfers.boolean(false, report), returns, own_hosts }
+        let rejoin = rejoining(&raw.transfers_rejoin, report);
+        if let Some(item) =
+            raw.transfers_rejoin.item.as_ref().filter(|_| !returns && rejoin != Rejoin::default())
+        {
+            item.warning(report, "has no effect without transfers_return; write that, or take it out");
+        }
+        TrunkTransfer { allowed: raw.transfers.boolean(false, report), returns, own_hosts, rejoin }
     }
 }
 
@@ -58,4 +77,21 @@ fn returning(field: &Field<'_>, report: &mut Report) -> (bool, Vec<String>) {
         }
     }
     (true, hosts)
+}
+
+/// Words for what is given back.
+fn rejoining(field: &Field<'_>, report: &mut Report) -> Rejoin {
+    let mut rejoin = Rejoin::default();
+    for item in field.list() {
+        match item.text("\"referred-by\"", report) {
+            Some("referred-by") => rejoin.by_referrer = true,
+            Some("history-info") => rejoin.by_entry = true,
+            Some(other) => {
+                let cure = "write \"referred-by\", \"history-info\", both, or []";
+                item.error(report, format!("nothing is known by \"{other}\"; {cure}"));
+            }
+            None => {}
+        }
+    }
+    rejoin
 }

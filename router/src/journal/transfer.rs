@@ -84,6 +84,22 @@ pub enum TransferStep {
         /// Where the INVITE came from.
         source: String,
     },
+    /// A transfer that was sent back to its trunk has come to us again as a call to a number of ours: the transferred party
+    /// goes on to that number in this call, and both legs end.
+    CameRound {
+        /// Its number here.
+        leg: LegNumber,
+        /// The leg that was sent back.
+        of: LegNumber,
+        /// SIP Call-ID of the new leg.
+        sip_call_id: String,
+        /// The trunk it came by.
+        trunk: String,
+        /// Who it says is calling.
+        party: String,
+        /// Where the INVITE came from.
+        source: String,
+    },
     /// How it went.
     Over {
         /// Who had asked.
@@ -104,6 +120,7 @@ impl TransferStep {
             TransferStep::Asked { .. } | TransferStep::Seated { .. } => None,
             TransferStep::Left { .. } | TransferStep::RingsBack { .. } => None,
             TransferStep::Gave { .. } | TransferStep::Came { .. } | TransferStep::Replaced { .. } => None,
+            TransferStep::CameRound { .. } => None,
         }
     }
 }

@@ -120,7 +120,7 @@ pub struct Leg {
     /// Of the caller's leg: whoever was called before and sent the call on (RFC 5806, 7044).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diverted_from: Option<String>,
-    /// Of the caller's leg: the call of ours that has come back to us by it.
+    /// Of a leg that called us: the call of ours that has come back to us by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hairpin_of: Option<CallId>,
     /// The agent rung by this leg, or who called by it from his telephone.

@@ -73,6 +73,13 @@ impl Record {
                 let known = self.leg_there(*by, at, [sip_call_id, trunk, party]);
                 self.legs.push(Leg { agent: agent.clone(), ..known });
             }
+            TransferStep::CameRound { leg, sip_call_id, trunk, party, .. } => {
+                self.progress.bridged = None;
+                self.progress.stage = Stage::Flow;
+                let (answered_at, status, hairpin_of) = (None, None, Some(self.call));
+                let known = self.leg_there(*leg, at, [sip_call_id, trunk, party]);
+                self.legs.push(Leg { answered_at, status, hairpin_of, ..known });
+            }
             TransferStep::Over { by, status } => {
                 let open = |transfer: &&mut Transfer| transfer.by == *by && transfer.status.is_none();
                 if let Some(transfer) = self.transfers.iter_mut().rev().find(open) {

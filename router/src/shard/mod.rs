@@ -15,6 +15,7 @@ mod presence;
 mod queues;
 mod registrations;
 mod reload;
+mod sent_back;
 mod status;
 mod switchboard;
 mod trunks;
@@ -36,7 +37,7 @@ use sip_core::{
 
 use self::{
     alone::Alone, calls::Calls, names::NameTroubles, overload::Overload, presence::Presence,
-    registrations::Registrations, switchboard::Names,
+    registrations::Registrations, sent_back::SentBack, switchboard::Names,
 };
 use crate::{
     agents::Agents,
@@ -223,6 +224,7 @@ impl Shard {
             let_down: VecDeque::new(),
             joinings: VecDeque::new(),
             rehomed: HashMap::new(),
+            sent_back: SentBack::default(),
             by_chance: Vec::new(),
             staff: Staff::new(now),
             restaffed: VecDeque::new(),
@@ -432,10 +434,13 @@ impl Shard {
         let (trunk, agent) = (TrunkId::from(from.0), from.1.map(|user| AgentId(user.0)));
         let trunk = self.board.trunk_called(trunk, flow, invite);
         let help = number_of(&self.board.config, (trunk, agent), invite);
+        let source = flow.remote.to_string();
+        if help.is_none() && agent.is_none() && self.comes_round(leg, trunk, (invite, &source)) {
+            return self.board.goes_as_trunk_says(leg, trunk);
+        }
         let key = if help.is_some() { self.calls.reserve_spare() } else { self.calls.reserve() };
         let Some(key) = key else { return self.refuse(leg, invite, (trunk, agent), flow) };
         self.board.goes_as_trunk_says(leg, trunk);
-        let source = flow.remote.to_string();
         let mut call = Call::arrive(key, leg, (trunk, agent), invite, &source, &mut self.board);
         let span = call.span().entered();
         match (help, self.comes_back(&call)) {

@@ -14,7 +14,7 @@ use sip_core::{Endpoint, LegKey, Listener, Message, Service};
 
 use super::{
     Output, alone::Alone, names::NameTroubles, overload::Overload, presence::Presence,
-    registrations::Registrations,
+    registrations::Registrations, sent_back::SentBack,
 };
 use crate::{
     agents::{Agents, Desk, Tell},
@@ -116,6 +116,8 @@ pub struct Switchboard {
     pub(super) joinings: VecDeque<Joining>,
     /// Engine legs that belong to another call than the one that opened them.
     pub(super) rehomed: HashMap<MediaLegKey, (CallKey, LegNumber)>,
+    /// Transfers that may come to us again.
+    pub(crate) sent_back: SentBack,
     /// Queues that choose by chance.
     pub(super) by_chance: Vec<QueueId>,
     pub(super) staff: Staff,
@@ -251,9 +253,10 @@ impl Switchboard {
         self.legs.remove(&sip);
     }
 
-    /// The call of ours that has come back to us under the Call-ID that we gave it.
-    pub(crate) fn call_of(&self, call_id: &[u8]) -> Option<CallId> {
-        let (call, _) = self.legs.get(&self.sip.leg_of_call_id(call_id)?)?;
+    /// The call of ours that has come back to us: under the Call-ID that we gave it, or as a transfer that we had sent back.
+    pub(crate) fn call_come_back(&self, trunk: TrunkId, invite: &Message) -> Option<CallId> {
+        let own = || self.legs.get(&self.sip.leg_of_call_id(&invite.call_id().ok()?)?).copied();
+        let (call, _) = own().or_else(|| self.sent_back.find(trunk, invite))?;
         Some(CallId { run: self.run, key: call.0 })
     }
 
