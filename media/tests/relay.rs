@@ -455,7 +455,7 @@ fn silence_of_sixty_seconds_is_told_once_and_again_after_a_word() {
 /// The agent's leg has just been answered and something ought to be heard within three seconds.
 fn expecting(stream: Stream) -> Stage {
     let mut stage = Stage::new();
-    stage.open(A).connect(A, stream).command(Command::Expect { leg: A, within: 3_000 * MS });
+    stage.open(A).connect(A, stream).command(Command::Expect { leg: A, within: 3_000 * MS, on_hold: false });
     stage
 }
 
@@ -490,7 +490,11 @@ fn what_came_long_before_the_answer_is_not_heard_and_what_came_just_before_is() 
         let mut stage = Stage::new();
         stage.open(A);
         assert!(!stage.hear(A, sound(CUSTOMER, 1), b"x"));
-        stage.run(before * MS).connect(A, stream(A)).command(Command::Expect { leg: A, within: 3_000 * MS });
+        stage.run(before * MS).connect(A, stream(A)).command(Command::Expect {
+            leg: A,
+            within: 3_000 * MS,
+            on_hold: false,
+        });
         stage.run(10_000 * MS);
         assert_eq!(stage.take_events(), vec![Event::Unheard { leg: A }; told], "{before} ms");
     }
@@ -507,6 +511,26 @@ fn who_holds_us_owes_no_sound_and_who_agrees_anew_has_the_time_anew() {
     stage.run(2_000 * MS).connect(A, stream(A)).run(2_999 * MS);
     assert_eq!(stage.take_events(), []);
     assert_eq!(stage.run(MS).take_events(), [Event::Unheard { leg: A }]);
+}
+
+#[test]
+fn who_holds_us_and_said_that_he_sends_is_told_if_he_does_not_and_until_he_takes_us_back() {
+    let held = || Stream { direction: Direction::RecvOnly, remote_holds: true, ..stream(A) };
+    let on_hold = Command::Expect { leg: A, within: 2_000 * MS, on_hold: true };
+    let spoken = |then: &dyn Fn(&mut Stage)| {
+        let mut stage = Stage::new();
+        stage.open(A).connect(A, stream(A));
+        stage.hear(A, sound(CUSTOMER, 1), b"x");
+        stage.run(MS).connect(A, held()).command(on_hold.clone());
+        then(&mut stage);
+        stage.run(10_000 * MS);
+        stage.take_events().iter().filter(|event| matches!(event, Event::Unheard { .. })).count()
+    };
+    assert_eq!(spoken(&|_| {}), 1, "what he said before the hold is no music");
+    assert_eq!(spoken(&|stage| _ = stage.run(MS).hear(A, sound(CUSTOMER, 2), b"x")), 0);
+    assert_eq!(spoken(&|stage| _ = stage.run(1_999 * MS).connect(A, stream(A))), 0);
+    let inactive = || Stream { direction: Direction::Inactive, ..held() };
+    assert_eq!(spoken(&|stage| _ = stage.run(MS).connect(A, inactive())), 0);
 }
 
 #[test]

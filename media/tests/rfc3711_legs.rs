@@ -274,7 +274,7 @@ fn a_second_of_packets_that_nobody_can_open_is_told_once() {
 #[test]
 fn what_cannot_be_opened_is_no_sign_of_life() {
     let (mut stage, _) = half_secure(Suite::AesCm128HmacSha1_80);
-    stage.command(Command::Expect { leg: B, within: 1_000 * MS });
+    stage.command(Command::Expect { leg: B, within: 1_000 * MS, on_hold: false });
     for n in 0..100 {
         stage.hear(B, sound(THEIRS, n), &[1; 160]);
         stage.run(FRAME);

@@ -5,7 +5,7 @@ mod house;
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use house::{ANNA, DIRECT, QUEUE, anna, heard, house, teams, the_end};
-use router::journal::fact::{Cause, Fault, What};
+use router::journal::fact::{AgentState, Cause, Fault, What};
 use sip_core::message::Method;
 use testbed::{
     Behaviour, PhoneId, World,
@@ -118,6 +118,31 @@ fn section_2_2_a_telephone_that_plays_music_of_its_own_is_heard_unless_the_trunk
         assert!(more(&mut world, caller, voice) > 90);
         ends_well(world, caller);
     }
+}
+
+/// Many telephones hold by `sendonly` and send nothing: nobody is to blame, and the caller hears that he is not forgotten.
+#[test]
+fn section_2_2_who_is_held_by_a_telephone_without_music_of_its_own_hears_the_queues() {
+    let (mut world, caller, agent) = agent_talks("");
+    let (music, voice) = (world.voice_of("music"), world.at(agent).voice());
+    world.holds_by_in(agent, HoldBy::SendOnly, Duration::ZERO);
+    world.mutes_in(agent, true, Duration::ZERO);
+    let before = packets(&world, caller, music);
+    world.run_for(SECOND + 900 * MILLISECOND);
+    assert_eq!(packets(&world, caller, music), before, "its own music may begin late");
+    world.run_for(SECOND);
+    assert!(more(&mut world, caller, music) > 90, "{}", world.ladder());
+    world.run_for(100 * SECOND);
+    assert!(more(&mut world, caller, music) > 90, "whatever is asked meanwhile");
+    world.mutes_in(agent, false, Duration::ZERO);
+    world.holds_in(agent, false, Duration::ZERO);
+    world.run_for(SECOND);
+    assert_eq!(more(&mut world, caller, music), 0);
+    assert!(more(&mut world, caller, voice) > 90);
+    assert_eq!(world.agent_state("anna"), AgentState::Talking);
+    let unanswered = |what: &What| matches!(what, What::Unanswered { .. });
+    assert_eq!(house::count(&world, unanswered), 0);
+    ends_well(world, caller);
 }
 
 #[test]

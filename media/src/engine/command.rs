@@ -74,6 +74,9 @@ pub enum Command {
         leg: MediaLegKey,
         /// Within which time.
         within: Duration,
+        /// He has put us on hold and says that he sends something by himself (RFC 3264 §8.4): what came before counts for
+        /// nothing, nor does the hold, and a Connect by which he takes us back ends the waiting.
+        on_hold: bool,
     },
     /// Plays a prompt instead of what plays now; on a bridged leg the partner is not heard meanwhile. Before the
     /// leg is connected it waits; while the peer holds us it goes on unheard.
@@ -174,7 +177,7 @@ pub enum Event {
         since: Instant,
     },
     /// Not one RTP packet was accepted, though [`Command::Expect`] said by when one should have been. Not told
-    /// of a peer who holds us then, or has agreed to send nothing. RTCP alone is no sound.
+    /// of a peer who holds us then, unless it was asked for that, or has agreed to send nothing. RTCP alone is no sound.
     Unheard {
         /// From whom.
         leg: MediaLegKey,

@@ -108,7 +108,9 @@ impl Engine {
                 return self.bridge(a, b);
             }
             Command::Unbridge { leg } => self.unbridge(self.legs.find(leg)?),
-            Command::Expect { leg, within } => self.expect(now, self.legs.find(leg)?, within),
+            Command::Expect { leg, within, on_hold } => {
+                self.expect(now, self.legs.find(leg)?, within, on_hold);
+            }
             Command::Play { leg, play, prompt, repeat, from } => {
                 self.play(now, self.legs.find(leg)?, crate::player::Playing::new(play, prompt, repeat, from));
             }
@@ -146,9 +148,12 @@ impl Engine {
         self.enter_deadline(index);
     }
 
-    fn expect(&mut self, now: Instant, index: u32, within: Duration) {
+    fn expect(&mut self, now: Instant, index: u32, within: Duration, on_hold: bool) {
         let Some(leg) = self.legs.get_mut(index) else { return };
-        leg.expect(now, within);
+        match on_hold {
+            true => leg.expect_on_hold(now, within),
+            false => leg.expect(now, within),
+        }
         self.enter_deadline(index);
     }
 
@@ -223,7 +228,7 @@ impl Engine {
             self.outbox.event(Event::Silent { leg: leg.key, since });
             self.counters.silences += 1;
         }
-        if leg.is_unheard(now) {
+        if leg.is_unheard(now) || leg.is_unheard_on_hold(now) {
             self.outbox.event(Event::Unheard { leg: leg.key });
             self.counters.unheard += 1;
         }

@@ -85,8 +85,27 @@ pub(crate) struct Silence {
     pub(crate) told: bool,
     /// When the last packet came that we had agreed to none of.
     pub(crate) unexpected_at: Option<Instant>,
-    /// Since when and within which time the first packet ought to come.
-    pub(crate) awaited: Option<(Instant, Duration)>,
+    /// The first packet.
+    pub(crate) awaited: Option<Awaited>,
+    /// The first packet since the peer holds us, who has music of his own.
+    pub(crate) awaited_on_hold: Option<Awaited>,
+}
+
+/// A packet that ought to come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Awaited {
+    since: Instant,
+    within_ms: u32,
+}
+
+impl Awaited {
+    fn new(since: Instant, within: Duration) -> Awaited {
+        Awaited { since, within_ms: u32::try_from(within.as_millis()).unwrap_or(u32::MAX) }
+    }
+
+    fn until(self) -> Instant {
+        self.since + Duration::from_millis(self.within_ms.into())
+    }
 }
 
 /// What a payload type is on this leg.
@@ -136,7 +155,9 @@ impl Leg {
             None => Some(now),
             since => since,
         };
-        self.silence.awaited = self.silence.awaited.map(|(_, within)| (now, within));
+        self.silence.awaited = self.silence.awaited.map(|awaited| Awaited { since: now, ..awaited });
+        let holds = self.stream.as_ref().is_some_and(|stream| stream.remote_holds);
+        self.silence.awaited_on_hold = self.silence.awaited_on_hold.filter(|_| holds);
         if !could_receive {
             self.incoming.forget_sources();
         }
@@ -209,13 +230,29 @@ impl Leg {
     /// The first packet ought to come `within` this time, unless it was faster than the answer that allows it.
     pub(crate) fn expect(&mut self, now: Instant, within: Duration) {
         let was_faster = self.silence.unexpected_at.is_some_and(|at| now < at + EARLY);
-        self.silence.awaited = (!was_faster).then_some((now, within));
+        self.silence.awaited = (!was_faster).then_some(Awaited::new(now, within));
+    }
+
+    /// The music of a peer who holds us ought to come `within` this time.
+    pub(crate) fn expect_on_hold(&mut self, now: Instant, within: Duration) {
+        self.silence.awaited_on_hold = Some(Awaited::new(now, within));
     }
 
     /// When the first packet ought to have come; `None` once one has.
     fn awaited_until(&self) -> Option<Instant> {
-        let (since, within) = self.silence.awaited.filter(|_| self.incoming.last_heard().is_none())?;
-        Some(since + within)
+        self.silence.awaited.filter(|_| self.incoming.last_heard().is_none()).map(Awaited::until)
+    }
+
+    /// When music ought to have come of a peer who holds us; `None` once something has.
+    fn awaited_on_hold_until(&self) -> Option<Instant> {
+        let awaited = self.silence.awaited_on_hold?;
+        self.incoming.last_heard().is_none_or(|heard| heard <= awaited.since).then(|| awaited.until())
+    }
+
+    /// True, once, if music ought to have come by now of a peer who holds us, and did not.
+    pub(crate) fn is_unheard_on_hold(&mut self, now: Instant) -> bool {
+        let is_due = self.awaited_on_hold_until().is_some_and(|at| at <= now);
+        is_due && self.silence.awaited_on_hold.take().is_some() && self.may_receive()
     }
 
     /// True, once, if the first packet ought to have come by now and did not. Who holds us now is not asked again.
@@ -229,9 +266,9 @@ impl Leg {
         let silent_at =
             self.quiet_since().filter(|_| !self.silence.told).map(|since| since + silence_timeout);
         let block_at = self.recorder.as_ref().map(|recorder| recorder.due_at());
-        let deadlines =
-            [self.events.poll_timeout(), self.reports.next_at, silent_at, self.awaited_until(), block_at];
-        deadlines.into_iter().flatten().min()
+        let awaited = [self.awaited_until(), self.awaited_on_hold_until()];
+        let deadlines = [self.events.poll_timeout(), self.reports.next_at, silent_at, block_at];
+        deadlines.into_iter().chain(awaited).flatten().min()
     }
 
     pub(crate) fn stats(&self) -> LegStats {

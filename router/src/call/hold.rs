@@ -1,12 +1,15 @@
 //! Hold and resume (RFC 3264 §8.4, RFC 5359 §2.1). A hold is answered here, whatever its dialect: sound ends at us, so the
 //! other side's description need not change for it. What the other side hears changes at its source.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use media::{Command, Prompt};
 
 use super::{Call, Stage, arrive::sdp, leg::Leg, session::Offered};
 use crate::{config::Hold, journal::fact::LegNumber, media_command::play, shard::Switchboard};
+
+/// Within so long the music of a telephone that has some of its own begins.
+const OWN_MUSIC: Duration = Duration::from_secs(2);
 
 /// Who of two parties who talk hears hold music.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,12 +46,30 @@ impl Call {
         self.follow_holds(board);
     }
 
+    /// Many who hold by `sendonly` send nothing. Whom they hold would take it for a hang-up.
+    pub(super) fn listens_to_hold(&mut self, holder: LegNumber, board: &mut Switchboard) {
+        let Some(leg) = self.leg_mut(holder) else { return };
+        leg.hold_is_silent = false;
+        if let Some(leg) = leg.media_key().filter(|_| leg.holds && leg.sends_sound()) {
+            board.media(Command::Expect { leg, within: OWN_MUSIC, on_hold: true });
+        }
+    }
+
+    /// Nothing has come of somebody who holds: whom he holds hears what he would if nothing was to come. That is nobody's
+    /// fault. False if he does not hold.
+    pub(super) fn holds_in_silence(&mut self, holder: LegNumber, board: &mut Switchboard) -> bool {
+        let Some(leg) = self.leg_mut(holder).filter(|leg| leg.holds) else { return false };
+        leg.hold_is_silent = true;
+        self.follow_holds(board);
+        true
+    }
+
     /// What the held party's trunk says; else, if the holding side sends nothing by itself, the music of the queue that
     /// brought them together.
     fn hold_music(&self, held: LegNumber, holder: LegNumber, board: &Switchboard) -> Option<Arc<Prompt>> {
         let trunk = self.leg(held).and_then(|leg| leg.trunk).and_then(|trunk| board.config.trunk(trunk));
         let of_trunk = trunk.and_then(|trunk| trunk.dialog.hold_music);
-        let silent = !self.leg(holder).is_some_and(Leg::sends_sound);
+        let silent = self.leg(holder).is_none_or(|leg| leg.hold_is_silent || !leg.sends_sound());
         let queue = self.queue().filter(|_| silent).and_then(|queue| board.config.queue(queue));
         of_trunk.or(queue.and_then(|queue| queue.music)).and_then(|music| board.prompts.get(music))
     }

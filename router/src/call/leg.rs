@@ -57,6 +57,8 @@ pub(super) struct Leg {
     pub(super) holds: bool,
     /// That is on record.
     pub(super) hold_noted: bool,
+    /// It said that it sends something by itself while it holds, and sends nothing.
+    pub(super) hold_is_silent: bool,
     /// Our description in the offer that the ACK, or a PRACK before it, will answer (late offer, RFC 3264 §4).
     pub(super) answer_due_in_ack: bool,
     /// What branches of it have answered before the 2xx.
@@ -118,6 +120,7 @@ impl Leg {
             whisper,
             holds,
             hold_noted,
+            hold_is_silent: false,
             answer_due_in_ack,
             early,
             told_held,

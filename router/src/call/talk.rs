@@ -92,12 +92,15 @@ impl Call {
     pub(super) fn expect_sound(&self, number: LegNumber, place: &Place, board: &mut Switchboard) {
         let within = board.config.queue(place.queue).map_or(Duration::ZERO, |queue| queue.dead_air);
         if let Some(leg) = self.leg(number).and_then(Leg::media_key).filter(|_| !within.is_zero()) {
-            board.media(Command::Expect { leg, within });
+            board.media(Command::Expect { leg, within, on_hold: false });
         }
     }
 
     /// Nothing was: the caller would take the silence for a hang-up. He goes on waiting, the agent is told good-bye.
     pub(super) fn was_never_heard(&mut self, number: LegNumber, board: &mut Switchboard) {
+        if self.holds_in_silence(number, board) {
+            return;
+        }
         let Stage::Talking(Talk { leg, agent: Some(agent), place: Some(place), .. }) = self.stage else {
             return;
         };
@@ -132,6 +135,7 @@ impl Call {
             .collect();
         for &(leg, held) in &changed {
             self.fact(What::Held { leg, held }, board);
+            self.listens_to_hold(leg, board);
         }
         if !changed.is_empty() {
             self.watch_held_legs(board);

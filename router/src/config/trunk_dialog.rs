@@ -23,7 +23,7 @@ section! {
         reliable,
         /// What a party on this trunk is told when the other side puts it on hold: `"local"`, nothing, it only hears something else; or `"pass"`, a re-INVITE with `sendonly`, so that its telephone shows the hold. Leave it at `"local"` towards Teams, which does not understand it. Default `"local"`.
         hold,
-        /// What a party on this trunk hears while the other side has put it on hold. Default: what the other side sends by itself; if that is nothing, the music of the queue that brought the call, or silence.
+        /// What a party on this trunk hears while the other side has put it on hold. Default: what the other side sends by itself; if that is nothing (for two seconds, where it said that it sends), the music of the queue that brought the call, or silence.
         hold_music,
         /// Whoever is rung here in vain sees a missed call. False: every CANCEL says that the call was completed elsewhere (RFC 3326), as one does in any case when somebody else has answered, or is rung next by the queue. Default true.
         missed_calls,
