@@ -35,6 +35,7 @@ pub fn after_turn(world: &World) -> Vec<String> {
             broken.push(format!("agent {id:?} is {:?} and has {calls} calls", desk.state));
         }
     }
+    broken.extend(connected(world));
     broken.extend(waiting_alone(world));
     let accepting = Accepting::by(world.config());
     broken.extend(crews_and_doors(world, &accepting));
@@ -70,6 +71,19 @@ pub fn after_turn(world: &World) -> Vec<String> {
                 ));
             }
         }
+    }
+    broken
+}
+
+/// Who talk with each other hear each other, and nobody else does.
+fn connected(world: &World) -> Vec<String> {
+    let connected: Vec<_> = world.shard().calls().filter_map(Call::connected).collect();
+    let apart = connected.iter().filter(|(a, b)| world.engine().partner(*a) != Some(*b));
+    let mut broken: Vec<String> =
+        apart.map(|(a, b)| format!("{a:?} talks to {b:?} and does not hear him")).collect();
+    let bridges = world.engine().counters().bridges;
+    if bridges != connected.len() as u64 {
+        broken.push(format!("{bridges} pairs hear each other, and {} talk", connected.len()));
     }
     broken
 }
@@ -129,6 +143,7 @@ pub fn left_over(world: &World) -> Vec<String> {
     expect_none("calls", shard.calls().count());
     expect_none("legs", shard.live_legs());
     expect_none("known legs", shard.known_legs());
+    shard.loose_ends().into_iter().for_each(|(what, count)| expect_none(what, count));
     expect_none("transactions", shard.live_transactions());
     expect_none("telephones", shard.registrar().len());
     expect_none("callbacks", shard.callbacks().iter().count());

@@ -272,6 +272,12 @@ impl Engine {
         &self.counters
     }
 
+    /// Whom a leg hears and is heard by; `None` if it is not bridged.
+    pub fn partner(&self, leg: MediaLegKey) -> Option<MediaLegKey> {
+        let side = self.legs.get(self.legs.find(leg)?)?.bridge?;
+        self.legs.get(side.partner).map(|partner| partner.key)
+    }
+
     /// A leg's numbers so far; `None` if it is not open.
     pub fn stats(&self, leg: MediaLegKey) -> Option<crate::rtp::LegStats> {
         self.legs.get(self.legs.find(leg)?).map(Leg::stats)

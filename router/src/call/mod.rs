@@ -47,7 +47,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use media::Event as MediaEvent;
+use media::{Event as MediaEvent, MediaLegKey};
 use scheduler::Line;
 use sip_core::{Event as SipEvent, LegKey};
 use smallvec::SmallVec;
@@ -287,6 +287,16 @@ impl Call {
             Stage::Talking(_) => StageName::Talking,
             Stage::Ended(_) => StageName::Ended,
         }
+    }
+
+    /// The sound of the two who talk, or of the caller and whom he hears before his answer.
+    pub fn connected(&self) -> Option<(MediaLegKey, MediaLegKey)> {
+        let other = match &self.stage {
+            Stage::Talking(talk) => talk.leg(),
+            Stage::Ringing(ring) => ring.heard?,
+            _ => return None,
+        };
+        Some((self.leg(self.seat)?.media_key()?, self.leg(other)?.media_key()?))
     }
 
     /// Legs whose dialog lives.

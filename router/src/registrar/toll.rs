@@ -51,6 +51,11 @@ impl Toll {
         Ok(())
     }
 
+    /// Calls that have begun and are not over.
+    pub fn under_way(&self) -> usize {
+        self.by_agent.values().map(|calls| calls.under_way).sum()
+    }
+
     /// A call that had begun is over.
     pub fn ended(&mut self, agent: AgentId) {
         if let Some(calls) = self.by_agent.get_mut(&agent) {

@@ -18,6 +18,10 @@ impl SentBack {
         self.0.extend(tokens.iter().map(|token| ((trunk, token.clone()), leg)));
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn remove(&mut self, trunk: TrunkId, tokens: Vec<Token>, leg: (CallKey, LegNumber)) {
         for token in tokens {
             let key = (trunk, token);

@@ -58,6 +58,17 @@ impl Shard {
         self.board.legs.len()
     }
 
+    /// What calls have lent each other or owe others, by name; nothing of it outlives them.
+    pub fn loose_ends(&self) -> [(&'static str, usize); 4] {
+        let board = &self.board;
+        [
+            ("transfers that may come round", board.sent_back.len()),
+            ("media legs in other calls than their own", board.rehomed.len()),
+            ("calls on trunks", board.trunks.live_calls()),
+            ("calls that agents pay for", board.toll.under_way()),
+        ]
+    }
+
     /// SIP transactions, lingering ones included.
     pub fn live_transactions(&self) -> usize {
         self.board.sip.live_transactions()

@@ -141,6 +141,11 @@ impl Trunks {
         self.by_id.entry(trunk).or_default().calls += 1;
     }
 
+    /// Calls on all trunks.
+    pub fn live_calls(&self) -> usize {
+        self.by_id.values().map(|state| state.calls as usize).sum()
+    }
+
     /// One less.
     pub fn one_call_less(&mut self, trunk: TrunkId) {
         if let Some(state) = self.by_id.get_mut(&trunk) {
