@@ -66,10 +66,8 @@ fn world(seed: u64, config: &str) -> (World, Sent) {
 /// A caller talks to anna.
 fn talking(seed: u64, config: &str) -> (World, PhoneId, PhoneId, Sent) {
     let (mut world, sent) = world(seed, config);
-    let (anna, caller) = (teams(&mut world, AT_ONCE), world.caller("+49301"));
-    world.dials(caller, "+4930999");
-    world.run_for(3 * SECOND);
-    assert_eq!(world.agent_state("anna"), AgentState::Talking, "{}", world.ladder());
+    let anna = teams(&mut world, AT_ONCE);
+    let caller = house::talks_to_anna(&mut world, anna);
     (world, caller, anna, sent)
 }
 

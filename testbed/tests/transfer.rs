@@ -65,10 +65,7 @@ fn talking(seed: u64, more: &str) -> Story {
     let anna = anna(&mut world, Behaviour::Answers(SECOND));
     let bo = bo(&mut world, Behaviour::Answers(2 * SECOND));
     world.agent_wish("bo", Wish::Paused);
-    let caller = world.caller("+49301");
-    world.dials(caller, "+4930999");
-    world.run_for(3 * SECOND);
-    assert_eq!(world.state(anna), PhoneState::Talking, "{}", world.ladder());
+    let caller = house::talks_to_anna(&mut world, anna);
     Story { world, caller, anna, bo }
 }
 

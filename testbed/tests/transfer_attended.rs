@@ -60,9 +60,7 @@ fn consulting_by(seed: u64, user: &str, outside: Behaviour, change: fn(String) -
     let anna = anna(&mut world, Behaviour::Answers(SECOND));
     let bo = bo(&mut world, Behaviour::Answers(SECOND));
     world.phone_at("outside", "10.3.0.1:5060", outside);
-    let caller = world.caller("+49301");
-    world.dials(caller, "+4930999");
-    world.run_for(3 * SECOND);
+    let caller = house::talks_to_anna(&mut world, anna);
     world.holds_in(anna, true, MILLISECOND);
     world.run_for(SECOND);
     world.dials(anna, user);
@@ -124,9 +122,8 @@ fn a_consultation_that_still_waits_or_rings_leads_the_caller_there() {
     assert_eq!((story.told(), story.world.state(story.caller)), (&[100, 180, 200][..], PhoneState::Talking));
     story.records();
     let mut world = house::world(4, &[DESK, ANNA]);
-    let (anna, caller) = (anna(&mut world, Behaviour::Answers(SECOND)), world.caller("+49301"));
-    world.dials(caller, "+4930999");
-    world.run_for(3 * SECOND);
+    let anna = anna(&mut world, Behaviour::Answers(SECOND));
+    let caller = house::talks_to_anna(&mut world, anna);
     world.dials(anna, "2");
     world.transfers_attended_in(anna, 2 * SECOND);
     world.run_for(4 * SECOND);
@@ -217,10 +214,9 @@ fn the_consulted_party_hangs_up_in_the_same_moment_and_nobody_is_lost() {
 #[test]
 fn another_telephone_takes_the_place_of_the_agents() {
     let mut world = house::world(30, &[DESK, ANNA]);
-    let (anna, caller) = (anna(&mut world, Behaviour::Answers(SECOND)), world.caller("+49301"));
+    let anna = anna(&mut world, Behaviour::Answers(SECOND));
+    let caller = house::talks_to_anna(&mut world, anna);
     let other = world.phone_at("other", "10.2.0.77:5060", Behaviour::Busy);
-    world.dials(caller, "+4930999");
-    world.run_for(3 * SECOND);
     let named = world.names_call(anna);
     world.writes(other, "Replaces", &named);
     world.writes(other, "Require", "replaces");
@@ -269,10 +265,9 @@ fn the_talk_goes_on_at_the_telephone_that_takes_a_place() {
 #[test]
 fn another_telephone_takes_the_callers_place_and_hangs_up_for_him() {
     let mut world = house::world(31, &[DESK, ANNA]);
-    let (anna, caller) = (anna(&mut world, Behaviour::Answers(SECOND)), world.caller("+49301"));
+    let anna = anna(&mut world, Behaviour::Answers(SECOND));
+    let caller = house::talks_to_anna(&mut world, anna);
     let other = world.caller("+49302");
-    world.dials(caller, "+4930999");
-    world.run_for(3 * SECOND);
     let named = world.names_call(caller);
     world.writes(other, "Replaces", &named);
     world.dials_without_offer(other, "+4930999");
@@ -292,10 +287,9 @@ fn another_telephone_takes_the_callers_place_and_hangs_up_for_him() {
 #[test]
 fn who_comes_by_another_trunk_takes_nobodys_place() {
     let mut world = house::world(32, &[DESK, ANNA]);
-    let (anna, caller) = (anna(&mut world, Behaviour::Answers(SECOND)), world.caller("+49301"));
+    let anna = anna(&mut world, Behaviour::Answers(SECOND));
+    let caller = house::talks_to_anna(&mut world, anna);
     let stranger = world.caller("+49302");
-    world.dials(caller, "+4930999");
-    world.run_for(3 * SECOND);
     let named = world.names_call(anna); // a dialog of the trunk teams
     world.writes(stranger, "Replaces", &named);
     world.dials(stranger, "+4930999");

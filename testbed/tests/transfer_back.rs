@@ -46,10 +46,8 @@ fn talking(seed: u64) -> (World, PhoneId, PhoneId, Sent) {
         let ours = datagram.from.to_string() == testbed::world::ROUTER;
         ours.then(|| String::from_utf8_lossy(&datagram.bytes).into_owned())
     });
-    let (teams, caller) = (teams(&mut world, Behaviour::Answers(SECOND)), world.caller("+49301"));
-    world.dials(caller, "+4930999");
-    world.run_for(3 * SECOND);
-    assert_eq!(world.agent_state("anna"), AgentState::Talking, "{}", world.ladder());
+    let teams = teams(&mut world, Behaviour::Answers(SECOND));
+    let caller = house::talks_to_anna(&mut world, teams);
     sent.borrow_mut().clear();
     (world, caller, teams, sent)
 }
