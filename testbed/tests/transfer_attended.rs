@@ -10,7 +10,7 @@ use router::record::Record;
 use sip_core::message::Header;
 use testbed::{
     Behaviour, PhoneId, World,
-    phone::PhoneState,
+    phone::{HoldBy, PhoneState},
     world::{MILLISECOND, SECOND},
 };
 
@@ -98,6 +98,26 @@ fn whom_the_agent_has_consulted_gets_the_caller_in_one_record() {
     assert_eq!((consultation.went_to, consultation.cause), (Some(call.call), Some(Cause::Transferred)));
     assert_eq!(segments(&consultation), [(0, 1, Some("bo"))]);
     assert_eq!(story.world.agent_state("bo"), AgentState::Idle);
+}
+
+/// Seed 7000759 of the telephones' days: the hold was on record in the call that it had ended with, and no longer counted.
+#[test]
+fn a_hold_that_comes_over_with_a_party_is_on_record_where_it_goes_on() {
+    let mut story = consulting(5, "2", Behaviour::Dead);
+    story.world.holds_by_in(story.bo, HoldBy::Inactive, MILLISECOND);
+    story.world.run_for(SECOND);
+    story.world.transfers_attended_in(story.anna, MILLISECOND);
+    story.world.run_for(4 * SECOND);
+    story.world.holds_in(story.bo, false, MILLISECOND);
+    story.world.run_for(2 * SECOND);
+    let (caller, bo) = (story.caller, story.bo);
+    assert!(story.world.heard(bo, caller) && story.world.heard(caller, bo), "{}", story.world.ladder());
+    let holds = |what: &&What| matches!(what, What::Held { leg: 2, .. });
+    assert_eq!(story.world.happened().filter(holds).count(), 2, "it begins and ends");
+    let [consultation, call] = story.records();
+    assert!((900..1_100).contains(&consultation.hold_ms), "{}", consultation.hold_ms);
+    let before = 5_900..6_200; // anna held him while she consulted
+    assert!(before.contains(&(call.hold_ms - 4_000)), "{}", call.hold_ms);
 }
 
 #[test]

@@ -183,7 +183,7 @@ impl Call {
     fn takes_party(&mut self, by: LegNumber, sip: LegKey, party: Party, board: &mut Switchboard) {
         let Party { mut leg, agent, call, sip_call_id, trunk, number } = party;
         let new = LegNumber::try_from(self.legs.len()).unwrap_or(LegNumber::MAX);
-        leg.number = new;
+        (leg.number, leg.hold_noted) = (new, false);
         let called_by = leg.agent;
         if let Some(own) = leg.sip {
             board.adopt(own, self.key, new);
@@ -205,6 +205,7 @@ impl Call {
             return self.attended_failed(by, sip, StatusCode::CALL_DOES_NOT_EXIST, board);
         };
         self.talks_to(new, agent, &transfer, board);
+        self.note_holds(board);
         info!(parent: &self.span, %call, "joined with another call");
     }
 }
