@@ -7,7 +7,10 @@ mod house;
 
 use std::time::Duration;
 
-use house::{ends, left};
+use house::{
+    days::{Diary, number, seeds},
+    ends, left,
+};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use router::{
     journal::fact::{CallbackEnd, Cause, LeftQueue, TransferStep, Unanswered, What, Wish},
@@ -328,17 +331,6 @@ impl Day {
     }
 }
 
-/// Says which day it was, whatever made it fail.
-struct Diary(u64);
-
-impl Drop for Diary {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("the day of seed {} failed: play it again with FERNAMT_SEED={0}", self.0);
-        }
-    }
-}
-
 /// What the days of one test came to: they must not be idle ones.
 #[derive(Debug, Default)]
 struct Sums {
@@ -357,13 +349,9 @@ struct Sums {
     not_transferred: usize,
 }
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
 fn days(first: u64, kind: Kind) -> Sums {
     let mut sums = Sums::default();
-    for seed in first..first + number("FERNAMT_DAYS").unwrap_or(250) {
+    for seed in seeds(first, 250) {
         let _diary = Diary(seed);
         let mut day = Day::new(seed, kind);
         day.pass();

@@ -98,7 +98,12 @@ impl World {
 
     /// Dials now.
     pub fn dials(&mut self, phone: PhoneId, called: &str) {
-        self.plan(phone, Duration::ZERO, Deed::Dial { called: called.to_owned(), offer: true });
+        self.dials_in(phone, called, Duration::ZERO);
+    }
+
+    /// Dials after this long.
+    pub fn dials_in(&mut self, phone: PhoneId, called: &str, after: Duration) {
+        self.plan(phone, after, Deed::Dial { called: called.to_owned(), offer: true });
     }
 
     /// Dials with an INVITE without an offer.
@@ -194,7 +199,12 @@ impl World {
 
     /// How the router is told which call the first one of this telephone is (Replaces).
     pub fn names_call(&self, phone: PhoneId) -> String {
-        self.at(phone).names_call().expect("it is in a call")
+        self.call_named(phone).expect("it is in a call")
+    }
+
+    /// The same, of a telephone that may have none.
+    pub fn call_named(&self, phone: PhoneId) -> Option<String> {
+        self.at(phone).names_call()
     }
 
     /// From now on the telephone does not hang up by itself when it hears that its transfer is done.

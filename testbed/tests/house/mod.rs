@@ -1,6 +1,8 @@
 //! What the stories share: configurations, and the questions asked of a world.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each story uses a part; the names say it")]
 
+pub mod days;
+
 use std::{cell::RefCell, rc::Rc};
 
 use router::{
