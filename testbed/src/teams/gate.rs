@@ -69,7 +69,7 @@ impl Proxy {
                 flow: None,
                 target: Target {
                     transport: Some(Transport::Tls),
-                    host: Host::new(&self.trunk()),
+                    host: Host::new(self.trunk()),
                     port: Some(PORT),
                 },
                 uri: uri.into(),
