@@ -1,4 +1,20 @@
 //! Call flows of RFC 5359 through us: hold (§2.1, §2.2) in every dialect, and what the other side is told and hears.
+//!
+//! Where the other services of it are shown, as far as they are there:
+//!
+//! | § | service | shown by |
+//! |---|---|---|
+//! | 2.3 | music on hold | here; the music is ours or the holder's own, never that of a third party's server |
+//! | 2.4, 2.6 | transfer, unattended; instant messages are not there | `transfer.rs`, `transfer_back.rs` |
+//! | 2.5 | transfer, attended | `transfer_attended.rs` |
+//! | 2.7 to 2.9 | forwarding: always, when busy, when nobody answers | here and in `direct.rs`: steps of a flow; a 302 is not followed |
+//! | 2.12 | find-me | `ring_all.rs`, `telephones.rs` |
+//! | 2.13, 2.14 | screening of calls in and out | `callers.rs`, `queue_rules.rs`; the toll guard in `telephones.rs` |
+//! | 2.15 | call park | `transfer.rs`: a queue is the place to park |
+//! | 2.16 | call pickup | `transfer_attended.rs`, `telephones.rs`: Replaces |
+//! | 2.17 | automatic redial | `callbacks.rs` |
+//!
+//! Conferences (§2.10, §2.11) and click to dial (§2.18) are not there.
 
 mod house;
 
@@ -244,5 +260,36 @@ fn a_hold_while_the_agent_rings_is_what_the_agent_finds() {
     world.holds_in(caller, false, Duration::ZERO);
     world.run_for(500 * MILLISECOND);
     assert_eq!(more(&mut world, agent, music), 0);
+    ends_well(world, caller);
+}
+
+/// A house whose number is a person's desk telephone, and his mobile where he is not to be reached there.
+fn forwarded(desk: Behaviour) -> (World, PhoneId, PhoneId, PhoneId) {
+    let mobile = "[trunk.mobile]\naccept_from = [\"10.3.0.0/16\"]\nsend_to = [\"udp:10.3.0.1:5060\"]\n";
+    let flow = "[[number]]\nmatch = \"*\"\ntrunk = \"carrier\"\nflow = \"desk\"\n[flow.desk]\nsteps = [{ dial = { to = \"{called}@teams\", ring_timeout = \"10s\", busy = \"flow.mobile\", no_answer = \"flow.mobile\" } }]\n[flow.mobile]\nsteps = [{ dial = \"+4917155@mobile\" }]\n";
+    let mut world = World::new(3, &house(&[mobile, flow]));
+    let caller = world.caller("caller");
+    let desk = teams(&mut world, desk);
+    let mobile = world.phone_at("mobile", "10.3.0.1:5060", Behaviour::Answers(SECOND));
+    world.dials(caller, "+4930123");
+    (world, caller, desk, mobile)
+}
+
+#[test]
+fn section_2_8_who_is_busy_at_his_desk_is_called_at_his_mobile() {
+    let (mut world, caller, _, mobile) = forwarded(Behaviour::Busy);
+    world.run_for(4 * SECOND);
+    assert!(world.heard(caller, mobile) && world.heard(mobile, caller), "{}", world.ladder());
+    ends_well(world, caller);
+}
+
+#[test]
+fn section_2_9_who_does_not_answer_at_his_desk_is_called_at_his_mobile_and_the_desk_stops_ringing() {
+    let (mut world, caller, desk, mobile) = forwarded(Behaviour::NeverAnswers);
+    world.run_for(9 * SECOND);
+    assert_eq!((world.state(desk), world.state(mobile)), (PhoneState::Rung, PhoneState::Idle));
+    world.run_for(5 * SECOND);
+    assert_eq!(world.state(desk), PhoneState::Failed(487));
+    assert!(world.heard(caller, mobile) && world.heard(mobile, caller), "{}", world.ladder());
     ends_well(world, caller);
 }
