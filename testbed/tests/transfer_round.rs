@@ -138,6 +138,9 @@ fn one_that_teams_forgets_to_cancel_is_ended_by_us() {
     story.is_over();
 }
 
+/// What may come round, whether its record names the first call, and how it comes.
+type Case<'a> = (&'a str, bool, &'a dyn Fn(&mut Story));
+
 /// Numbers and times prove nothing.
 #[test]
 fn what_does_not_bring_what_we_sent_or_is_for_another_number_is_a_call_of_its_own() {
@@ -145,7 +148,7 @@ fn what_does_not_bring_what_we_sent_or_is_for_another_number_is_a_call_of_its_ow
         story.world.writes(story.other, "Referred-By", SAME_REFERRER);
         story.world.dials(story.other, "+4930778");
     };
-    let cases: &[(&str, bool, &dyn Fn(&mut Story))] = &[
+    let cases: &[Case] = &[
         (r#"["referred-by"]"#, false, &|story| story.comes("X-Nothing", "1")),
         (r#"["referred-by"]"#, false, &|story| story.comes("Referred-By", "<sip:h;x-ti=3f0d>")),
         (r#"["history-info"]"#, false, &|story| story.comes("Referred-By", SAME_REFERRER)),

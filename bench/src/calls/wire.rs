@@ -37,12 +37,12 @@ pub(super) struct Wire {
 
 enum Caller {
     Udp(UdpSocket),
-    Tls(Line),
+    Tls(Box<Line>),
 }
 
 enum Called {
     Udp(UdpSocket),
-    Tls(Door),
+    Tls(Box<Door>),
 }
 
 impl Wire {
@@ -52,8 +52,8 @@ impl Wire {
         let (caller, called) = match &load.tls {
             None => (Caller::Udp(bind(load.caller)?), Called::Udp(bind(load.called)?)),
             Some(certificate) => (
-                Caller::Tls(Line::open(load.router, certificate)?),
-                Called::Tls(Door::open(load.called, certificate)?),
+                Caller::Tls(Box::new(Line::open(load.router, certificate)?)),
+                Called::Tls(Box::new(Door::open(load.called, certificate)?)),
             ),
         };
         Ok(Wire { caller, called, sound })
