@@ -128,6 +128,8 @@ pub struct Phone {
     router: SocketAddr,
     legs: Vec<LegKey>,
     sound: Option<Sound>,
+    /// Of its last stream of RTP.
+    ssrc: u32,
     voice: u8,
     tone: Option<Arc<Tone>>,
     policy: Policy,
@@ -190,6 +192,7 @@ impl Phone {
             router,
             legs: Vec::new(),
             sound: None,
+            ssrc: 0xfe12_4a57,
             voice,
             tone: None,
             policy: Policy { codecs: vec![Codec::Pcma, Codec::Pcmu], ..Policy::default() },

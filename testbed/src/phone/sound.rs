@@ -15,6 +15,8 @@ pub(super) struct Sound {
     pub(super) negotiation: Negotiation,
     pub(super) stream: Option<Stream>,
     pub(super) local: SocketAddr,
+    /// Another one in each call, as RFC 3550 §8.1 wants it.
+    ssrc: u32,
     sequence: u16,
     timestamp: u32,
     pub(super) next_at: Option<Instant>,
@@ -37,13 +39,15 @@ const EVENT_PACKETS: u8 = 8;
 const DIGITS: &str = "0123456789*#ABCD";
 
 impl Sound {
-    pub(super) fn new(phone: &Phone) -> Sound {
+    pub(super) fn new(phone: &mut Phone) -> Sound {
+        phone.ssrc = phone.ssrc.wrapping_add(1);
         let (local, events) = (phone.sound_at, phone.events);
         let policy = Policy { telephone_event: events, ..phone.policy.clone() };
         Sound {
             negotiation: Negotiation::new(policy, local, 7, [phone.voice; 32]),
             stream: None,
             local,
+            ssrc: phone.ssrc,
             sequence: 1,
             timestamp: 160,
             next_at: None,
@@ -78,7 +82,7 @@ impl Sound {
                 event.packets_left -= 1;
                 let ends = event.packets_left < 3;
                 let played = u16::from(EVENT_PACKETS - event.packets_left) * 160;
-                let mut packet = header(payload_type, sequence, event.timestamp);
+                let mut packet = header(payload_type, self.ssrc, sequence, event.timestamp);
                 packet.put_slice(&[event.code, if ends { 0x8a } else { 0x0a }]);
                 packet.put_u16(played);
                 if event.packets_left == 0 {
@@ -87,7 +91,7 @@ impl Sound {
                 packet.freeze()
             }
             _ => {
-                let mut packet = header(stream.send_payload_type, sequence, timestamp);
+                let mut packet = header(stream.send_payload_type, self.ssrc, sequence, timestamp);
                 match tone {
                     Some(tone) => packet.put_slice(&tone.frame(stream.codec, timestamp)),
                     None => packet.put_bytes(voice, 160),
@@ -98,18 +102,18 @@ impl Sound {
     }
 }
 
-fn header(payload_type: u8, sequence: u16, timestamp: u32) -> BytesMut {
+fn header(payload_type: u8, ssrc: u32, sequence: u16, timestamp: u32) -> BytesMut {
     let mut packet = BytesMut::with_capacity(172);
     packet.put_slice(&[0x80, payload_type]);
     packet.put_u16(sequence);
     packet.put_u32(timestamp);
-    packet.put_u32(0xfe12_4a57);
+    packet.put_u32(ssrc);
     packet
 }
 
 /// One packet of PCMA in which this speaker is heard.
 pub(crate) fn sound_of(voice: u8) -> Bytes {
-    let mut packet = header(8, 1, 160);
+    let mut packet = header(8, 1, 1, 160);
     packet.put_bytes(voice, 160);
     packet.freeze()
 }
