@@ -279,7 +279,7 @@ fn what_cannot_be_opened_is_no_sign_of_life() {
         stage.hear(B, sound(THEIRS, n), &[1; 160]);
         stage.run(FRAME);
     }
-    assert!(stage.take_events().contains(&Event::Unheard { leg: B }));
+    assert!(stage.take_events().contains(&Event::Unheard { leg: B, on_hold: false }));
 }
 
 #[test]

@@ -142,7 +142,7 @@ fn section_2_2_who_is_held_by_a_telephone_without_music_of_its_own_hears_the_que
     let (mut world, caller, agent) = agent_talks("");
     let (music, voice) = (world.voice_of("music"), world.at(agent).voice());
     world.holds_by_in(agent, HoldBy::SendOnly, Duration::ZERO);
-    world.mutes_in(agent, true, Duration::ZERO);
+    world.mutes_in(agent, true, 90 * MILLISECOND); // what he was saying is not over when his hold is here
     let before = packets(&world, caller, music);
     world.run_for(SECOND + 900 * MILLISECOND);
     assert_eq!(packets(&world, caller, music), before, "its own music may begin late");
@@ -159,6 +159,36 @@ fn section_2_2_who_is_held_by_a_telephone_without_music_of_its_own_hears_the_que
     let unanswered = |what: &What| matches!(what, What::Unanswered { .. });
     assert_eq!(house::count(&world, unanswered), 0);
     ends_well(world, caller);
+}
+
+#[test]
+fn who_holds_without_music_after_all_has_the_queues_played_at_once() {
+    let (mut world, caller, agent) = agent_talks("");
+    let music = world.voice_of("music");
+    world.holds_by_in(agent, HoldBy::SendOnly, Duration::ZERO);
+    world.mutes_in(agent, true, Duration::ZERO);
+    world.run_for(SECOND);
+    world.holds_by_in(agent, HoldBy::Inactive, Duration::ZERO);
+    world.run_for(100 * MILLISECOND);
+    assert!(more(&mut world, caller, music) > 90, "{}", world.ladder());
+    let holds = |what: &What| matches!(what, What::Held { .. });
+    assert_eq!(house::count(&world, holds), 1, "it is one hold");
+    ends_well(world, caller);
+}
+
+#[test]
+fn a_resume_that_crosses_the_news_of_a_silent_hold_goes_on_with_the_talk() {
+    for at in 1_990..2_010 {
+        let (mut world, caller, agent) = agent_talks("");
+        world.holds_by_in(agent, HoldBy::SendOnly, Duration::ZERO);
+        world.mutes_in(agent, true, Duration::ZERO);
+        world.holds_in(agent, false, at * MILLISECOND);
+        world.run_for(4 * SECOND);
+        assert_eq!(world.state(agent), PhoneState::Talking, "{at}");
+        let music = world.voice_of("music");
+        assert_eq!(more(&mut world, caller, music), 0, "{at}");
+        ends_well(world, caller);
+    }
 }
 
 #[test]

@@ -181,6 +181,8 @@ pub enum Event {
     Unheard {
         /// From whom.
         leg: MediaLegKey,
+        /// Which of the two waits is over: that for the sound of somebody who holds us.
+        on_hold: bool,
     },
     /// For a second's worth of packets none could be opened by the peer's SRTP key. Told once, until one can.
     Unauthentic {
@@ -251,7 +253,7 @@ impl Event {
             | Event::Heard { leg, .. }
             | Event::TwoWay { a: leg, .. }
             | Event::Silent { leg, .. }
-            | Event::Unheard { leg }
+            | Event::Unheard { leg, .. }
             | Event::Unauthentic { leg }
             | Event::Quiet { leg }
             | Event::RtcpWanted { leg, .. }

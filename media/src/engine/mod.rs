@@ -228,9 +228,11 @@ impl Engine {
             self.outbox.event(Event::Silent { leg: leg.key, since });
             self.counters.silences += 1;
         }
-        if leg.is_unheard(now) || leg.is_unheard_on_hold(now) {
-            self.outbox.event(Event::Unheard { leg: leg.key });
-            self.counters.unheard += 1;
+        for (is_due, on_hold) in [(leg.is_unheard(now), false), (leg.is_unheard_on_hold(now), true)] {
+            if is_due {
+                self.outbox.event(Event::Unheard { leg: leg.key, on_hold });
+                self.counters.unheard += 1;
+            }
         }
         if leg.reports.next_at.is_some_and(|at| at <= now) {
             self.report(now, index);

@@ -30,7 +30,8 @@ use crate::sdp::{Direction, Stream};
 const COMFORT_NOISE: u8 = 13;
 
 /// How far a peer's first sound can be ahead of its answer: sound comes straight, SIP by way of proxies, or again after
-/// a loss (T1 is 500 ms, RFC 3261 §17.1.1.1). What came sooner was a network's ringback.
+/// a loss (T1 is 500 ms, RFC 3261 §17.1.1.1). What came sooner was a network's ringback. By as much his last sound can be
+/// behind his hold.
 const EARLY: Duration = Duration::from_secs(1);
 
 /// Everything of one leg. Under 1 kB, and no memory beside it while it only relays.
@@ -243,10 +244,11 @@ impl Leg {
         self.silence.awaited.filter(|_| self.incoming.last_heard().is_none()).map(Awaited::until)
     }
 
-    /// When music ought to have come of a peer who holds us; `None` once something has.
+    /// When music ought to have come of a peer who holds us; `None` once something has. What he said before he heard that
+    /// we know of the hold is none.
     fn awaited_on_hold_until(&self) -> Option<Instant> {
         let awaited = self.silence.awaited_on_hold?;
-        self.incoming.last_heard().is_none_or(|heard| heard <= awaited.since).then(|| awaited.until())
+        self.incoming.last_heard().is_none_or(|heard| heard <= awaited.since + EARLY).then(|| awaited.until())
     }
 
     /// True, once, if music ought to have come by now of a peer who holds us, and did not.

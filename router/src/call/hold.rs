@@ -56,12 +56,13 @@ impl Call {
     }
 
     /// Nothing has come of somebody who holds: whom he holds hears what he would if nothing was to come. That is nobody's
-    /// fault. False if he does not hold.
-    pub(super) fn holds_in_silence(&mut self, holder: LegNumber, board: &mut Switchboard) -> bool {
-        let Some(leg) = self.leg_mut(holder).filter(|leg| leg.holds) else { return false };
-        leg.hold_is_silent = true;
-        self.follow_holds(board);
-        true
+    /// fault.
+    pub(super) fn holds_in_silence(&mut self, holder: LegNumber, board: &mut Switchboard) {
+        // The news may cross his resume.
+        if let Some(leg) = self.leg_mut(holder).filter(|leg| leg.holds) {
+            leg.hold_is_silent = true;
+            self.follow_holds(board);
+        }
     }
 
     /// What the held party's trunk says; else, if the holding side sends nothing by itself, the music of the queue that

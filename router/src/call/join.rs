@@ -183,7 +183,7 @@ impl Call {
     fn takes_party(&mut self, by: LegNumber, sip: LegKey, party: Party, board: &mut Switchboard) {
         let Party { mut leg, agent, call, sip_call_id, trunk, number } = party;
         let new = LegNumber::try_from(self.legs.len()).unwrap_or(LegNumber::MAX);
-        (leg.number, leg.hold_noted) = (new, false);
+        (leg.number, leg.hold_noted, leg.hold_is_silent) = (new, None, false);
         let called_by = leg.agent;
         if let Some(own) = leg.sip {
             board.adopt(own, self.key, new);

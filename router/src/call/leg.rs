@@ -1,6 +1,6 @@
 //! One leg of a call: a SIP dialog and its sound, under one number.
 
-use std::time::Instant;
+use std::{net::SocketAddr, time::Instant};
 
 use bytes::Bytes;
 use media::{
@@ -17,6 +17,13 @@ use crate::{
     journal::fact::{LegMedia, LegNumber},
     shard::{Output, Switchboard},
 };
+
+/// Where the sound of somebody who holds comes from, and whether he sends any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Holding {
+    remote: Option<SocketAddr>,
+    direction: Direction,
+}
 
 /// A dialog with somebody, and the sound that goes with it.
 #[derive(Debug)]
@@ -56,7 +63,7 @@ pub(super) struct Leg {
     /// The far end put us on hold.
     pub(super) holds: bool,
     /// That is on record.
-    pub(super) hold_noted: bool,
+    pub(super) hold_noted: Option<Holding>,
     /// It said that it sends something by itself while it holds, and sends nothing.
     pub(super) hold_is_silent: bool,
     /// Our description in the offer that the ACK, or a PRACK before it, will answer (late offer, RFC 3264 §4).
@@ -96,7 +103,7 @@ impl Leg {
     pub(super) fn new(number: LegNumber, sip: Option<LegKey>) -> Leg {
         let (sound, agent, trunk, whisper) = (None, None, None, None);
         let (called_at, picked_up, forwarded) = (None, false, false);
-        let (rang, holds, hold_noted, answer_due_in_ack) = (false, false, false, false);
+        let (rang, holds, answer_due_in_ack) = (false, false, false);
         let (uri, address, taken, engaged, leaves_at) = (String::new(), None, false, None, None);
         let (early, told_held, offered, presses_by_event) = (EarlyAnswers::default(), false, None, false);
         let besides = Besides::default();
@@ -119,7 +126,7 @@ impl Leg {
             tokens: Vec::new(),
             whisper,
             holds,
-            hold_noted,
+            hold_noted: None,
             hold_is_silent: false,
             answer_due_in_ack,
             early,
@@ -139,6 +146,13 @@ impl Leg {
         let uri = self.uri.parse::<Uri>().ok();
         let user = uri.as_ref().and_then(Uri::user_decoded);
         user.map(|user| String::from_utf8_lossy(&user).into_owned()).unwrap_or_default()
+    }
+
+    /// How it holds, if it does.
+    pub(super) fn holding(&self) -> Option<Holding> {
+        let stream = self.sound.as_ref().and_then(|sound| sound.negotiation.stream());
+        let stream = stream.filter(|_| self.holds)?;
+        Some(Holding { remote: stream.remote, direction: stream.direction })
     }
 
     /// By what was agreed on the far end sends us sound, on hold too.

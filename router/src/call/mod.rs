@@ -407,7 +407,8 @@ impl Call {
             MediaEvent::TwoWay { at, .. } => self.sound_went_both_ways(at, board),
             MediaEvent::Unauthentic { .. } => self.could_not_be_opened(leg),
             MediaEvent::Silent { .. } => self.fell_silent(leg, board),
-            MediaEvent::Unheard { .. } => self.was_never_heard(leg, board),
+            MediaEvent::Unheard { on_hold: true, .. } => self.holds_in_silence(leg, board),
+            MediaEvent::Unheard { on_hold: false, .. } => self.was_never_heard(leg, board),
             MediaEvent::Closed { stats, .. } => self.counted(leg, &stats, board),
             _ => {}
         }

@@ -98,9 +98,6 @@ impl Call {
 
     /// Nothing was: the caller would take the silence for a hang-up. He goes on waiting, the agent is told good-bye.
     pub(super) fn was_never_heard(&mut self, number: LegNumber, board: &mut Switchboard) {
-        if self.holds_in_silence(number, board) {
-            return;
-        }
         let Stage::Talking(Talk { leg, agent: Some(agent), place: Some(place), .. }) = self.stage else {
             return;
         };
@@ -124,17 +121,21 @@ impl Call {
         self.note_holds(board);
     }
 
-    /// Who has put us on hold or taken us back, by offer or by answer, goes on record.
+    /// Who has put us on hold or taken us back, by offer or by answer, goes on record; who only holds in another way, with
+    /// music from elsewhere or without, is listened to anew.
     pub(super) fn note_holds(&mut self, board: &mut Switchboard) {
-        let live = self.legs.iter_mut().filter(|leg| leg.sip.is_some() && leg.hold_noted != leg.holds);
-        let changed: SmallVec<[(LegNumber, bool); 2]> = live
+        let live = self.legs.iter_mut().filter(|leg| leg.sip.is_some() && leg.hold_noted != leg.holding());
+        let changed: SmallVec<[(LegNumber, bool, bool); 2]> = live
             .map(|leg| {
-                leg.hold_noted = leg.holds;
-                (leg.number, leg.holds)
+                let holding = leg.holding();
+                let before = std::mem::replace(&mut leg.hold_noted, holding);
+                (leg.number, leg.holds, before.is_some() != leg.holds)
             })
             .collect();
-        for &(leg, held) in &changed {
-            self.fact(What::Held { leg, held }, board);
+        for &(leg, held, is_news) in &changed {
+            if is_news {
+                self.fact(What::Held { leg, held }, board);
+            }
             self.listens_to_hold(leg, board);
         }
         if !changed.is_empty() {
