@@ -7,7 +7,7 @@ use router::journal::fact::{AgentState, Cause, LeftQueue, TransferStep, What, Wi
 use router::record::Record;
 use testbed::{
     Behaviour, PhoneId, World,
-    phone::PhoneState,
+    phone::{HoldBy, PhoneState},
     world::{MILLISECOND, SECOND},
 };
 
@@ -464,6 +464,25 @@ fn a_caller_on_hold_is_transferred_like_any_other() {
     let record = story.record();
     assert_eq!(segments(&record).len(), 2);
     assert!((800..1_200).contains(&record.hold_ms), "{}", record.hold_ms);
+}
+
+#[test]
+fn who_is_transferred_out_of_a_hold_hears_its_music_no_more() {
+    let silent = DESK.replace("[queue.sales]\nmusic = \"prompts/welcome.wav\"\n", "[queue.sales]\n");
+    let mut world = house::world(26, &[&silent, ANNA]);
+    let (anna, caller) = (anna(&mut world, Behaviour::Answers(SECOND)), world.caller("+49301"));
+    world.dials(caller, "+4930999");
+    world.run_for(4 * SECOND);
+    world.holds_by_in(anna, HoldBy::Inactive, MILLISECOND);
+    world.run_for(SECOND);
+    world.transfers_in(anna, "8001", MILLISECOND);
+    world.run_for(SECOND);
+    let heard = |world: &World| world.at(caller).heard.get(&world.voice_of("music")).copied().unwrap_or(0);
+    let before = heard(&world);
+    world.run_for(SECOND);
+    assert!(before > 40 && heard(&world) == before, "{before} {}", world.ladder());
+    world.hangs_up_in(caller, SECOND);
+    world.run_until_silent().assert_nothing_left();
 }
 
 /// Who of two callers in sales is first: `mine`, who came to support first and was transferred later than `other` came to

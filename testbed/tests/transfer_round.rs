@@ -136,6 +136,9 @@ fn one_that_teams_forgets_to_cancel_is_ended_by_us() {
     assert_eq!(story.world.state(story.other), PhoneState::Failed(487), "{}", story.world.ladder());
     assert_eq!(story.world.state(story.caller), PhoneState::Talking);
     story.is_over();
+    let round =
+        story.world.records()[0].legs.iter().find(|leg| leg.hairpin_of.is_some()).map(|leg| leg.status);
+    assert_eq!(round, Some(Some(487)), "and its end is on record");
 }
 
 /// What may come round, whether its record names the first call, and how it comes.

@@ -154,7 +154,6 @@ impl Call {
         let Stage::Ringing(ring) = stage else { return };
         self.spare_losers(&ring, None, board);
         self.no_more_to_pay().into_iter().for_each(|agent| board.toll.ended(agent));
-        self.cut_prompt(board);
         if let Purpose::Transfer(transfer) = ring.purpose {
             self.led_to(&transfer, target, board);
         }
@@ -162,13 +161,28 @@ impl Call {
 
     /// CANCEL of an INVITE that has come round, as its other end was cancelled by us; true if it was one.
     pub(super) fn round_is_over(&mut self, number: LegNumber, board: &mut Switchboard) -> bool {
-        let is_one = number != super::CALLER && self.leg(number).is_some_and(|leg| leg.sound.is_none());
+        let is_one = self.has_come_round(number);
         if is_one {
-            let over = Failure::found(StatusCode::REQUEST_TERMINATED, "it had come round", Origin::Remote);
-            self.note_failed(number, &over, board);
+            self.note_round(number, Origin::Remote, board);
             self.close_leg(number, board);
         }
         is_one
+    }
+
+    /// The same where no CANCEL has come.
+    pub(super) fn ends_round(&self, number: LegNumber, board: &mut Switchboard) {
+        if self.has_come_round(number) {
+            self.note_round(number, Origin::Ourselves, board);
+        }
+    }
+
+    fn has_come_round(&self, number: LegNumber) -> bool {
+        number != super::CALLER && self.leg(number).is_some_and(|leg| leg.taken && leg.sound.is_none())
+    }
+
+    fn note_round(&self, number: LegNumber, origin: Origin, board: &mut Switchboard) {
+        let over = Failure::found(StatusCode::REQUEST_TERMINATED, "it had come round", origin);
+        self.note_failed(number, &over, board);
     }
 }
 

@@ -252,6 +252,7 @@ impl Call {
 
     /// To a queue, a flow or a number, where nobody is to be called first.
     pub(super) fn led_to(&mut self, transfer: &Transfer, target: Target, board: &mut Switchboard) {
+        self.cut_prompt(board); // music of a hold or of [transfers]: where he comes to there may be none
         self.transfer_done(transfer, board);
         self.transferred = Some(board.arrival());
         self.last_failure = None;
@@ -326,6 +327,7 @@ impl Call {
         let due = |leg: &&super::Leg| leg.leaves_at.is_some_and(|at| at <= board.now);
         let due: Vec<LegNumber> = self.legs.iter().filter(due).map(|leg| leg.number).collect();
         for number in due {
+            self.ends_round(number, board);
             self.hang_up_leg(number, StatusCode::REQUEST_TERMINATED, board);
         }
     }
