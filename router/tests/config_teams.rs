@@ -104,6 +104,12 @@ fn headers_of_ones_own_stand_beside_those_of_the_profile() {
     let other =
         trunk(&format!("{FACING}headers.pass = [\"X-Any*\"]\nheaders.set.x-ms-sbc = \"Other/Box/2\"\n"));
     assert_eq!(set(&other), [("x-ms-sbc".to_owned(), "Other/Box/2".to_owned())]);
+    let box_of =
+        |trunk: &Trunk| trunk.headers.in_answers.iter().map(|(_, value)| value.clone()).collect::<Vec<_>>();
+    let ours = format!("Fernamt/Router/{}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(box_of(&other), [ours], "what is answered is a key of its own");
+    let answers = trunk(&format!("{FACING}headers.in_answers.X-MS-SBC = \"Other/Box/2\"\n"));
+    assert_eq!(box_of(&answers), ["Other/Box/2"]);
     assert!(other.headers.passes(b"X-Anything") && !other.headers.passes(b"X-Other"));
 }
 
@@ -140,6 +146,17 @@ fn what_is_wrong_with_the_name_or_the_way_is_told_where_it_stands() {
         ["trunk.teams.via: stands beside send_to, and both say where calls go; take one out"]
     );
     assert!(read("kind = \"teams\"\nvia = \"udp:10.9.0.1\"\nfqdn = \"192.0.2.1\"\n").is_ok());
+    // A laboratory, or an SBC that is written as the far end: only whoever owns it knows what it takes.
+    let elsewhere =
+        "kind = \"teams\"\nsend_to = \"tls:10.9.0.1\"\nfqdn = \"192.0.2.1\"\ncertificate = \"sbc.pem\"\n";
+    assert!(read(elsewhere).is_ok());
+}
+
+#[test]
+fn who_has_transfers_carried_out_here_is_not_told_of_a_key_that_he_has_not_written() {
+    let config = read(&format!("{FACING}transfers_return = false\n")).unwrap();
+    let told: Vec<_> = config.warnings.warnings().map(|problem| problem.key.as_str()).collect();
+    assert!(!told.contains(&"trunk.teams.transfers_rejoin"), "{told:?}");
 }
 
 #[test]

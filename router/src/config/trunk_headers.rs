@@ -24,7 +24,7 @@ section! {
         remove,
         /// These are added, each in place of any that would go on: `{ X-Tenant = "7" }`; `{caller}` and `{called}` may stand in the text. Default: none.
         set,
-        /// These stand in what we answer to its requests, OPTIONS included: `{ X-Vendor = "ours" }`, without places to fill in. Default: none.
+        /// These stand in what we answer to its requests, OPTIONS included and `100 Trying` apart: `{ X-Vendor = "ours" }`, without places to fill in. Default: none.
         in_answers,
     }
 }

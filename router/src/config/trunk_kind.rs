@@ -68,7 +68,8 @@ pub(super) fn reference() -> String {
     format!(
         "\n## `kind = \"teams\"`\n\nOf `[trunk.NAME]`: what Teams Direct Routing wants, as if these lines stood there. A line of \
          your own with the same key takes the place of the one here; of a table, such as `headers`, each key by itself, and so of \
-         a table in it.\n\n```toml\n{TEAMS}```\n\nWithout `via` also these, and `advertise` is `fqdn`. In other clouds, such as GCC \
+         a table in it: to let all headers of the caller go on, write `headers.pass = [\"*\"]`; to be another box, write X-MS-SBC \
+         in `headers.set` and in `headers.in_answers`.\n\n```toml\n{TEAMS}```\n\nWithout `via` also these, and `advertise` is `fqdn`. In other clouds, such as GCC \
          High, `send_to`, `accept_from`, `peer_names` and `transfers_return` are others: write \
          them.\n\n```toml\n{TEAMS_ITSELF}```\n"
     )
@@ -104,6 +105,7 @@ impl<'i> Kept<'i> {
             ask_for_what_is_ours(&raw, table, section, scope.report);
             keep_apart(&mut whole, section, &at, scope);
         }
+        leave_out_rejoin(&mut whole, &at);
         add(&mut whole, TEAMS, &at);
         if !stands_for(&raw.via, "send_to", &mut whole, section, scope.report)
             && let Some(item) = &raw.via.item
@@ -127,6 +129,15 @@ impl<'i> Kept<'i> {
         if self.faces {
             trunk_teams::check(trunk, written, report);
         }
+    }
+}
+
+/// What is not sent back does not come round: the profile's key would be told of as one without effect.
+fn leave_out_rejoin<'i>(whole: &mut DeTable<'i>, at: &Range<usize>) {
+    let returns = whole.get("transfers_return").map(Spanned::get_ref);
+    if matches!(returns, Some(DeValue::Boolean(false))) {
+        let nothing = || Spanned::new(at.clone(), DeValue::Array(DeArray::new()));
+        whole.entry(key("transfers_rejoin", at)).or_insert_with(nothing);
     }
 }
 
