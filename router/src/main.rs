@@ -17,7 +17,7 @@ use router::{
     status::{Door, Order},
 };
 
-// A sixth more calls for the same time of a processor than with the allocator of glibc (bench/results/calls.md).
+// A sixth more calls for the same time of a processor than with the allocator of glibc (bench/results/cost_of_a_call.md).
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
