@@ -1,6 +1,7 @@
 """A linphonec of Debian as a telephone: takes commands by its keyboard and says what happens; its sound is files."""
 import os
 import pty
+import socket
 
 from house import PASSWORD, kill
 from patience import PATIENCE, fail, until
@@ -21,11 +22,11 @@ audio_rtp_port={sound}
 class Linphone:
     """The telephone of an agent, by UDP from 127.0.0.1: it has no setting for an address of its own."""
 
-    def __init__(self, house, name, port=5070):
-        self.name, self.house, self.port = name, house, port
+    def __init__(self, house, name):
+        self.name, self.house = name, house
         self.dir = house.work / f"linphone-{name}"
         (self.dir / ".local/share/linphone").mkdir(parents=True)  # without its database it starts and does nothing
-        (self.dir / "linphonerc").write_text(CONFIG.format(port=port, sound=28000))
+        (self.dir / "linphonerc").write_text(CONFIG.format(port=free_port(), sound=free_port()))
         self.passed = 0  # characters of its output that `says` has passed
 
     async def registered(self):
@@ -57,3 +58,11 @@ class Linphone:
 
     async def kill(self):
         await kill(self.process)
+
+
+def free_port():
+    """A UDP port that nobody has at any address. One that somebody has at 127.0.0.1 would be bound all the same, and
+    whatever is sent to it would go to him."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as at:
+        at.bind(("", 0))
+        return at.getsockname()[1]
