@@ -1,4 +1,5 @@
-//! Reading, answering and writing session descriptions, and what a second of prompt costs to load.
+//! Reading, answering and writing session descriptions, with `sdp-types` beside it in the same run, and what a second of
+//! prompt costs to load.
 //!
 //! `cargo bench -p bench --bench sdp`
 
@@ -22,6 +23,9 @@ fn descriptions(c: &mut Criterion) {
     let mut group = c.benchmark_group("sdp");
     group.throughput(Throughput::Bytes(OFFER.len() as u64));
     group.bench_function("parse", |b| b.iter(|| Description::parse(black_box(OFFER.as_bytes())).unwrap()));
+    group.bench_function("parse, sdp-types", |b| {
+        b.iter(|| sdp_types::Session::parse(black_box(OFFER.as_bytes())).unwrap());
+    });
     group.bench_function("write", |b| b.iter(|| black_box(&description).write()));
     group.bench_function("answer an offer", |b| {
         b.iter_batched_ref(
