@@ -86,10 +86,12 @@ impl Alarm {
         Ok(Alarm(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
-    /// Makes the poller return once, after `time` (less than a second, and not zero, which would stop it).
+    /// Makes the poller return once, after `time`; what was set before counts no more.
     pub(super) fn set(&self, time: Duration) {
         let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        let once = libc::timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().max(1).into() };
+        // Zero would stop it.
+        let nanos = if time.is_zero() { 1 } else { time.subsec_nanos().into() };
+        let once = libc::timespec { tv_sec: time.as_secs().min(60) as libc::time_t, tv_nsec: nanos };
         let timer = libc::itimerspec { it_interval: never, it_value: once };
         // SAFETY: `timer` is valid for reads for the length of the call, and the old setting is not asked for. With an
         // open timerfd and a time in range it cannot fail.
@@ -160,10 +162,12 @@ impl Poller {
         Ok(())
     }
 
-    /// Waits until something is ready or `timeout` is over (rounded up to a millisecond; `None`: for ever).
-    /// Returns how many are ready; being interrupted counts as none.
-    pub(super) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
-        let millis = timeout.map_or(-1, |time| time.as_nanos().div_ceil(1_000_000).min(60_000) as i32);
+    /// Waits until something is ready, or only looks. Returns how many are ready; being interrupted counts as none.
+    ///
+    /// A deadline is an [`Alarm`] that stays set over many waits. As a timeout of each wait it had to be set and taken
+    /// back each time, which in a virtual machine cost more than a packet.
+    pub(super) fn wait(&mut self, only_look: bool) -> io::Result<usize> {
+        let millis = if only_look { 0 } else { -1 };
         self.ready.clear();
         let (epoll, room) = (self.epoll.as_raw_fd(), self.ready.capacity().min(ROUND) as i32);
         // SAFETY: the vector's allocation has room for `room` events, and the kernel writes no more than that.

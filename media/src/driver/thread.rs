@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
-use super::socket::{MediaSocket, Poller};
+use super::socket::{Alarm, MediaSocket, Poller};
 use super::sockets::Sockets;
 use super::worker::{Order, Shared, WorkerCounters, WorkerSettings};
 use crate::engine::{Command, Engine, Event, MediaLegKey, Output, Recorded, Settings};
@@ -25,6 +25,8 @@ const COMMANDS_A_ROUND: usize = 256;
 const RETRY: Duration = Duration::from_millis(5);
 /// The token of bell and alarm; sockets have smaller ones.
 const BELL: u64 = u64::MAX;
+/// The token of the clock. The turn that it would be of a socket is never reached.
+const CLOCK: u64 = u64::MAX - 1;
 
 /// The worker's own side.
 pub(super) struct Thread {
@@ -40,6 +42,10 @@ pub(super) struct Thread {
     store: Box<dyn FnMut(Recorded) + Send>,
     counters: WorkerCounters,
     ended: bool,
+    /// Wakes us for `due`.
+    clock: Alarm,
+    /// What the clock is set to; it may ring too early, but never too late.
+    due: Option<Instant>,
 }
 
 impl Thread {
@@ -54,6 +60,8 @@ impl Thread {
         let poller = Poller::new()?;
         poller.add_bell(&shared.bell, BELL)?;
         poller.add_bell(&shared.alarm, BELL)?;
+        let clock = Alarm::new()?;
+        poller.add_bell(&clock, CLOCK)?;
         let unix_origin = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let engine = Engine::new(Settings {
             silence_timeout: settings.silence_timeout,
@@ -62,15 +70,29 @@ impl Thread {
             ..Settings::new(Instant::now(), unix_origin, settings.seed)
         });
         let (sockets, backlog, counters) = (Sockets::default(), VecDeque::new(), WorkerCounters::default());
-        let ended = false;
-        Ok(Thread { engine, poller, sockets, shared, orders, events, backlog, wake, store, counters, ended })
+        let (ended, due) = (false, None);
+        Ok(Thread {
+            engine,
+            poller,
+            sockets,
+            shared,
+            orders,
+            events,
+            backlog,
+            wake,
+            store,
+            counters,
+            ended,
+            clock,
+            due,
+        })
     }
 
     pub(super) fn run(mut self) {
         let mut packet = [0; DATAGRAM + TAIL];
         while !self.ended {
-            let timeout = self.finish_round();
-            let ready = match self.poller.wait(timeout) {
+            let only_looks = self.finish_round();
+            let ready = match self.poller.wait(only_looks) {
                 Ok(ready) => ready,
                 Err(error) => {
                     tracing::error!(%error, "the media worker cannot wait for its sockets and ends");
@@ -87,8 +109,8 @@ impl Thread {
         self.finish_round();
     }
 
-    /// Sends and tells what the round has brought; how long to wait for the next one.
-    fn finish_round(&mut self) -> Option<Duration> {
+    /// Sends and tells what the round has brought, and sets the clock; true if the next round is to begin at once.
+    fn finish_round(&mut self) -> bool {
         let mut told = self.retry_backlog();
         let deadline = loop {
             match self.engine.poll_output() {
@@ -114,15 +136,20 @@ impl Thread {
         }
         self.counters.engine = *self.engine.counters();
         self.shared.publish(&self.counters);
-        self.pause(deadline.map(|(at, _)| at))
+        self.set_clock(deadline.map(|(at, _)| at));
+        !self.orders.is_empty()
     }
 
-    fn pause(&self, deadline: Option<Instant>) -> Option<Duration> {
-        if !self.orders.is_empty() {
-            return Some(Duration::ZERO);
-        }
-        let pause = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-        if self.backlog.is_empty() { pause } else { Some(pause.map_or(RETRY, |pause| pause.min(RETRY))) }
+    /// To the next deadline, on the next whole millisecond from now: those close together are served in one round.
+    fn set_clock(&mut self, deadline: Option<Instant>) {
+        let retry = || Instant::now() + RETRY;
+        let wanted =
+            if self.backlog.is_empty() { deadline } else { deadline.into_iter().chain([retry()]).min() };
+        let Some(at) = wanted.filter(|at| self.due.is_none_or(|due| *at < due)) else { return };
+        let pause = at.saturating_duration_since(Instant::now());
+        let millis = pause.as_nanos().div_ceil(1_000_000).clamp(1, 60_000) as u64;
+        self.clock.set(Duration::from_millis(millis));
+        self.due = Some(at);
     }
 
     fn tell(&mut self, event: Event) {
@@ -189,6 +216,10 @@ impl Thread {
 
     /// One datagram of a socket that has some. What is left is reported again in the next round.
     fn read(&mut self, now: Instant, token: u64, packet: &mut [u8; DATAGRAM + TAIL]) {
+        if token == CLOCK {
+            self.due = None;
+            return;
+        }
         if token == BELL {
             self.shared.hear();
             return self.take_orders(now);
