@@ -102,7 +102,8 @@ pub(super) fn callers() -> Vec<Caller> {
 pub(super) fn agents() -> Vec<Agent> {
     let answers = |ms| Behaviour::Answers(Duration::from_millis(ms));
     let agent = |name, behaviour| Agent { name, behaviour };
-    let cleo = Behaviour::AnswersFor(Duration::from_millis(500), Duration::from_millis(2_000));
+    // Longer than the two seconds within which a hang-up gives the caller back to the queue.
+    let cleo = Behaviour::AnswersFor(Duration::from_millis(500), Duration::from_millis(2_400));
     vec![
         agent("anna", answers(700)),
         agent("bo", answers(1_000)),
