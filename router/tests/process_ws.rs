@@ -3,21 +3,14 @@
 #![cfg(feature = "driver")]
 #![allow(missing_docs)]
 
+mod process_support;
+
 use std::{
-    fs,
-    io::{BufRead, BufReader},
     net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    sync::{
-        Arc,
-        mpsc::{Receiver, channel},
-    },
-    thread,
-    time::Duration,
+    sync::Arc,
 };
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use process_support::{Ca, PATIENCE, Program};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, pki_types::ServerName};
 use sip_core::{
     Message,
@@ -26,40 +19,23 @@ use sip_core::{
 };
 use tungstenite::{WebSocket, client::IntoClientRequest};
 
-/// How long anything may take that is to happen at once; only a failing test waits for it.
-const PATIENCE: Duration = Duration::from_secs(20);
 const CARRIER: &str = "127.0.0.2:0";
 const VOICE: u8 = 0x55;
 
 /// A running router with a queue of which anna is the agent, by whatever telephone she registers.
 struct Router {
-    process: Child,
-    log: Receiver<String>,
+    program: Program,
     sip: SocketAddr,
     wss: SocketAddr,
-    dir: PathBuf,
-}
-
-/// What a certificate authority says of itself, and its certificate and key for `desk.test`.
-fn certificates() -> (rustls::pki_types::CertificateDer<'static>, String) {
-    let mut params = CertificateParams::new(vec![]).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["desk.test".to_owned()]).unwrap();
-    (ca.der().clone(), params.signed_by(&key, &ca).unwrap().pem() + &key.serialize_pem())
 }
 
 impl Router {
-    fn start(pem: &str) -> Router {
-        let dir = std::env::temp_dir().join(format!("fernamt-wss-{}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
-        fs::write(dir.join("us.pem"), pem).unwrap();
+    fn start(ca: &Ca) -> Router {
         let sip = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let wss = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let ha1 = Ha1::of(Algorithm::Sha256, "anna", "desk.test", "correct horse");
         let config = format!(
-            "[node]\ndata_dir = {:?}\n[media]\naddress = \"127.0.0.1\"\nports = \"22000-22999\"\n\
+            "[media]\naddress = \"127.0.0.1\"\nports = \"22000-22999\"\n\
              [listen]\nsip = [\"udp:{sip}\", {{ bind = \"wss:{wss}\", certificate = \"us.pem\", \
              origins = [\"https://desk.test\"] }}]\n\
              [trunk.carrier]\naccept_from = [\"127.0.0.2\"]\n\
@@ -67,44 +43,16 @@ impl Router {
              [[number]]\nmatch = \"*\"\ntrunk = \"carrier\"\nflow = \"wait\"\n\
              [flow.wait]\nsteps = [{{ queue = \"desk\" }}]\n[queue.desk]\n\
              [agent.anna]\ncall = \"phone\"\nqueues = [\"desk\"]\nphone = {{ ha1_sha256 = \"{}\" }}\n",
-            dir.join("data"),
             ha1.reveal()
         );
-        fs::write(dir.join("fernamt.toml"), config).unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_fernamt"))
-            .env("RUST_LOG", "info")
-            .arg("run")
-            .arg(dir.join("fernamt.toml"))
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let (read, log) = channel();
-        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| read.send(line)));
-        let router = Router { process, log, sip, wss, dir };
-        router.says("running");
-        router
-    }
-
-    /// The next line of its log that has these words.
-    fn says(&self, words: &str) -> String {
-        loop {
-            let line = self.log.recv_timeout(PATIENCE);
-            let line = line.unwrap_or_else(|error| panic!("it does not say {words:?}: {error}"));
-            if line.contains(words) {
-                return line;
-            }
-        }
+        let files = [("us.pem", ca.issue("desk.test"))];
+        Router { program: Program::start("wss", &files, &config), sip, wss }
     }
 
     /// A connection with TLS, from a page of this origin; `Err` is the status of a refusal.
-    fn browser(
-        &self,
-        root: &rustls::pki_types::CertificateDer<'static>,
-        origin: &str,
-    ) -> Result<Browser, u16> {
+    fn browser(&self, ca: &Ca, origin: &str) -> Result<Browser, u16> {
         let mut roots = RootCertStore::empty();
-        roots.add(root.clone()).unwrap();
+        roots.add(ca.0.der().clone()).unwrap();
         let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         let name = ServerName::try_from("desk.test").unwrap();
         let tcp = TcpStream::connect(self.wss).unwrap();
@@ -121,14 +69,6 @@ impl Router {
             }
             Err(error) => panic!("{error}"),
         }
-    }
-}
-
-impl Drop for Router {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
-        fs::remove_dir_all(&self.dir).ok();
     }
 }
 
@@ -253,10 +193,10 @@ fn speaks(from: &UdpSocket, router: SocketAddr, to: &UdpSocket, sequence: u8) {
 
 #[test]
 fn a_telephone_in_a_browser_registers_is_rung_speaks_and_is_gone_with_its_connection() {
-    let (root, pem) = certificates();
-    let router = Router::start(&pem);
-    assert_eq!(router.browser(&root, "https://else.test").err(), Some(403), "a page of somebody else's");
-    let mut browser = router.browser(&root, "https://desk.test").expect("it connects");
+    let ca = Ca::new();
+    let router = Router::start(&ca);
+    assert_eq!(router.browser(&ca, "https://else.test").err(), Some(403), "a page of somebody else's");
+    let mut browser = router.browser(&ca, "https://desk.test").expect("it connects");
 
     let asked = browser.register(1, "");
     assert_eq!(asked.status().unwrap().code(), 401);
@@ -268,7 +208,7 @@ fn a_telephone_in_a_browser_registers_is_rung_speaks_and_is_gone_with_its_connec
     );
     let proof = format!("Authorization: {}\r\n", String::from_utf8_lossy(&proof));
     assert_eq!(browser.register(2, &proof).status().unwrap().code(), 200);
-    router.says("telephone registered");
+    router.program.says("telephone registered");
 
     let caller = Caller::new();
     caller.request(&router, "INVITE", 1, "");
@@ -291,10 +231,10 @@ fn a_telephone_in_a_browser_registers_is_rung_speaks_and_is_gone_with_its_connec
     let bye = browser.expect("BYE");
     browser.send(response(&bye, "200 OK", us, None));
     caller.expect(200);
-    let end = router.says("call ended");
+    let end = router.program.says("call ended");
     assert!(end.contains("agent=\"anna\"") && end.contains("cause=\"caller-hung-up\""), "{end}");
 
     drop(browser);
-    let gone = router.says("telephone not registered any more");
+    let gone = router.program.says("telephone not registered any more");
     assert!(gone.contains("connection closed"), "{gone}");
 }
