@@ -189,6 +189,12 @@ impl World {
         self.net.send(self.now, datagram);
     }
 
+    /// Something that the media worker said a while ago reaches the shard only now: here they share a thread, in the
+    /// product they do not.
+    pub fn hears_of_media_late(&mut self, event: media::Event) {
+        self.shard.handle_input(self.now, router::shard::Input::Media(event));
+    }
+
     /// Sends an RTP packet of this speaker from wherever to the router's `port`.
     pub fn inject_sound(&mut self, from: &str, port: u16, voice: u8) {
         let (from, to) = (from.parse().expect("an address"), SocketAddr::new(self.media, port));
