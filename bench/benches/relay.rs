@@ -37,6 +37,7 @@ fn stream(leg: u64, odd: Codec) -> Stream {
         direction: Direction::SendRecv,
         ptime: 20,
         remote_holds: false,
+        opus: media::codec::OpusParameters::default(),
         rtcp_wanted: true,
         keys: None,
     }

@@ -23,6 +23,8 @@ pub(crate) struct Playing {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Frame<'a> {
     Sound(&'a [u8]),
+    /// The prompt is not there in this codec; it runs on unheard.
+    Mute,
     /// The beat after the last frame: all has been heard.
     End,
 }
@@ -45,6 +47,6 @@ impl Playing {
         if index >= len && !self.repeat {
             return Frame::End;
         }
-        Frame::Sound(self.prompt.frame(codec, (index % len) as usize))
+        self.prompt.frame(codec, (index % len) as usize).map_or(Frame::Mute, Frame::Sound)
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Codec;
+use crate::codec::{Encoder, OpusParameters};
 use crate::tone::RATE;
 use crate::wav::{Wav, WavError};
 
@@ -12,8 +13,10 @@ mod resample;
 /// The longest prompt, two hours: 58 MB for each codec.
 pub const MAX_DURATION: Duration = Duration::from_secs(7_200);
 
-/// Samples of a 20 ms frame.
-const FRAME: usize = 160;
+/// Frames of 20 ms in a second.
+const FRAMES_A_SECOND: usize = 50;
+/// The sampling rate of the wide codecs, in Hz.
+const WIDE: u32 = 16_000;
 
 /// Why a file cannot be played.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +29,7 @@ pub enum PromptError {
     #[error("it lasts {} s, the limit is {} s; cut it, or let it repeat", .0.as_secs(), MAX_DURATION.as_secs())]
     TooLong(Duration),
     /// The resampler refused.
-    #[error("cannot be resampled from {rate} to {RATE} Hz ({why}); convert it with: sox IN -r 8000 OUT.wav")]
+    #[error("cannot be resampled from {rate} Hz ({why}); convert it with: sox IN -r 8000 OUT.wav")]
     Resample {
         /// The file's rate.
         rate: u32,
@@ -35,43 +38,73 @@ pub enum PromptError {
     },
 }
 
-/// Sound that is ready to be sent: 20 ms frames in every codec.
+/// Sound that is ready to be sent: 20 ms frames in every codec that was asked for, each made once.
 ///
 /// A clone shares the sound. There is at least one frame; the last is filled up with silence.
 #[derive(Clone)]
 pub struct Prompt {
     name: Arc<str>,
-    a_law: Arc<[u8]>,
-    mu_law: Arc<[u8]>,
+    sounds: Arc<[Frames]>,
+    count: usize,
     duration: Duration,
 }
 
+/// The frames of one codec, one behind the other.
+struct Frames {
+    codec: Codec,
+    bytes: Box<[u8]>,
+    /// Where each frame ends: those of Opus differ in length.
+    ends: Box<[u32]>,
+}
+
 impl Prompt {
-    /// Reads a WAV file: see [`Wav::parse`] for the kinds. Resampled to 8 kHz if need be, two channels mixed to one.
+    /// Reads a WAV file: see [`Wav::parse`] for the kinds. Resampled if need be, two channels mixed to one.
     ///
-    /// `name` is for logs: the file's name as the configuration has it.
+    /// `name` is for logs: the file's name as the configuration has it. `codecs` are those it will be played in; a codec
+    /// that is only passed on here ([`Codec::is_ours`]) is left out.
     ///
     /// # Errors
     /// [`PromptError`] with what is wrong and what would help; the file's name is not in the text.
-    pub fn from_wav(bytes: &[u8], name: &str) -> Result<Prompt, PromptError> {
+    pub fn from_wav(bytes: &[u8], name: &str, codecs: &[Codec]) -> Result<Prompt, PromptError> {
         let wav = Wav::parse(bytes)?;
         let duration = Duration::from_secs(wav.frames() as u64) / wav.rate();
         if duration > MAX_DURATION {
             return Err(PromptError::TooLong(duration));
         }
-        let samples = resample::to_8_khz(&wav)?;
-        Ok(Prompt::from_samples(&samples, name))
+        let rate = |wide: bool| if wide { WIDE } else { RATE };
+        let mut prompt = Prompt::from_samples(&[], name);
+        let mut sounds = Vec::new();
+        for wide in [false, true] {
+            let codecs: Vec<Codec> =
+                codecs.iter().copied().filter(|codec| (codec.sound_rate() == WIDE) == wide).collect();
+            if codecs.iter().any(|codec| codec.is_ours()) {
+                let samples = resample::to(rate(wide), &wav)?;
+                sounds.extend(codecs.into_iter().filter_map(|codec| Frames::new(codec, &samples)));
+            }
+        }
+        prompt.count = sounds.iter().map(|frames| frames.ends.len()).max().unwrap_or(1);
+        (prompt.sounds, prompt.duration) = (sounds.into(), duration);
+        Ok(prompt)
     }
 
-    /// A prompt of linear samples at 8 kHz. None at all make one frame of silence.
+    /// A prompt of linear samples at 8 kHz, in G.711. None at all make one frame of silence.
     #[must_use]
     pub fn from_samples(samples: &[i16], name: &str) -> Prompt {
+        let sounds: Vec<Frames> =
+            Codec::G711.into_iter().filter_map(|codec| Frames::new(codec, samples)).collect();
         Prompt {
             name: name.into(),
-            a_law: encode(Codec::Pcma, samples),
-            mu_law: encode(Codec::Pcmu, samples),
+            count: frame_count(samples.len(), RATE),
+            sounds: sounds.into(),
             duration: Duration::from_secs(samples.len() as u64) / RATE,
         }
+    }
+
+    /// A prompt that is computed, in every codec of ours: `make` gives its samples at a rate.
+    #[must_use]
+    pub fn from_tone(name: &str, make: impl Fn(u32) -> Vec<i16>) -> Prompt {
+        let sounds = Codec::ALL.into_iter().filter_map(|codec| Frames::new(codec, &make(codec.sound_rate())));
+        Prompt { sounds: sounds.collect(), ..Prompt::from_samples(&make(RATE), name) }
     }
 
     /// The name it was loaded under.
@@ -89,21 +122,49 @@ impl Prompt {
     /// Frames of 20 ms; at least 1.
     #[must_use]
     pub fn frame_count(&self) -> usize {
-        self.a_law.len() / FRAME
+        self.count
     }
 
-    /// Frame `index` as payload of `codec`, 160 bytes. Past the end there is silence.
+    /// Frame `index` as payload of `codec`. `None` past the end, and in a codec it was not made in.
     #[must_use]
-    pub fn frame(&self, codec: Codec, index: usize) -> &[u8] {
-        const A_SILENCE: &[u8] = &[Codec::Pcma.silence(); FRAME];
-        const MU_SILENCE: &[u8] = &[Codec::Pcmu.silence(); FRAME];
-        let (sound, silence) = match codec {
-            Codec::Pcma => (&self.a_law, A_SILENCE),
-            Codec::Pcmu => (&self.mu_law, MU_SILENCE),
-        };
-        let start = index.saturating_mul(FRAME);
-        sound.get(start..start.saturating_add(FRAME)).unwrap_or(silence)
+    pub fn frame(&self, codec: Codec, index: usize) -> Option<&[u8]> {
+        let frames = self.sounds.iter().find(|frames| frames.codec == codec)?;
+        let end = *frames.ends.get(index)? as usize;
+        let start = index.checked_sub(1).map_or(0, |before| frames.ends[before] as usize);
+        Some(&frames.bytes[start..end])
     }
+
+    /// Whether it can be played in `codec`.
+    #[must_use]
+    pub fn is_in(&self, codec: Codec) -> bool {
+        self.sounds.iter().any(|frames| frames.codec == codec)
+    }
+}
+
+impl Frames {
+    /// `samples` are at the codec's own rate. `None` if the codec can only be passed on.
+    fn new(codec: Codec, samples: &[i16]) -> Option<Frames> {
+        let mut encoder = Encoder::new(codec, OpusParameters { fec: false, ..OpusParameters::default() })?;
+        let length = codec.sound_rate() as usize / FRAMES_A_SECOND;
+        let count = frame_count(samples.len(), codec.sound_rate());
+        let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(count));
+        let mut last = vec![0; length];
+        for index in 0..count {
+            let piece = samples.get(index * length..).unwrap_or_default();
+            let frame = piece.get(..length).unwrap_or_else(|| {
+                last[..piece.len()].copy_from_slice(piece);
+                &last
+            });
+            encoder.encode(frame, &mut bytes);
+            ends.push(bytes.len() as u32);
+        }
+        Some(Frames { codec, bytes: bytes.into(), ends: ends.into() })
+    }
+}
+
+/// Whole frames for so many samples, at least one.
+fn frame_count(samples: usize, rate: u32) -> usize {
+    samples.div_ceil(rate as usize / FRAMES_A_SECOND).max(1)
 }
 
 /// The sound itself would fill a log.
@@ -116,46 +177,62 @@ impl std::fmt::Debug for Prompt {
     }
 }
 
-fn encode(codec: Codec, samples: &[i16]) -> Arc<[u8]> {
-    let length = samples.len().div_ceil(FRAME).max(1) * FRAME;
-    let mut bytes = vec![codec.silence(); length];
-    codec.encode(samples, &mut bytes);
-    bytes.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::Decoder;
     use crate::tone;
     use crate::wav::encode_wav;
 
     fn heard(prompt: &Prompt, codec: Codec) -> Vec<i16> {
-        let mut samples = vec![0; prompt.frame_count() * FRAME];
-        for (index, frame) in samples.chunks_mut(FRAME).enumerate() {
-            codec.decode(prompt.frame(codec, index), frame);
+        let (mut decoder, mut samples) = (Decoder::new(codec).unwrap(), Vec::new());
+        for index in 0..prompt.frame_count() {
+            decoder.decode(prompt.frame(codec, index).unwrap(), &mut samples);
         }
         samples
     }
 
     /// Without the edges, where a tone begins and ends.
     fn middle(samples: &[i16]) -> &[i16] {
-        &samples[800..samples.len() - 800]
+        &samples[samples.len() / 10..samples.len() - samples.len() / 10]
     }
 
+    const OURS: [Codec; 4] = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
+
     #[test]
-    fn a_tone_keeps_its_level_from_any_rate() {
+    fn a_tone_keeps_its_level_from_any_rate_in_every_codec() {
         for rate in
             [4_000, 8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000, 192_000, 384_000, 44_101]
         {
             let file = encode_wav(rate, 1, &tone::sine_at(rate, 1_000.0, 1_000, -10.0));
-            let prompt = Prompt::from_wav(&file, "tone").unwrap();
+            let prompt = Prompt::from_wav(&file, "tone", &OURS).unwrap();
             assert_eq!(prompt.frame_count(), 50, "{rate} Hz");
-            for codec in Codec::ALL {
+            for codec in OURS {
                 let samples = heard(&prompt, codec);
-                let level = tone::level_at(middle(&samples), 1_000.0);
-                assert!((level + 10.0).abs() < 0.5, "{rate} Hz as {codec}: {level} dBFS");
+                let level = tone::level_at_rate(codec.sound_rate(), middle(&samples), 1_000.0);
+                assert!((level + 10.0).abs() < 1.0, "{rate} Hz as {codec}: {level} dBFS");
             }
         }
+    }
+
+    #[test]
+    fn wide_codecs_carry_what_lies_above_4_khz() {
+        let file = encode_wav(48_000, 1, &tone::sine_at(48_000, 6_000.0, 1_000, -10.0));
+        let prompt = Prompt::from_wav(&file, "high", &OURS).unwrap();
+        for codec in [Codec::G722, Codec::Opus] {
+            let level = tone::level_at_rate(16_000, middle(&heard(&prompt, codec)), 6_000.0);
+            assert!((level + 10.0).abs() < 2.0, "{codec}: {level} dBFS");
+        }
+        assert!(tone::level(middle(&heard(&prompt, Codec::Pcma))) < -50.0);
+    }
+
+    #[test]
+    fn a_prompt_is_made_only_in_the_codecs_asked_for() {
+        let file = encode_wav(8_000, 1, &[1; 320]);
+        let prompt = Prompt::from_wav(&file, "two", &[Codec::G722, Codec::G729]).unwrap();
+        assert_eq!(prompt.frame_count(), 2);
+        assert!(prompt.frame(Codec::G722, 1).is_some() && prompt.frame(Codec::G722, 2).is_none());
+        assert!(!prompt.is_in(Codec::Pcma) && !prompt.is_in(Codec::G729));
     }
 
     #[test]
@@ -163,7 +240,7 @@ mod tests {
         for (rate, hz) in [(16_000, 3_400.0), (44_100, 3_400.0), (48_000, 3_400.0), (48_000, 300.0)] {
             let file = encode_wav(rate, 1, &tone::sine_at(rate, hz, 1_000, -10.0));
             let wav = Wav::parse(&file).unwrap();
-            let samples = resample::to_8_khz(&wav).unwrap();
+            let samples = resample::to(RATE, &wav).unwrap();
             let level = tone::level_at(middle(&samples), hz);
             assert!((level + 10.0).abs() < 0.5, "{hz} Hz from {rate}: {level} dBFS");
         }
@@ -175,7 +252,7 @@ mod tests {
             [(16_000, 5_000.0), (44_100, 5_000.0), (48_000, 5_000.0), (48_000, 7_000.0), (48_000, 4_200.0)]
         {
             let file = encode_wav(rate, 1, &tone::sine_at(rate, hz, 1_000, -3.0));
-            let samples = resample::to_8_khz(&Wav::parse(&file).unwrap()).unwrap();
+            let samples = resample::to(RATE, &Wav::parse(&file).unwrap()).unwrap();
             let alias = tone::level(middle(&samples)) + 3.0;
             assert!(alias < -60.0, "{hz} Hz from {rate}: {alias} dB");
         }
@@ -187,7 +264,7 @@ mod tests {
         for rate in [16_000, 44_100, 48_000] {
             let mut samples = vec![0; rate as usize / 10];
             samples.extend(tone::sine_at(rate, 1_000.0, 100, -10.0));
-            let resampled = resample::to_8_khz(&Wav::parse(&encode_wav(rate, 1, &samples)).unwrap()).unwrap();
+            let resampled = resample::to(RATE, &Wav::parse(&encode_wav(rate, 1, &samples)).unwrap()).unwrap();
             assert_eq!(resampled.len(), 1_600);
             assert!(tone::level(&resampled[..780]) < -50.0);
             assert!((tone::level(&resampled[820..1_580]) + 10.0).abs() < 0.5);
@@ -199,16 +276,17 @@ mod tests {
         let prompt = Prompt::from_samples(&[12_000; 161], "short");
         assert_eq!(prompt.frame_count(), 2);
         assert_eq!(prompt.duration(), Duration::from_micros(20_125));
-        assert_eq!(prompt.frame(Codec::Pcma, 1)[1..], [0xD5; 159]);
-        assert_eq!(prompt.frame(Codec::Pcmu, 1)[1..], [0xFF; 159]);
+        assert_eq!(prompt.frame(Codec::Pcma, 1).unwrap()[1..], [0xD5; 159]);
+        assert_eq!(prompt.frame(Codec::Pcmu, 1).unwrap()[1..], [0xFF; 159]);
     }
 
     #[test]
-    fn past_the_end_and_in_nothing_there_is_silence() {
+    fn nothing_is_a_frame_of_silence_and_past_the_end_there_is_none() {
         let prompt = Prompt::from_samples(&[], "nothing");
         assert_eq!(prompt.frame_count(), 1);
-        assert_eq!(prompt.frame(Codec::Pcmu, 0), [0xFF; 160]);
-        assert_eq!(prompt.frame(Codec::Pcma, usize::MAX), [0xD5; 160]);
+        assert_eq!(prompt.frame(Codec::Pcmu, 0), Some(&[0xFF; 160][..]));
+        assert_eq!(prompt.frame(Codec::Pcma, 1), None);
+        assert_eq!(prompt.frame(Codec::Pcma, usize::MAX), None);
     }
 
     #[test]
@@ -216,7 +294,8 @@ mod tests {
         let left = tone::sine_at(8_000, 440.0, 500, -10.0);
         let right = tone::sine_at(8_000, 1_000.0, 500, -10.0);
         let both: Vec<i16> = left.into_iter().zip(right).flat_map(|(left, right)| [left, right]).collect();
-        let samples = heard(&Prompt::from_wav(&encode_wav(8_000, 2, &both), "both").unwrap(), Codec::Pcma);
+        let samples =
+            heard(&Prompt::from_wav(&encode_wav(8_000, 2, &both), "both", &OURS).unwrap(), Codec::Pcma);
         for hz in [440.0, 1_000.0] {
             assert!((tone::level_at(middle(&samples), hz) + 16.0).abs() < 0.5);
         }
@@ -227,14 +306,17 @@ mod tests {
         let mut file = encode_wav(4_000, 1, &[]);
         file[40..44].copy_from_slice(&(4_000u32 * 2 * 7_201).to_le_bytes());
         file.resize(44 + 4_000 * 2 * 7_201, 0);
-        let error = Prompt::from_wav(&file, "long").unwrap_err();
+        let error = Prompt::from_wav(&file, "long", &OURS).unwrap_err();
         assert_eq!(error.to_string(), "it lasts 7201 s, the limit is 7200 s; cut it, or let it repeat");
     }
 
     #[test]
     fn a_single_sample_is_a_prompt() {
         for rate in [4_000, 8_000, 48_000, 384_000] {
-            assert_eq!(Prompt::from_wav(&encode_wav(rate, 1, &[1]), "click").unwrap().frame_count(), 1);
+            assert_eq!(
+                Prompt::from_wav(&encode_wav(rate, 1, &[1]), "click", &OURS).unwrap().frame_count(),
+                1
+            );
         }
     }
 }

@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_tone_survives_g711_within_half_a_decibel() {
         let samples = sine(1_004.0, 200, -10.0);
-        for codec in crate::Codec::ALL {
+        for codec in crate::Codec::G711 {
             let (mut bytes, mut back) = (vec![0; samples.len()], vec![0; samples.len()]);
             codec.encode(&samples, &mut bytes);
             codec.decode(&bytes, &mut back);

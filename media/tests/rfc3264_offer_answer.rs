@@ -66,6 +66,7 @@ fn an_ordinary_offer_gets_an_ordinary_answer() {
         direction: Direction::SendRecv,
         ptime: 20,
         remote_holds: false,
+        opus: media::codec::OpusParameters::default(),
         rtcp_wanted: true,
         keys: None,
     };
@@ -211,7 +212,7 @@ fn our_order_decides_which_codec_is_taken() {
     let offer = from_far_end("m=audio 4000 RTP/AVP 0 8");
     let mut leg = leg();
     assert_eq!(leg.examine(offer.as_bytes()).unwrap(), [Codec::Pcmu, Codec::Pcma], "in the far end's order");
-    leg.prefer(Codec::Pcmu);
+    leg.prefer(Some(Codec::Pcmu));
     assert_eq!(leg.answer(offer.as_bytes()).unwrap().1.codec, Codec::Pcmu);
 }
 

@@ -45,11 +45,13 @@ impl Prompts {
 }
 
 fn beep() -> Prompt {
-    Prompt::from_samples(&tone::sine(1_000.0, 300, -15.0), "beep")
+    Prompt::from_tone("beep", |rate| tone::sine_at(rate, 1_000.0, 300, -15.0))
 }
 
 fn ringback() -> Prompt {
-    let mut samples = tone::sine(425.0, 1_000, -20.0);
-    samples.resize(5 * 8_000, 0);
-    Prompt::from_samples(&samples, "ringback")
+    Prompt::from_tone("ringback", |rate| {
+        let mut samples = tone::sine_at(rate, 425.0, 1_000, -20.0);
+        samples.resize(5 * rate as usize, 0);
+        samples
+    })
 }

@@ -23,7 +23,7 @@ impl Tone {
     pub(crate) fn frame(&self, codec: Codec, timestamp: u32) -> [u8; FRAME] {
         let at = timestamp as usize % self.0.len() / FRAME * FRAME;
         let mut frame = [0; FRAME];
-        codec.encode(&self.0[at..at + FRAME], &mut frame);
+        assert!(codec.encode(&self.0[at..at + FRAME], &mut frame), "telephones here speak G.711");
         frame
     }
 }
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_voice_is_known_by_its_tone_in_both_codecs() {
-        for codec in Codec::ALL {
+        for codec in Codec::G711 {
             assert_eq!(only_voice(&heard(&Tone::new(1_340), codec), &[1_240, 1_340, 1_440]), Some(1_340));
         }
     }

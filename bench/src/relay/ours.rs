@@ -68,6 +68,7 @@ fn stream(peer: SocketAddr) -> Stream {
         direction: Direction::SendRecv,
         ptime: 20,
         remote_holds: false,
+        opus: media::codec::OpusParameters::default(),
         rtcp_wanted: true,
         keys: None,
     }

@@ -79,6 +79,8 @@ counters! {
     held_back,
     /// Not passed on: the bridged leg knows no such payload (telephone-event, comfort noise).
     unrelayable,
+    /// Frames of prompts not played: the leg speaks a codec in which there is no prompt (G.729).
+    unplayable,
     /// Digits not sent: no telephone-event agreed, or too many waiting.
     digits_refused,
     /// Packets or commands for a key that is not open, or an Open that could not be done.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::{Engine, Event, Forward, MediaLegKey};
 use crate::dtmf;
-use crate::leg::{Leg, Place, Sort, Unopened, arrival};
+use crate::leg::{Leg, Place, Sort, Unopened};
 use crate::rtp::packet::{HEADER, Packet};
 use crate::rtp::{Kind, rtcp};
 
@@ -154,7 +154,7 @@ impl Engine {
         let mut ended = [None; 2];
         match sort {
             Sort::Sound(codec) => {
-                leg.incoming.time(arrival(self.settings.origin, now), packet.timestamp);
+                leg.incoming.time(now.saturating_duration_since(self.settings.origin), packet.timestamp);
                 if let Some(recorder) = &mut leg.recorder {
                     recorder.take(now, codec, place, packet.timestamp, payload);
                 }

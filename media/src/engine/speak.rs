@@ -87,6 +87,7 @@ impl Engine {
                 self.counters.playing -= 1;
                 line.outbox.event(Event::Played { leg: *key, play });
             }
+            Some((_, Frame::Mute)) => self.counters.unplayable += 1,
             _ => {}
         }
         self.counters.played += line.sent;

@@ -1,6 +1,6 @@
 //! What a leg's peer sends: its sources one after the other, and their statistics.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::rtp::rtcp::ReportBlock;
 use crate::rtp::sequence::{Arrival, Sequence};
@@ -8,8 +8,10 @@ use crate::rtp::stats::{Jitter, LegStats, ticks_to_us};
 use crate::rtp::{Packet, stats};
 
 /// The peer's packets as they come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Incoming {
+    /// Ticks of the agreed codec's clock in a second.
+    clock_rate: u32,
     /// Who speaks, and who spoke before: some gateways send their events as a source of their own, between
     /// the packets of sound.
     sources: [Option<Source>; 2],
@@ -44,7 +46,34 @@ pub(crate) struct Place {
     pub(crate) new_run: bool,
 }
 
+impl Default for Incoming {
+    fn default() -> Self {
+        Incoming {
+            clock_rate: 8_000,
+            sources: [None, None],
+            runs: 0,
+            jitter: Jitter::default(),
+            lost_before: 0,
+            packets: 0,
+            octets: 0,
+            reordered: 0,
+            duplicates: 0,
+            late: 0,
+            first_heard: None,
+            last_heard: None,
+        }
+    }
+}
+
 impl Incoming {
+    /// The codec's clock from now on.
+    pub(crate) fn set_clock(&mut self, clock_rate: u32) {
+        if self.clock_rate != clock_rate {
+            self.jitter.change_clock(self.clock_rate, clock_rate);
+            self.clock_rate = clock_rate;
+        }
+    }
+
     /// Sorts in one accepted packet. `None`: a duplicate, too late, or a stray one: not for use.
     pub(crate) fn arrive(&mut self, now: Instant, packet: &Packet) -> Option<Place> {
         self.packets += 1;
@@ -73,9 +102,9 @@ impl Incoming {
         None
     }
 
-    /// One packet of sound, for the jitter; `arrival` in ticks.
-    pub(crate) fn time(&mut self, arrival: u32, timestamp: u32) {
-        self.jitter.arrive(arrival, timestamp);
+    /// One packet of sound, for the jitter; it came `since` the engine began.
+    pub(crate) fn time(&mut self, since: Duration, timestamp: u32) {
+        self.jitter.arrive(stats::ticks(since, self.clock_rate), timestamp);
     }
 
     /// Makes the packet's source the one who speaks. True if it is new; it takes the place of the older of the two.
@@ -138,7 +167,7 @@ impl Incoming {
         stats.received_packets = self.packets;
         stats.received_octets = self.octets;
         stats.lost = self.lost();
-        stats.jitter_us = ticks_to_us(self.jitter.ticks());
+        stats.jitter_us = ticks_to_us(self.jitter.ticks(), self.clock_rate);
         stats.reordered = self.reordered;
         stats.duplicates = self.duplicates;
         stats.late = self.late;
@@ -151,9 +180,4 @@ impl Source {
     fn lost(&self) -> u64 {
         self.sequence.lost().max(0) as u64
     }
-}
-
-/// When a packet came, in ticks of the stream's clock.
-pub(crate) fn arrival(origin: Instant, now: Instant) -> u32 {
-    stats::ticks(now.saturating_duration_since(origin))
 }

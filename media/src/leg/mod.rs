@@ -9,7 +9,7 @@ mod secure;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-pub(crate) use incoming::{Incoming, Place, arrival};
+pub(crate) use incoming::{Incoming, Place};
 pub(crate) use latch::Latch;
 pub(crate) use outgoing::{Numbers, Outgoing};
 pub(crate) use reports::{Dice, Reports};
@@ -148,6 +148,8 @@ impl Leg {
             self.reports.forget_address();
         }
         self.latch.signal(now, stream.remote);
+        self.incoming.set_clock(stream.codec.clock_rate());
+        self.outgoing.set_clock(stream.codec.clock_rate());
         let had_mux = self.stream.as_ref().is_some_and(|before| before.rtcp_mux);
         self.rtcp_open = stream.rtcp_mux || self.rtcp_open && !had_mux;
         self.stream = Some(stream);
@@ -194,7 +196,10 @@ impl Leg {
             agreed if agreed == stream.receive_payload_type => Sort::Sound(stream.codec),
             event if Some(event) == stream.receive_event => Sort::Event,
             COMFORT_NOISE => Sort::Noise,
-            fixed => Codec::by_static_payload_type(fixed).map_or(Sort::Unknown, Sort::Sound),
+            fixed => {
+                let known = Codec::by_static_payload_type(fixed).filter(|codec| codec.is_g711());
+                known.map_or(Sort::Unknown, Sort::Sound)
+            }
         }
     }
 
@@ -282,7 +287,7 @@ impl Leg {
         stats.replayed = self.turned_away.replayed;
         self.incoming.write_stats(&mut stats);
         self.outgoing.write_stats(&mut stats);
-        self.reports.write_stats(&mut stats);
+        self.reports.write_stats(&mut stats, self.outgoing.clock_rate());
         stats
     }
 }

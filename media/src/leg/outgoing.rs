@@ -9,13 +9,15 @@ use super::incoming::Place;
 use crate::rtp::stats::{LegStats, ticks};
 use crate::rtp::{Fields, rtcp::SenderInfo};
 
-/// Ticks of one frame of 20 ms; a switch never goes forward by less.
-const FRAME: u32 = 160;
+/// Milliseconds of one frame; a switch never goes forward by less.
+const FRAME: u32 = 20;
 
 /// The line of packets to one peer.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     ssrc: u32,
+    /// Ticks of the codec's clock in a second.
+    clock_rate: u32,
     /// Number of the next packet after a switch: one above the highest sent.
     sequence: u16,
     /// The newest timestamp sent, and when a packet first carried it. Before the first packet: the one to take.
@@ -63,6 +65,7 @@ impl Outgoing {
     pub(crate) fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Outgoing {
         Outgoing {
             ssrc,
+            clock_rate: 8_000,
             sequence,
             edge: (timestamp, None),
             speaker: Speaker::Nobody,
@@ -74,6 +77,19 @@ impl Outgoing {
 
     pub(crate) fn ssrc(&self) -> u32 {
         self.ssrc
+    }
+
+    /// The codec's clock from now on. The timestamps go on from where they are, faster or slower (RFC 7160 §4.1).
+    pub(crate) fn set_clock(&mut self, clock_rate: u32) {
+        if self.clock_rate != clock_rate {
+            self.clock_rate = clock_rate;
+            self.forget_speaker();
+        }
+    }
+
+    /// Ticks of the codec's clock in a second.
+    pub(crate) fn clock_rate(&self) -> u32 {
+        self.clock_rate
     }
 
     /// The next packet, whoever sends it, begins anew: after hold, bridging, unbridging.
@@ -137,9 +153,10 @@ impl Outgoing {
     /// Moves our own clock to the beat at millisecond `beat` and gives the numbers for a packet on it.
     pub(crate) fn speak(&mut self, now: Instant, beat: u64) -> Numbers {
         let (clock, switched) = match self.speaker {
-            Speaker::Ourselves { clock, beat: before } => {
-                (clock.wrapping_add((beat.saturating_sub(before) * 8) as u32), false)
-            }
+            Speaker::Ourselves { clock, beat: before } => (
+                clock.wrapping_add((beat.saturating_sub(before) * u64::from(self.clock_rate / 1_000)) as u32),
+                false,
+            ),
             _ => (self.resume_at(now), true),
         };
         self.speaker = Speaker::Ourselves { clock, beat };
@@ -152,7 +169,10 @@ impl Outgoing {
     fn resume_at(&self, now: Instant) -> u32 {
         match self.edge {
             (first, None) => first,
-            (edge, Some(at)) => edge.wrapping_add(ticks(now.saturating_duration_since(at)).max(FRAME)),
+            (edge, Some(at)) => {
+                let passed = ticks(now.saturating_duration_since(at), self.clock_rate);
+                edge.wrapping_add(passed.max(FRAME * (self.clock_rate / 1_000)))
+            }
         }
     }
 
@@ -182,7 +202,7 @@ impl Outgoing {
     /// Our part of a sender report at `now` (RFC 3550 §6.4.1).
     pub(crate) fn sender_info(&self, now: Instant, ntp: u64) -> Option<SenderInfo> {
         let (edge, at) = self.edge;
-        let rtp = edge.wrapping_add(ticks(now.saturating_duration_since(at?)));
+        let rtp = edge.wrapping_add(ticks(now.saturating_duration_since(at?), self.clock_rate));
         Some(SenderInfo { ntp, rtp, packets: self.packets as u32, octets: self.octets as u32 })
     }
 

@@ -79,10 +79,11 @@ impl Reports {
         self.heard_from = None;
     }
 
-    pub(crate) fn write_stats(&self, stats: &mut LegStats) {
+    /// `clock_rate` is that of our packets.
+    pub(crate) fn write_stats(&self, stats: &mut LegStats, clock_rate: u32) {
         stats.received_reports = self.received;
         stats.remote_lost = self.remote.map(|block| block.lost);
-        stats.remote_jitter_us = self.remote.map(|block| ticks_to_us(block.jitter));
+        stats.remote_jitter_us = self.remote.map(|block| ticks_to_us(block.jitter, clock_rate));
         stats.round_trip_us = self.round_trip.map(|trip| trip.as_micros() as u32);
     }
 }

@@ -1,24 +1,23 @@
-//! Any rate to 8 kHz, in pieces, so that a long file costs no more memory than its result.
+//! Any rate to any other, in pieces, so that a long file costs no more memory than its result.
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler};
 
 use super::PromptError;
-use crate::tone::RATE;
 use crate::wav::Wav;
 
-/// Output samples of one piece. The longer, the closer to 4 kHz the filter lets sound through: 97 % at 1,024.
+/// Output samples of one piece. The longer, the closer to half the rate the filter lets sound through: 97 % at 1,024.
 const PIECE: usize = 1_024;
 
 /// The whole sound, as many samples as its duration asks for.
-pub(super) fn to_8_khz(wav: &Wav<'_>) -> Result<Vec<i16>, PromptError> {
+pub(super) fn to(rate: u32, wav: &Wav<'_>) -> Result<Vec<i16>, PromptError> {
     let mut samples = wav.mono();
-    if wav.rate() == RATE {
+    if wav.rate() == rate {
         return samples.map(|sample| Ok(linear(sample?))).collect();
     }
     let failed = |why: String| PromptError::Resample { rate: wav.rate(), why };
-    let mut resampler = new(wav.rate()).map_err(|error| failed(error.to_string()))?;
-    let (wanted, mut late) = (output_frames(wav), resampler.output_delay());
+    let mut resampler = new(wav.rate(), rate).map_err(|error| failed(error.to_string()))?;
+    let (wanted, mut late) = (output_frames(wav, rate), resampler.output_delay());
     let mut output = Vec::with_capacity(wanted);
     let (mut input, mut piece) = (Vec::new(), vec![0.0; resampler.output_frames_max()]);
     while output.len() < wanted {
@@ -32,15 +31,15 @@ pub(super) fn to_8_khz(wav: &Wav<'_>) -> Result<Vec<i16>, PromptError> {
     Ok(output)
 }
 
-fn new(rate: u32) -> Result<Fft<f32>, rubato::ResamplerConstructionError> {
+fn new(from: u32, to: u32) -> Result<Fft<f32>, rubato::ResamplerConstructionError> {
     use rubato::WindowFunction::BlackmanHarris2;
-    let piece = PIECE * rate as usize / RATE as usize;
-    Fft::new_custom(rate as usize, RATE as usize, piece, 1, 1, BlackmanHarris2, FixedSync::Both)
+    let piece = PIECE * from as usize / to as usize;
+    Fft::new_custom(from as usize, to as usize, piece, 1, 1, BlackmanHarris2, FixedSync::Both)
 }
 
 /// At least one: a file that has sound keeps some.
-fn output_frames(wav: &Wav<'_>) -> usize {
-    (wav.frames() as u64 * u64::from(RATE)).div_ceil(u64::from(wav.rate())) as usize
+fn output_frames(wav: &Wav<'_>, rate: u32) -> usize {
+    (wav.frames() as u64 * u64::from(rate)).div_ceil(u64::from(wav.rate())) as usize
 }
 
 /// The next `count` samples, silence behind the last.

@@ -29,6 +29,13 @@ impl Jitter {
         self.scaled >> 4
     }
 
+    /// The source's clock has another rate from now on: the estimate keeps its meaning in time.
+    pub(crate) fn change_clock(&mut self, from: u32, to: u32) {
+        self.transit = None;
+        let scaled = u64::from(self.scaled) * u64::from(to) / u64::from(from.max(1));
+        self.scaled = u32::try_from(scaled).unwrap_or(u32::MAX);
+    }
+
     /// Forgets where the clock stood, keeps the estimate: for a source that pauses or starts afresh.
     pub fn pause(&mut self) {
         self.transit = None;
@@ -80,14 +87,14 @@ pub struct LegStats {
     pub round_trip_us: Option<u32>,
 }
 
-/// Ticks of an 8,000 Hz clock in `time`, wrapping as RTP timestamps do.
-pub(crate) fn ticks(time: Duration) -> u32 {
-    (time.as_micros() as u64 / 125) as u32
+/// Ticks of a clock of `clock_rate` Hz in `time`, wrapping as RTP timestamps do.
+pub(crate) fn ticks(time: Duration, clock_rate: u32) -> u32 {
+    (time.as_micros() as u64 * u64::from(clock_rate / 1_000) / 1_000) as u32
 }
 
-/// Microseconds in `ticks` of an 8,000 Hz clock.
-pub(crate) fn ticks_to_us(ticks: u32) -> u32 {
-    ticks.saturating_mul(125)
+/// Microseconds in `ticks` of a clock of `clock_rate` Hz.
+pub(crate) fn ticks_to_us(ticks: u32, clock_rate: u32) -> u32 {
+    u32::try_from(u64::from(ticks) * 1_000_000 / u64::from(clock_rate.max(1))).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -118,7 +125,10 @@ mod tests {
     #[test]
     fn ticks_wrap_after_six_days_without_harm() {
         let week = Duration::from_secs(7 * 24 * 3_600);
-        assert_eq!(ticks(week), (7u64 * 24 * 3_600 * 8_000) as u32);
-        assert_eq!(ticks(Duration::from_millis(20)), 160);
+        for clock_rate in [8_000, 48_000] {
+            assert_eq!(ticks(week, clock_rate), (7 * 24 * 3_600 * u64::from(clock_rate)) as u32);
+        }
+        assert_eq!(ticks(Duration::from_millis(20), 8_000), 160);
+        assert_eq!(ticks_to_us(960, 48_000), 20_000);
     }
 }

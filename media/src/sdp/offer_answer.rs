@@ -14,6 +14,7 @@ use super::payload::{self, Numbered, Numbers};
 use super::security::{self, Confidential, OurLine, Security};
 use super::{NegotiationError, Policy, Srtp, Stream};
 use crate::Codec;
+use crate::codec::OpusParameters;
 
 /// One leg's offer/answer state: what was agreed, and whether an offer of ours waits for its answer.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Negotiation {
     described: Option<Numbered>,
     offered: Option<Offered>,
     agreed: Option<Stream>,
+    /// What the other leg of the bridge speaks.
+    partner: Option<Codec>,
 }
 
 /// An offer of ours. It stays after its answer until the next exchange: each fork may answer it (RFC 3261 §13.2.2.4).
@@ -55,6 +58,7 @@ struct Choice {
     codec: Codec,
     number: u8,
     event: Option<u8>,
+    opus: OpusParameters,
     mux: bool,
     far_end: FarEnd,
     crypto: Option<Line>,
@@ -83,6 +87,7 @@ impl Negotiation {
             described: None,
             offered: None,
             agreed: None,
+            partner: None,
         }
     }
 
@@ -109,10 +114,16 @@ impl Negotiation {
         self.local = local;
     }
 
-    /// Puts a codec first, from the next exchange on: that of the other leg, so that nothing has to be converted. A
-    /// codec the policy does not allow is not added.
-    pub fn prefer(&mut self, codec: Codec) {
-        self.policy.codecs.sort_by_key(|&known| known != codec);
+    /// What the other leg speaks, from the next exchange on: it is put first, so that nothing has to be converted, and
+    /// codecs that cannot be converted to it are not agreed to. A codec the policy does not allow is not added.
+    pub fn prefer(&mut self, codec: Option<Codec>) {
+        self.partner = codec;
+        self.policy.codecs.sort_by_key(|&known| Some(known) != codec);
+    }
+
+    /// Whether the other leg could hear a codec.
+    fn is_of_use(&self, codec: Codec) -> bool {
+        self.partner.is_none_or(|partner| codec.goes_with(partner))
     }
 
     /// Whether an offer of ours waits for its answer.
@@ -145,7 +156,9 @@ impl Negotiation {
         let offer = self.read_offer(offer)?;
         let choice = self.choose(&offer)?;
         self.numbers.learn(choice.codec, choice.number, choice.event);
-        let numbered = Numbered { codecs: vec![(choice.codec, choice.number)], event: choice.event };
+        let events = choice.event.map(|event| (choice.codec.clock_rate(), event));
+        let numbered =
+            Numbered { codecs: vec![(choice.codec, choice.number)], events: events.into_iter().collect() };
         let direction = choice.far_end.direction.reversed().and(self.wanted);
         let protocol = &offer.media[choice.index].protocol;
         let keys = self.security.answer(choice.crypto.clone());
@@ -187,6 +200,9 @@ impl Negotiation {
         if allowed.is_empty() {
             allowed.clone_from(&self.policy.codecs);
         }
+        if allowed.iter().any(|codec| self.is_of_use(*codec)) {
+            allowed.retain(|codec| self.is_of_use(*codec));
+        }
         let numbered = self.numbers.give(&allowed, self.policy.telephone_event);
         let mux = self.agreed.as_ref().is_some_and(|agreed| agreed.rtcp_mux);
         self.offer_numbered(numbered, wanted, wanted, mux)
@@ -207,7 +223,7 @@ impl Negotiation {
         let holds = ours.sends() && !choice.far_end.direction.receives();
         let receive = offered.numbered.codecs.iter().find(|(codec, _)| *codec == choice.codec);
         let receive = receive.map_or(choice.number, |&(_, number)| number);
-        let event = offered.numbered.event;
+        let event = offered.numbered.event(choice.codec.clock_rate());
         let mut stream = self.stream_of(&choice, receive, direction, holds);
         stream.receive_event = stream.send_event.and(event);
         stream.keys = self.security.accept(&offered.lines, choice.crypto).map(Box::new);
@@ -255,14 +271,15 @@ impl Negotiation {
     fn consider(&self, offer: &Description, index: usize) -> Result<Choice, NegotiationError> {
         let media = &offer.media[index];
         let crypto = security::of_offer(&self.policy, media)?;
-        let mut in_our_order = self.policy.codecs.iter();
+        let mut in_our_order = self.policy.codecs.iter().filter(|codec| self.is_of_use(**codec));
         let (codec, number) = in_our_order
             .find_map(|ours| payload::codecs(media).find(|(theirs, _)| theirs == ours))
             .ok_or_else(|| self.no_common_codec(media))?;
         let event = self.policy.telephone_event.then(|| payload::events(media, codec.clock_rate())).flatten();
+        let opus = payload::opus(media, number);
         let mux = self.policy.rtcp_mux && media.rtcp_mux;
         let far_end = FarEnd::read(offer, media, self.local.ip(), mux)?;
-        Ok(Choice { index, codec, number, event, mux, far_end, crypto })
+        Ok(Choice { index, codec, number, event, opus, mux, far_end, crypto })
     }
 
     fn no_common_codec(&self, media: &Media) -> NegotiationError {
@@ -291,10 +308,12 @@ impl Negotiation {
         let (codec, number) = payload::codecs(media)
             .find(|(theirs, _)| offered.numbered.codecs.iter().any(|(ours, _)| ours == theirs))
             .ok_or_else(|| self.no_common_codec(media))?;
-        let event = offered.numbered.event.and_then(|_| payload::events(media, codec.clock_rate()));
+        let clock_rate = codec.clock_rate();
+        let event = offered.numbered.event(clock_rate).and_then(|_| payload::events(media, clock_rate));
+        let opus = payload::opus(media, number);
         let mux = offered.audio.rtcp_mux && media.rtcp_mux;
         let far_end = FarEnd::read(answer, media, self.local.ip(), mux)?;
-        Ok(Choice { index: self.audio, codec, number, event, mux, far_end, crypto })
+        Ok(Choice { index: self.audio, codec, number, event, opus, mux, far_end, crypto })
     }
 
     fn stream_of(&self, choice: &Choice, receive: u8, direction: Direction, remote_holds: bool) -> Stream {
@@ -313,6 +332,7 @@ impl Negotiation {
             remote_holds,
             rtcp_wanted: far_end.rtcp_wanted,
             keys: None,
+            opus: choice.opus,
         }
     }
 

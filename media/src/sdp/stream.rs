@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::Direction;
 use crate::Codec;
+use crate::codec::OpusParameters;
 use crate::srtp::{MasterKey, PeerKey, Suite};
 
 /// What one leg may agree to.
@@ -29,7 +30,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Policy {
-            codecs: Codec::ALL.to_vec(),
+            codecs: Codec::G711.to_vec(),
             telephone_event: true,
             ptime: 20,
             rtcp_mux: true,
@@ -89,4 +90,6 @@ pub struct Stream {
     pub rtcp_wanted: bool,
     /// The keys of SRTP and SRTCP; `None`: sound in the clear.
     pub keys: Option<Box<Keys>>,
+    /// What the far end would like of Opus; says nothing about other codecs.
+    pub opus: OpusParameters,
 }

@@ -221,20 +221,19 @@ impl Call {
             Some(Address::Phone(agent)) => Some(agent),
             _ => leg.agent,
         };
-        let mut policy = trunk.map_or_else(|| board.direct_policy(whose), |trunk| board.policy(trunk));
+        let policy = trunk.map_or_else(|| board.direct_policy(whose), |trunk| board.policy(trunk));
         let other = self.reserved().map_or(self.seat, |reserved| reserved.leg);
-        if let Some(codec) = self
-            .leg(other)
-            .and_then(|leg| leg.sound.as_ref())
-            .and_then(|sound| sound.negotiation.stream())
-            .map(|s| s.codec)
-            && let Some(at) = policy.codecs.iter().position(|known| *known == codec)
-        {
-            policy.codecs[..=at].rotate_right(1);
+        let other = self.leg(other).and_then(|leg| leg.sound.as_ref()?.negotiation.stream());
+        let codec = other.map(|stream| stream.codec);
+        if codec.is_some_and(|codec| !policy.codecs.iter().any(|ours| ours.goes_with(codec))) {
+            return Err(Failure::no_way("no codec of the trunk's goes with that of the other party"));
         }
         let key = self.key.media_leg(leg.number);
         match leg.open_sound(key, policy, board) {
-            Ok(sound) => Ok(sound.negotiation.offer()),
+            Ok(sound) => {
+                sound.negotiation.prefer(codec);
+                Ok(sound.negotiation.offer())
+            }
             Err(NoSound::NoPort | NoSound::Refused(_)) => Err(Failure::no_way("no media port free")),
         }
     }

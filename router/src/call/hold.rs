@@ -110,7 +110,7 @@ impl Call {
         let partner = self.other_party(number).and_then(|partner| self.leg(partner));
         let codec =
             partner.and_then(|leg| leg.sound.as_ref()?.negotiation.stream()).map(|stream| stream.codec);
-        if let (Some(codec), Some(sound)) = (codec, self.leg_mut(number).and_then(|leg| leg.sound.as_mut())) {
+        if let Some(sound) = self.leg_mut(number).and_then(|leg| leg.sound.as_mut()) {
             sound.negotiation.prefer(codec);
         }
     }

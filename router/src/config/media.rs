@@ -25,7 +25,7 @@ section! {
         quarantine,
         /// A call is ended when a far end that should send has sent neither RTP nor RTCP for so long; never while on hold. `"5s"` to `"1h"`, default `"60s"`. Needs a restart.
         silence_timeout,
-        /// Codecs, best first: `"pcma"`, `"pcmu"`. Default `["pcma", "pcmu"]`.
+        /// Codecs, best first: `"pcma"`, `"pcmu"`, `"g722"`, `"opus"`, `"g729"`. The last is passed on only: who speaks it hears no prompts and no music, and talks only to those who speak it too. Prompts are kept in each of them. Default `["pcma", "pcmu"]`.
         codecs,
     }
 }
@@ -62,7 +62,7 @@ impl Media {
             ports,
             quarantine: raw.quarantine.duration(bounds("0s", "1m", "2s"), report),
             silence_timeout: raw.silence_timeout.duration(bounds("5s", "1h", "60s"), report),
-            codecs: codecs(&raw.codecs, report).unwrap_or_else(|| Codec::ALL.to_vec()),
+            codecs: codecs(&raw.codecs, report).unwrap_or_else(|| Codec::G711.to_vec()),
         }
     }
 

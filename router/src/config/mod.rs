@@ -208,6 +208,15 @@ impl Config {
         self.trunks.iter().map(|(index, trunk)| (TrunkId::from(index), trunk))
     }
 
+    /// Every codec that a leg may agree to, each once: what prompts are needed in.
+    pub fn codecs(&self) -> Vec<::media::Codec> {
+        let trunks = self.trunks().filter_map(|(_, trunk)| trunk.codecs.as_ref());
+        let mut codecs: Vec<_> = trunks.flatten().chain(&self.media.codecs).copied().collect();
+        codecs.sort_unstable();
+        codecs.dedup();
+        codecs
+    }
+
     /// Flows, in the order of their names.
     pub fn flows(&self) -> impl Iterator<Item = (FlowId, &Flow)> {
         self.flows.iter().map(|(index, flow)| (FlowId::from(index), flow))

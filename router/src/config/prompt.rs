@@ -122,8 +122,8 @@ impl<'s> Prompts<'s> {
             }
             _ => format!("{shown} cannot be read: {error}; make it a readable WAV file"),
         })?;
-        let sound =
-            media::Prompt::from_wav(&bytes, name).map_err(|why| format!("{shown} is of no use: {why}"))?;
+        let sound = media::Prompt::from_wav(&bytes, name, &media::Codec::G711)
+            .map_err(|why| format!("{shown} is of no use: {why}"))?;
         let mut hasher = DefaultHasher::new();
         hasher.write(&bytes);
         let id = PromptId::from(self.names.intern(name));

@@ -11,10 +11,11 @@ use crate::{config::Config, prompts::Prompts};
 /// log: calls go on without it.
 pub fn load(config: &Config) -> Prompts {
     let mut files = BTreeMap::new();
+    let codecs = config.codecs();
     for (id, prompt) in config.prompts() {
-        let loaded = std::fs::read(&prompt.path)
-            .map_err(|error| error.to_string())
-            .and_then(|bytes| Prompt::from_wav(&bytes, &prompt.name).map_err(|error| error.to_string()));
+        let loaded = std::fs::read(&prompt.path).map_err(|error| error.to_string()).and_then(|bytes| {
+            Prompt::from_wav(&bytes, &prompt.name, &codecs).map_err(|error| error.to_string())
+        });
         match loaded {
             Ok(loaded) => drop(files.insert(id, Arc::new(loaded))),
             Err(reason) => {

@@ -75,6 +75,7 @@ fn stream(leg: MediaLegKey) -> Stream {
         direction: Direction::SendRecv,
         ptime: 20,
         remote_holds: false,
+        opus: media::codec::OpusParameters::default(),
         rtcp_wanted: true,
         keys: None,
     }

@@ -7,7 +7,7 @@ use media::{Codec, Prompt};
 pub fn run(data: &[u8]) {
     let Ok(wav) = Wav::parse(data) else { return };
     assert_eq!(wav.mono().count(), wav.frames());
-    match Prompt::from_wav(data, "fuzz") {
+    match Prompt::from_wav(data, "fuzz", &Codec::ALL) {
         Ok(prompt) => whole(&wav, &prompt),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
@@ -16,7 +16,9 @@ pub fn run(data: &[u8]) {
 fn whole(wav: &Wav<'_>, prompt: &Prompt) {
     let samples = (wav.frames() as u64 * 8_000).div_ceil(u64::from(wav.rate()));
     assert_eq!(prompt.frame_count() as u64, samples.div_ceil(160));
-    for codec in Codec::ALL {
-        assert!((0..=prompt.frame_count()).all(|index| prompt.frame(codec, index).len() == 160));
+    for codec in [Codec::Pcma, Codec::Pcmu, Codec::G722] {
+        assert!(
+            (0..prompt.frame_count()).all(|index| prompt.frame(codec, index).map(<[u8]>::len) == Some(160))
+        );
     }
 }

@@ -23,5 +23,5 @@ pub(super) fn level(prompt: &str) -> i16 {
 }
 
 pub(super) fn voice_of(prompt: &str) -> u8 {
-    Prompt::from_samples(&[level(prompt); 160], prompt).frame(Codec::Pcma, 0)[0]
+    Prompt::from_samples(&[level(prompt); 160], prompt).frame(Codec::Pcma, 0).map_or(0, |frame| frame[0])
 }
