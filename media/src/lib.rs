@@ -11,12 +11,15 @@ pub mod codec;
 #[cfg(feature = "driver")]
 pub mod driver;
 pub mod dtmf;
+mod ear;
 pub mod engine;
 mod leg;
+mod mouth;
 mod player;
 pub mod ports;
 pub mod prompt;
 mod recorder;
+pub mod room;
 pub mod rtp;
 pub mod sdp;
 pub mod srtp;
@@ -29,7 +32,7 @@ pub use codec::Codec;
 pub use dtmf::Digit;
 pub use engine::{
     Command, Counters, Engine, Event, Forward, MediaLegKey, Output, PlayFrom, Recorded, RecordingEnd,
-    Settings,
+    Settings, Supervision,
 };
 pub use ports::PortPool;
 pub use prompt::{Prompt, PromptError};

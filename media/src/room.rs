@@ -54,7 +54,9 @@ impl<'a> Mix<'a> {
             hidden.for_each(|place| add(&mut mixed, &self.frames[place], -1));
         } else {
             mixed = [0; FRAME];
-            (0..all).filter(|place| hears.has(*place)).for_each(|place| add(&mut mixed, &self.frames[place], 1));
+            (0..all)
+                .filter(|place| hears.has(*place))
+                .for_each(|place| add(&mut mixed, &self.frames[place], 1));
         }
         mixed.map(|sample| sample.clamp(i16::MIN.into(), i16::MAX.into()) as i16)
     }
@@ -82,7 +84,9 @@ mod tests {
         for place in 0..MOST {
             let heard = mix.heard(Places::first(MOST).without(place));
             let expected: Vec<i32> = (0..FRAME)
-                .map(|at| (0..MOST).filter(|other| *other != place).map(|other| i32::from(frames[other][at])).sum())
+                .map(|at| {
+                    (0..MOST).filter(|other| *other != place).map(|other| i32::from(frames[other][at])).sum()
+                })
                 .collect();
             assert!(heard.iter().zip(expected).all(|(is, ought)| i32::from(*is) == ought), "place {place}");
         }

@@ -102,7 +102,8 @@ mod tests {
         let (mut conceal, mut made) = (Conceal::new(8_000), Vec::new());
         conceal.heard(&mut voice[..800].to_vec());
         conceal.make_up(80, &mut made);
-        let worst = made.iter().zip(&voice[800..]).map(|(is, was)| (i32::from(*is) - i32::from(*was)).abs()).max();
+        let worst =
+            made.iter().zip(&voice[800..]).map(|(is, was)| (i32::from(*is) - i32::from(*was)).abs()).max();
         assert!(worst < Some(2_500), "a tenth of full scale at most: {worst:?}");
     }
 
@@ -112,7 +113,9 @@ mod tests {
         conceal.heard(&mut tone::sine(210.0, 100, -10.0));
         conceal.make_up(800, &mut made);
         let level = |ms: usize| tone::level(&made[ms * 8..ms * 8 + 80]);
-        assert!(level(0) > -11.0 && level(30) < level(0) && level(30) > -20.0 && level(70) == f32::NEG_INFINITY);
+        assert!(
+            level(0) > -11.0 && level(30) < level(0) && level(30) > -20.0 && level(70) == f32::NEG_INFINITY
+        );
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub(crate) struct Ear {
     /// Amplitude of the peer's comfort noise, while it speaks no word (RFC 3389).
     noise: Option<Noise>,
     concealed: u64,
+    longest_wait_ms: u16,
 }
 
 /// White noise of the level that the peer told. The spectrum that may follow the level is passed over: behind a telephone
@@ -64,6 +65,7 @@ impl Ear {
             conceal: Conceal::new(rate),
             noise: None,
             concealed: 0,
+            longest_wait_ms: 0,
         })
     }
 
@@ -88,6 +90,7 @@ impl Ear {
     pub(crate) fn hear(&mut self, sound: &mut Sound) {
         let wanted = self.decoder.codec().sound_rate() as usize / 50;
         self.buffer.tick();
+        self.longest_wait_ms = self.longest_wait_ms.max(self.buffer.delay_ms());
         if self.buffer.is_too_long() {
             return self.hear_two_in_one(wanted, sound);
         }
@@ -150,9 +153,9 @@ impl Ear {
         }
     }
 
-    /// How long sound waits here, in milliseconds.
-    pub(crate) fn delay_ms(&self) -> u32 {
-        self.buffer.delay_ms()
+    /// The longest that packets have waited here, in milliseconds.
+    pub(crate) fn longest_wait_ms(&self) -> u16 {
+        self.longest_wait_ms
     }
 
     /// Frames that were made up.

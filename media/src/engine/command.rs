@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::record::{Recorded, RecordingEnd};
+use super::rooms::Supervision;
 use crate::dtmf::Digit;
 use crate::prompt::Prompt;
 use crate::rtp::LegStats;
@@ -61,9 +62,28 @@ pub enum Command {
         /// The other.
         b: MediaLegKey,
     },
-    /// The leg and its partner hear each other no more.
+    /// The leg takes part in what another and its partner say, now and with every later partner, until either of the two
+    /// legs ends or Unbridge. Ends whatever else it heard. A leg that supervises or is in a conference cannot be supervised: that
+    /// is [`Event::Alone`]. Sound is decoded and mixed for as long as it lasts.
+    Supervise {
+        /// Who takes part.
+        leg: MediaLegKey,
+        /// In whose talk.
+        of: MediaLegKey,
+        /// Who hears him.
+        how: Supervision,
+    },
+    /// The leg hears everybody in a conference, and is heard. Ends whatever else it heard. At most
+    /// [`MOST`](crate::room::MOST) are in one; one more is told [`Event::Full`].
+    Join {
+        /// Who.
+        leg: MediaLegKey,
+        /// The conference's number, made by who opens it.
+        conference: u64,
+    },
+    /// The leg hears nobody more, and is heard by nobody: its bridge, supervision or conference ends for it.
     Unbridge {
-        /// Either of the two.
+        /// Whose; of a bridge either of the two.
         leg: MediaLegKey,
     },
     /// The peer has answered and ought to be heard soon: if no RTP packet is accepted within this time, that is
@@ -189,6 +209,16 @@ pub enum Event {
         /// From whom.
         leg: MediaLegKey,
     },
+    /// Whom the leg supervised is gone, or cannot be supervised.
+    Alone {
+        /// Who supervised.
+        leg: MediaLegKey,
+    },
+    /// The conference has no room left: the leg hears nobody.
+    Full {
+        /// Who would have joined.
+        leg: MediaLegKey,
+    },
     /// Nobody has spoken for as long as [`Command::Record`] said. Told once a recording.
     Quiet {
         /// Where.
@@ -255,6 +285,8 @@ impl Event {
             | Event::Silent { leg, .. }
             | Event::Unheard { leg, .. }
             | Event::Unauthentic { leg }
+            | Event::Alone { leg }
+            | Event::Full { leg }
             | Event::Quiet { leg }
             | Event::RtcpWanted { leg, .. }
             | Event::Closed { leg, .. } => *leg,

@@ -33,6 +33,8 @@ counters! {
     playing,
     /// Gauge: bridges, each of two legs.
     bridges,
+    /// Gauge: rooms in which sound is decoded and mixed: bridges of codecs that need it, supervised talks, conferences.
+    rooms,
     /// Gauge: recordings under way.
     recording,
     /// RTP packets accepted.
@@ -41,6 +43,8 @@ counters! {
     relayed,
     /// RTP packets made here: prompts, music, digits.
     played,
+    /// RTP packets made of mixed sound.
+    mixed,
     /// Payloads changed from A-law to µ-law or back.
     transcoded,
     /// RTCP packets sent.

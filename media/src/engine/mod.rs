@@ -13,6 +13,7 @@ mod outbox;
 mod record;
 mod relay;
 mod report;
+mod rooms;
 mod speak;
 
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 pub use command::{Command, Event, Forward, MediaLegKey, Output, PlayFrom};
 pub use counters::{COUNTERS, Counters};
 pub use record::{Recorded, RecordingEnd};
+pub use rooms::Supervision;
 
 #[cfg(feature = "driver")]
 pub(crate) use legs::KeyHasher;
@@ -27,6 +29,7 @@ pub(crate) use legs::KeyHasher;
 use deadlines::Deadlines;
 use legs::Legs;
 use outbox::{Outbox, Waiting};
+use rooms::{Rooms, Watch, room_of_seat};
 
 use crate::bridge::Side;
 use crate::cadence::Cadence;
@@ -70,6 +73,9 @@ pub struct Engine {
     settings: Settings,
     legs: Legs,
     cadence: Cadence,
+    rooms: Rooms,
+    /// Who supervises whom. Few do.
+    watches: Vec<Watch>,
     deadlines: Deadlines,
     outbox: Outbox,
     dice: Dice,
@@ -84,6 +90,8 @@ impl Engine {
             dice: Dice::new(settings.seed),
             settings,
             legs: Legs::default(),
+            rooms: Rooms::default(),
+            watches: Vec::new(),
             deadlines: Deadlines::default(),
             outbox: Outbox::default(),
             counters: Counters::default(),
@@ -105,9 +113,13 @@ impl Engine {
             Command::Connect { leg, stream } => self.connect(now, self.legs.find(leg)?, stream),
             Command::Bridge { a, b } => {
                 let (a, b) = (self.legs.find(a)?, self.legs.find(b)?);
-                return self.bridge(a, b);
+                return self.bridge(now, a, b);
             }
-            Command::Unbridge { leg } => self.unbridge(self.legs.find(leg)?),
+            Command::Supervise { leg, of, how } => {
+                self.supervise(now, self.legs.find(leg)?, self.legs.find(of)?, how);
+            }
+            Command::Join { leg, conference } => self.join(now, self.legs.find(leg)?, conference),
+            Command::Unbridge { leg } => self.part(now, self.legs.find(leg)?),
             Command::Expect { leg, within, on_hold } => {
                 self.expect(now, self.legs.find(leg)?, within, on_hold);
             }
@@ -144,6 +156,7 @@ impl Engine {
         if leg.is_speaking() {
             self.begin_speaking(now, index);
         }
+        self.settle(now, index);
         self.wake_reports(now, index);
         self.enter_deadline(index);
     }
@@ -157,21 +170,22 @@ impl Engine {
         self.enter_deadline(index);
     }
 
-    fn bridge(&mut self, a: u32, b: u32) -> Option<()> {
+    fn bridge(&mut self, now: Instant, a: u32, b: u32) -> Option<()> {
         if a == b {
             return None;
         }
         for (leg, partner) in [(a, b), (b, a)] {
             self.stop(leg);
-            self.unbridge(leg);
+            self.part(now, leg);
             let leg = self.legs.get_mut(leg)?;
             leg.bridge = Some(Side::to(partner));
         }
         self.counters.bridges += 1;
+        self.settle(now, a);
         Some(())
     }
 
-    fn unbridge(&mut self, index: u32) {
+    fn unbridge(&mut self, now: Instant, index: u32) {
         let Some(side) = self.legs.get_mut(index).and_then(|leg| leg.bridge) else { return };
         for index in [index, side.partner] {
             if let Some(leg) = self.legs.get_mut(index) {
@@ -180,10 +194,13 @@ impl Engine {
             }
         }
         self.counters.bridges -= 1;
+        self.settle(now, index);
+        self.settle(now, side.partner);
     }
 
     fn close(&mut self, now: Instant, index: u32) {
-        self.unbridge(index);
+        self.part(now, index);
+        self.end_watches_of(now, index);
         self.say_goodbye(now, index);
         self.stop(index);
         self.stop_recording(now, index, RecordingEnd::Keep);
@@ -201,7 +218,10 @@ impl Engine {
             // From the last to the first: who leaves is replaced by one that has been served.
             for seat in (0..self.cadence.seats(beat).len()).rev() {
                 let index = self.cadence.seats(beat)[seat];
-                self.beat(now, index, beat);
+                match room_of_seat(index) {
+                    Some(room) => self.mix(now, room, beat),
+                    None => self.beat(now, index, beat),
+                }
             }
         }
         while let Some((at, key, index)) = self.deadlines.pop_due(now) {

@@ -155,6 +155,9 @@ impl Engine {
         match sort {
             Sort::Sound(codec) => {
                 leg.incoming.time(now.saturating_duration_since(self.settings.origin), packet.timestamp);
+                if let Some(slow) = &mut leg.slow {
+                    slow.take(now, codec, place, packet.timestamp, payload);
+                }
                 if let Some(recorder) = &mut leg.recorder {
                     recorder.take(now, codec, place, packet.timestamp, payload);
                 }
@@ -164,12 +167,25 @@ impl Engine {
                     ended = leg.events.arrive(now, packet.timestamp, payload);
                 }
             }
-            Sort::Noise | Sort::Unknown => {}
+            Sort::Noise => {
+                let ear = leg.slow.as_mut().and_then(|slow| slow.ear.as_mut());
+                ear.into_iter().for_each(|ear| ear.take_noise(payload));
+            }
+            Sort::Unknown => {}
         }
+        let partner = leg.bridge.filter(|_| leg.slow.is_some()).map(|side| side.partner);
         let leg = leg.key;
         for pressed in cut.into_iter().chain(ended.into_iter().flatten()) {
             self.outbox.event(Event::Digit { leg, digit: pressed.digit, duration_ms: pressed.duration_ms });
             self.counters.digits += 1;
+            if let Some(partner) = partner {
+                self.send_digit(
+                    now,
+                    partner,
+                    pressed.digit,
+                    u16::try_from(pressed.duration_ms).unwrap_or(u16::MAX),
+                );
+            }
         }
         if sort == Sort::Event {
             self.enter_deadline(index);
@@ -186,7 +202,14 @@ impl Engine {
         packet: &Packet,
         datagram: &mut [u8],
     ) -> Option<Forward> {
-        let partner_index = self.legs.get(index)?.bridge?.partner;
+        let leg = self.legs.get(index)?;
+        let partner_index = leg.bridge?.partner;
+        if leg.slow.is_some() {
+            if matches!(sort, Sort::Sound(_)) {
+                self.note_carried(now, index, partner_index);
+            }
+            return None;
+        }
         let partner = self.legs.get_mut(partner_index)?;
         let target = partner.latch.target().filter(|_| partner.may_send() && !partner.is_speaking());
         let (Some(to), Some(stream)) = (target, &partner.stream) else {
@@ -212,7 +235,10 @@ impl Engine {
         let leg = partner.key;
         if let Sort::Sound(from) = sort {
             if from != codec {
-                from.convert(codec, &mut datagram[packet.start..packet.end]);
+                if !from.convert(codec, &mut datagram[packet.start..packet.end]) {
+                    self.counters.unrelayable += 1;
+                    return None;
+                }
                 self.counters.transcoded += 1;
             }
             self.note_carried(now, index, partner_index);

@@ -58,9 +58,7 @@ impl Engine {
     pub(super) fn leave_cadence(&mut self, index: u32) {
         let Some(leg) = self.legs.get_mut(index) else { return };
         let Some(seat) = leg.player.seat.take() else { return };
-        if let Some(moved) = self.cadence.leave(seat).and_then(|moved| self.legs.get_mut(moved)) {
-            moved.player.seat = Some(seat);
-        }
+        self.leave_seat(seat);
     }
 
     /// One beat of a leg in the cadence.
@@ -98,19 +96,19 @@ impl Engine {
 }
 
 /// One beat's packets of one leg. Without an address (hold) they are not sent, but time goes on.
-struct Line<'a> {
-    now: Instant,
-    beat: u64,
-    leg: MediaLegKey,
-    to: Option<SocketAddr>,
-    outgoing: &'a mut Outgoing,
-    secure: Option<&'a mut Secure>,
-    outbox: &'a mut Outbox,
-    sent: u64,
+pub(super) struct Line<'a> {
+    pub(super) now: Instant,
+    pub(super) beat: u64,
+    pub(super) leg: MediaLegKey,
+    pub(super) to: Option<SocketAddr>,
+    pub(super) outgoing: &'a mut Outgoing,
+    pub(super) secure: Option<&'a mut Secure>,
+    pub(super) outbox: &'a mut Outbox,
+    pub(super) sent: u64,
 }
 
 impl Line<'_> {
-    fn sound(&mut self, payload_type: u8, sound: &[u8]) {
+    pub(super) fn sound(&mut self, payload_type: u8, sound: &[u8]) {
         if let Some(to) = self.to {
             let numbers = self.outgoing.speak(self.now, self.beat);
             self.send(to, numbers, false, payload_type, sound);

@@ -65,6 +65,10 @@ pub struct LegStats {
     pub duplicates: u64,
     /// Packets that came too late for use and were dropped.
     pub late: u64,
+    /// Where sound was decoded: the longest that packets waited in the jitter buffer, in milliseconds; 0 if it never was.
+    pub longest_wait_ms: u32,
+    /// Where sound was decoded: frames of 20 ms that were made up because nothing had come.
+    pub concealed: u64,
     /// Packets from an address that is not the peer's, dropped.
     pub rejected: u64,
     /// The suite last agreed; `None`: sound in the clear.
