@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::speak::Line;
 use super::{Engine, Event};
 use crate::cadence::Seat;
-use crate::ear::Sound;
+use crate::ear::{FRAME, Sound};
 use crate::leg::Leg;
 use crate::room::{MOST, Mix, Places};
 
@@ -275,10 +275,15 @@ impl Engine {
         };
         let mut frames = std::mem::take(&mut self.rooms.frames);
         frames.clear();
-        frames.resize(members.len(), [0; crate::ear::FRAME]);
+        frames.resize(members.len(), [0; FRAME]);
         for (member, frame) in members.iter().zip(&mut frames) {
-            let ear = self.legs.get_mut(member.leg).and_then(|leg| leg.slow.as_mut()?.ear.as_mut());
-            ear.into_iter().for_each(|ear| ear.hear(frame));
+            let Some(leg) = self.legs.get_mut(member.leg) else { continue };
+            let is_away = leg.conference && leg.is_held_by_peer(); // his music is not for the conference
+            let Some(ear) = leg.slow.as_mut().and_then(|slow| slow.ear.as_mut()) else { continue };
+            ear.hear(frame);
+            if is_away {
+                *frame = [0; FRAME];
+            }
         }
         let mix = Mix::new(&frames);
         for member in &members {

@@ -198,6 +198,11 @@ impl Leg {
         self.may_receive() && self.stream.as_ref().is_some_and(|stream| !stream.remote_holds)
     }
 
+    /// The peer has put us on hold.
+    pub(crate) fn is_held_by_peer(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| stream.remote_holds)
+    }
+
     /// What a payload type means here. The two static numbers of G.711 are understood even when only one of them was
     /// agreed: a peer may change between codecs both offered (RFC 3264 §6.1), and the table costs nothing.
     pub(crate) fn sort(&self, payload_type: u8) -> Sort {

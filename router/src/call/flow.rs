@@ -166,6 +166,7 @@ impl Call {
             step @ Step::Voicemail { .. } => {
                 Voicemail::of(step).map_or(Outcome::Next, |visit| self.voicemail_step(visit, board))
             }
+            Step::Conference { name } => self.conference_step(name, board),
             Step::Reject { status } => self.finish(Why::rejected(status), board),
             Step::Hangup => self.finish(Why::flow_ended(), board),
             Step::Goto(to) => Outcome::Jump(to),

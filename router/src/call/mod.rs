@@ -9,6 +9,7 @@ mod arrive;
 mod assign;
 mod attempts;
 mod callback;
+mod conference;
 mod confirm;
 mod dial;
 mod diversion;
@@ -170,6 +171,8 @@ enum Waits {
     Menu(Menu),
     /// A message.
     Voicemail(Box<Voicemail>),
+    /// That he hangs up, in a conference.
+    Conference,
 }
 
 /// The name of a stage, for gauges.
@@ -404,6 +407,7 @@ impl Call {
             MediaEvent::Digit { digit, duration_ms, .. } => self.key_by_event(leg, digit, duration_ms, board),
             MediaEvent::Heard { bridged: false, .. } => self.heard_first(leg, board),
             MediaEvent::Quiet { .. } => self.message_is_over(MessageEnd::Silence, board),
+            MediaEvent::Full { .. } => self.conference_is_full(board),
             MediaEvent::TwoWay { at, .. } => self.sound_went_both_ways(at, board),
             MediaEvent::Unauthentic { .. } => self.could_not_be_opened(leg),
             MediaEvent::Silent { .. } => self.fell_silent(leg, board),

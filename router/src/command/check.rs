@@ -224,7 +224,11 @@ impl Story<'_> {
                     self.follow(rest);
                 }
             }
-            Step::Menu { .. } | Step::Dial { .. } | Step::Reject { .. } | Step::Hangup => {
+            Step::Menu { .. }
+            | Step::Dial { .. }
+            | Step::Conference { .. }
+            | Step::Reject { .. }
+            | Step::Hangup => {
                 self.lines.push(self.config.step_in_words(step));
             }
             Step::Answer | Step::Play { .. } | Step::Voicemail { .. } | Step::Callback(_) => {

@@ -158,6 +158,8 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
         What::AttemptFailed { target, status, phrase, next, .. } => {
             vec![format!("{target} does not take the call ({status} {phrase}): {next} is tried")]
         }
+        What::ConferenceJoined { conference } => vec![format!("joins the conference {conference}")],
+        What::ConferenceFull => vec!["finds no room in it".to_owned()],
         What::VoicemailLeft { mailbox, file: Some(file), length_ms, end } => {
             let length = span(*length_ms);
             vec![format!("leaves a message of {length} for {mailbox} (ended by {}): {file}", end.word())]

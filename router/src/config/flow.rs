@@ -107,6 +107,12 @@ pub enum Step {
         /// So long a silence ends the message. 1 s to 1 min, default 5 s; `None`: silence does not end it.
         silence: Option<Duration>,
     },
+    /// `{ conference = "NAME" }`: talks with all who came to a step of the same name. The next step is for whom there was no
+    /// room.
+    Conference {
+        /// Which.
+        name: String,
+    },
     /// `{ reject = 486 }`: final response, the call is over. If already answered, it is hung up.
     Reject {
         /// 400 to 699 except 401, 407 and 487. Default 603.

@@ -8,6 +8,7 @@ mod address;
 mod agent;
 mod callback;
 mod caller_group;
+mod conference_step;
 mod describe;
 mod difference;
 mod dns;

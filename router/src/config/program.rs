@@ -129,6 +129,7 @@ impl<'f> Program<'f> {
         match step {
             Step::Answer => vec![way(Goto::Next, false, false)],
             Step::Play { .. } | Step::Voicemail { .. } => vec![way(Goto::Next, true, false)],
+            Step::Conference { .. } => vec![way(Goto::Next, false, true)],
             Step::Menu { keys, otherwise, .. } => {
                 let keys = keys.iter().map(|(_, goto)| way(*goto, true, true));
                 keys.chain([way(*otherwise, true, false)]).collect()
@@ -323,6 +324,7 @@ fn late_rejects(flow: &FlowSection, report: &mut Report) {
                 Step::Answer
                     | Step::Play { early: false, .. }
                     | Step::Voicemail { .. }
+                    | Step::Conference { .. }
                     | Step::Menu { early: false, .. }
                     | Step::Queue { early: false, .. }
             )

@@ -3,6 +3,7 @@
 use super::agent::{AgentToml, MembershipToml};
 use super::callback::CallbackToml;
 use super::caller_group::CallersToml;
+use super::conference_step::ConferenceToml;
 use super::dns::DnsToml;
 use super::emergency::EmergencyToml;
 use super::flow_toml::{DialToml, FlowToml, HoursStepToml, MenuToml, PlayToml, QueueStepToml, RejectToml};
@@ -89,6 +90,7 @@ const SECTIONS: &[SectionDoc] = &[
     CallbackToml::DOC,
     HoursStepToml::DOC,
     VoicemailStepToml::DOC,
+    ConferenceToml::DOC,
     RejectToml::DOC,
     QueueToml::DOC,
     WidenToml::DOC,

@@ -55,11 +55,16 @@ pub(super) fn voicemail(item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<St
 }
 
 fn mailbox(item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<String> {
+    label(item, "a mailbox", scope)
+}
+
+/// A name that a step gives to something of its own: letters, digits, `-` and `_`, at most [`LONGEST`].
+pub(super) fn label(item: &Item<'_>, what: &str, scope: &mut Scope<'_, '_>) -> Option<String> {
     let name = item.text("\"support\"", scope.report)?;
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if name.is_empty() || name.len() > LONGEST || !name.chars().all(fits) {
         let text =
-            format!("{name:?} is no name for a mailbox; write letters, digits, - and _, at most {LONGEST}");
+            format!("{name:?} is no name for {what}; write letters, digits, - and _, at most {LONGEST}");
         item.error(scope.report, text);
         return None;
     }

@@ -352,7 +352,7 @@ impl Used {
                 ways.push(*closed);
             }
             Step::Goto(goto) => ways.push(*goto),
-            Step::Answer | Step::Play { .. } | Step::Voicemail { .. } => {}
+            Step::Answer | Step::Play { .. } | Step::Voicemail { .. } | Step::Conference { .. } => {}
             Step::Reject { .. } | Step::Hangup => {}
         }
     }

@@ -191,6 +191,13 @@ pub enum What {
         /// What ended it.
         end: MessageEnd,
     },
+    /// The caller has come to a conference, and talks with who is in it until he hangs up.
+    ConferenceJoined {
+        /// Its name.
+        conference: String,
+    },
+    /// There was no room left for him in the conference that he has just come to.
+    ConferenceFull,
     /// Opening hours were asked.
     HoursChecked {
         /// Name of the opening hours.

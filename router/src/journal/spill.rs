@@ -45,6 +45,7 @@ impl What {
             | What::Bridged { .. } => Weight::Record,
             What::TwoWaySound { .. } | What::LegEnded { .. } => Weight::Record,
             What::VoicemailLeft { .. } | What::Transfer(_) => Weight::Record,
+            What::ConferenceJoined { .. } | What::ConferenceFull => Weight::Record,
             What::AttemptFailed { .. } | What::TrunkTarget { .. } => Weight::Record,
             What::Overload { .. } => Weight::Record,
             What::ConfigLoaded { .. } | What::Acknowledged | What::PromptStarted { .. } => Weight::Detail,

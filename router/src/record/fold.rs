@@ -133,6 +133,7 @@ impl Record {
             What::CallbackPutOff { .. } | What::CallbackOver { .. } => {}
             What::Arrived { .. } | What::Acknowledged | What::PromptStarted { .. } => {}
             What::PromptEnded { .. } | What::HoursChecked { .. } => {}
+            What::ConferenceJoined { .. } | What::ConferenceFull => {}
             What::OpenToAll { .. } | What::Widened { .. } | What::Chosen { .. } => {}
             What::Presence { .. } | What::HeldBack { .. } => {}
             What::Started { .. } | What::Stopped | What::ConfigLoaded { .. } | What::Gap { .. } => {}

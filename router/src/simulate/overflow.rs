@@ -37,7 +37,7 @@ fn queues_of(step: &Step) -> Vec<QueueId> {
             [on_busy, on_no_answer, on_failure].into_iter().flatten().copied().collect()
         }
         Step::Callback(callback) => vec![callback.otherwise],
-        Step::Answer | Step::Play { .. } | Step::Voicemail { .. } => Vec::new(),
+        Step::Answer | Step::Play { .. } | Step::Voicemail { .. } | Step::Conference { .. } => Vec::new(),
         Step::Reject { .. } | Step::Hangup => Vec::new(),
     };
     gotos
@@ -59,6 +59,7 @@ fn next_queue(config: &Config, flow: &Flow, from: usize) -> Option<QueueId> {
             | Step::Callback(_)
             | Step::Hours { .. }
             | Step::Voicemail { .. }
+            | Step::Conference { .. }
             | Step::Reject { .. }
             | Step::Hangup => return None,
         }

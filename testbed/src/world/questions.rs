@@ -59,6 +59,14 @@ impl World {
         self.shard.waiting(id)
     }
 
+    /// Which of the tones a telephone with a tone of its own has heard in the last 200 ms; several at once if they were
+    /// mixed.
+    pub fn hears_tones(&self, listener: PhoneId, tones: &[u16]) -> Vec<u16> {
+        let Some(samples) = self.at(listener).listened(200) else { return Vec::new() };
+        let is_heard = |hz: &u16| media::tone::level_at(&samples, f32::from(*hz)) > -16.0;
+        tones.iter().copied().filter(is_heard).collect()
+    }
+
     /// The byte that a prompt's packets carry, so that a story can tell what a telephone heard.
     pub fn voice_of(&self, prompt: &str) -> u8 {
         sounds::voice_of(prompt)
