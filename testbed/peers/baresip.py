@@ -8,7 +8,7 @@ import time
 from house import PASSWORD, kill
 from patience import PATIENCE, fail, until
 
-# G.711 only, and no device: it plays a WAV file to the far end, and what it hears goes into a bridge (aubridge), out of
+# No device: it plays a WAV file to the far end, and what it hears goes into a bridge (aubridge), out of
 # which it comes again when the bridge is its source.
 CONFIG = """\
 poll_method epoll
@@ -25,6 +25,8 @@ rtp_ports {ports}
 net_interface {address}
 module_path /usr/lib/baresip/modules
 module g711.so
+module g722.so
+module opus.so
 module aubridge.so
 module aufile.so
 module srtp.so
@@ -41,9 +43,10 @@ addresses = itertools.count(1)  # each telephone has an address and ports for so
 
 
 class Baresip:
-    """The telephone of an agent, or with `account` of somebody else. `tone`: the WAV file that it plays."""
+    """The telephone of an agent, or with `account` of somebody else. `tone`: the WAV file that it plays; `codec`: the only one
+    it speaks."""
 
-    def __init__(self, house, name, *, by="udp", tone="agent.wav", srtp=False, expires=600, account=None, more=""):
+    def __init__(self, house, name, *, by="udp", tone="agent.wav", srtp=False, expires=600, account=None, more="", codec="PCMA"):
         count = next(addresses)
         self.tone = f"aufile,{house.work}/{tone}"
         self.name, self.house, self.address = name, house, f"127.0.61.{count}"
@@ -55,7 +58,7 @@ class Baresip:
             more=f"sip_cafile {house.work}/ca.pem\n{more}"))
         registers = f"<sip:{name}@{house.address}{TRANSPORT[by]}>;auth_pass={PASSWORD};regint={expires}"
         account = account or registers + (";mediaenc=srtp-mand" if srtp else "")
-        (self.dir / "accounts").write_text(f"{account};audio_codecs=PCMA\n")
+        (self.dir / "accounts").write_text(f"{account};audio_codecs={codec}\n")
         (self.dir / "contacts").touch()
         self.events, self.answers, self.count = [], {}, 0
         self.since = 0.0  # when it last was connected with somebody

@@ -75,6 +75,8 @@ async def in_house(binaries, folder, address, checks, *, agents={}, prepare=None
 TELEPHONES = {
     "baresip by UDP: is rung, sound both ways, a key, hold and resume, hangs up": phones.by_udp,
     "baresip by TCP: hold and resume, a blind transfer to a telephone number": phones.by_tcp,
+    "baresip with G.722 only: the caller's G.711 is converted both ways, hold and resume": phones.with_g722,
+    "baresip with Opus only: the same": phones.with_opus,
     "baresip by TLS with SRTP: a key, hold and resume, a blind transfer to an agent": phones.by_tls,
     "linphonec: an attended transfer": attended.attended_transfer,
 }

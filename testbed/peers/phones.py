@@ -5,6 +5,7 @@ from sipp import Called, Caller
 
 AGENTS = {
     "ute": {"number": "+49301"}, "tom": {"number": "+49302"},
+    "gesa": {"number": "+49305"}, "olga": {"number": "+49306"},
     "tilda": {"number": "+49303", "srtp": "required"}, "zoe": {"number": "+49304", "srtp": "required"},
 }
 
@@ -67,6 +68,27 @@ async def by_udp(house):
     if record["hold_ms"] == 0:
         fail("the record knows of no hold")
     await house.agent_is("ute", "idle")
+
+
+async def with_codec(house, name, number, codec):
+    """A telephone that speaks nothing that the caller does: sound is converted both ways, also after a hold."""
+    phone = await Baresip(house, name, codec=codec).registered()
+    caller = await spoken_with(house, phone, number)
+    await holds_and_resumes(caller, phone)
+    await phone.hangs_up()
+    await caller.is_content()
+    record = await house.record(caller.number)
+    talked(record, name, "called-hung-up")
+    same("codecs in the record", [leg["media"]["codec"] for leg in record["legs"][:2]], ["PCMA", codec.split("/")[0]])
+    await house.agent_is(name, "idle")
+
+
+async def with_g722(house):
+    await with_codec(house, "gesa", "+49305", "G722/16000")
+
+
+async def with_opus(house):
+    await with_codec(house, "olga", "+49306", "opus/48000/2")
 
 
 async def by_tcp(house):
