@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use media::{prompt::Prompt, tone};
 
-use crate::config::PromptId;
+use crate::config::{Config, PromptId};
 
 /// Prompts by id, and the tones we make ourselves.
 #[derive(Debug, Clone)]
@@ -15,7 +15,12 @@ pub struct Prompts {
 }
 
 impl Prompts {
-    /// The prompts that were loaded; one that is missing is passed over by the flow.
+    /// The prompts of a configuration, which has them decoded.
+    pub fn of(config: &Config) -> Prompts {
+        Prompts::new(config.prompts().map(|(id, prompt)| (id, Arc::clone(&prompt.sound))).collect())
+    }
+
+    /// These prompts; one that is missing is passed over by the flow.
     pub fn new(files: BTreeMap<PromptId, Arc<Prompt>>) -> Prompts {
         Prompts { files, ringback: Arc::new(ringback()), beep: Arc::new(beep()) }
     }

@@ -3,9 +3,10 @@
 mod config_support;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use config_support::{DESK, HEAD, problems, problems_of, sentences, surroundings, wav};
-use router::config::{Files, Machine, Names, Severity, Surroundings, parse};
+use router::config::{Config, Files, Machine, Names, Severity, Surroundings, parse};
 
 /// Asserts that `text` has exactly these problems, whatever their places.
 #[track_caller]
@@ -163,6 +164,45 @@ fn a_prompt_that_is_missing_or_broken_is_told_where_it_is_named() {
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].contains(&format!("queue.desk.music: etc/{name}.wav is of no use: ")), "{told:?}");
     }
+}
+
+#[test]
+fn a_file_is_what_it_contains_and_a_name_that_says_otherwise_is_told() {
+    let mut around = surroundings();
+    let Files::Memory(files) = &mut around.files else { panic!() };
+    let mp3 = include_bytes!("../../media/tests/sounds/mono.mp3").to_vec();
+    files.insert(PathBuf::from("etc/tune.wav"), mp3.clone());
+    files.insert(PathBuf::from("etc/tune.mp3"), mp3);
+    files.insert(PathBuf::from("etc/short.mp3"), b"ID3".to_vec());
+    let told = |file: &str| problems_of(&format!("{HEAD}{DESK}music = \"{file}\"\n"), &around);
+    assert_eq!(told("tune.mp3"), [""; 0]);
+    let at = "f.toml:20:9: queue.desk.music";
+    assert_eq!(
+        told("tune.wav"),
+        [format!("{at}: warning: etc/tune.wav is MP3 by its content; name it etc/tune.mp3")]
+    );
+    assert_eq!(
+        told("short.mp3"),
+        [format!("{at}: etc/short.mp3 is of no use: the MP3 sound in it ends before its end; copy it again")]
+    );
+}
+
+#[test]
+fn a_prompt_whose_file_has_not_changed_is_not_decoded_again() {
+    let text = format!("{HEAD}{DESK}music = \"a.wav\"\nannouncement = \"b.wav\"\n");
+    let mut names = Names::new();
+    let before = config_support::read_with(&text, &mut names, &surroundings()).unwrap();
+    let known = before.prompts().map(|(_, prompt)| (prompt.path.clone(), prompt.clone())).collect();
+    let mut around = Surroundings { known, ..surroundings() };
+    let Files::Memory(files) = &mut around.files else { panic!() };
+    let louder: Vec<u8> = wav()[..44].iter().copied().chain([9; 16_000]).collect();
+    files.insert(PathBuf::from("etc/b.wav"), louder);
+    let after = config_support::read_with(&text, &mut names, &around).unwrap();
+    let same = |name: &str| {
+        let of = |config: &Config| config.prompts().find(|(_, p)| p.name == name).unwrap().1.sound.clone();
+        Arc::ptr_eq(&of(&before), &of(&after))
+    };
+    assert!(same("a.wav") && !same("b.wav"));
 }
 
 #[test]

@@ -23,7 +23,7 @@ section! {
 section! {
     /// Plays a prompt to its end. Short: `{ play = "prompts/welcome.wav" }`.
     PlayToml "{ play = { … } }" {
-        /// A WAV file; a relative path starts at the directory of this file. Required.
+        /// A sound file: WAV, Ogg (Opus or Vorbis), FLAC or MP3; a relative path starts at the directory of this file. Required.
         prompt,
         /// Play as early media, without answering the call. Default false.
         early,
@@ -33,7 +33,7 @@ section! {
 section! {
     /// Plays a prompt and waits for a key. A key cuts the prompt; a wrong key, or none, repeats it.
     MenuToml "{ menu = { … } }" {
-        /// A WAV file; a relative path starts at the directory of this file. Required.
+        /// A sound file: WAV, Ogg (Opus or Vorbis), FLAC or MP3; a relative path starts at the directory of this file. Required.
         prompt,
         /// Wait for a key after the prompt. `"1s"` to `"1m"`, default `"5s"`.
         timeout,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use toml::de::DeTable;
@@ -43,6 +43,8 @@ pub struct Surroundings {
     pub machine: Machine,
     /// Where prompts come from.
     pub files: Files,
+    /// Prompts that are decoded already, by their paths: one whose file has not changed is not decoded again.
+    pub known: BTreeMap<PathBuf, Prompt>,
 }
 
 section! {
@@ -98,6 +100,14 @@ section! {
 /// # Errors
 /// Every problem of the file; or one without a key if it cannot be read or is no UTF-8.
 pub fn load(path: &Path, names: &mut Names) -> Result<Config, Problems> {
+    load_after(None, path, names)
+}
+
+/// As [`load`], while `before` is in force.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_after(before: Option<&Config>, path: &Path, names: &mut Names) -> Result<Config, Problems> {
     let file = path.display().to_string();
     let unreadable = |why: String| {
         let place = Place { line: 1, column: 1 };
@@ -115,7 +125,10 @@ pub fn load(path: &Path, names: &mut Names) -> Result<Config, Problems> {
         unreadable(format!("byte {} is no UTF-8; save the file as UTF-8", error.utf8_error().valid_up_to()))
     })?;
     let base_dir = path.parent().unwrap_or(Path::new(""));
-    parse(&text, &file, base_dir, names, &Surroundings { machine: Machine::here(), files: Files::Disk })
+    let prompts = before.into_iter().flat_map(Config::prompts);
+    let known = prompts.map(|(_, prompt)| (prompt.path.clone(), prompt.clone())).collect();
+    let surroundings = Surroundings { machine: Machine::here(), files: Files::Disk, known };
+    parse(&text, &file, base_dir, names, &surroundings)
 }
 
 /// As [`load`], from a text. `file` is its name in messages; prompts are looked up in `base_dir`.
@@ -198,7 +211,8 @@ fn resolve(
     let hosts = Hosts::resolve(&raw.hosts, report);
     let beside = Beside { base_dir, files: &surroundings.files };
     let graph = Graph::resolve(&raw.presence, beside, report);
-    let prompts = Prompts::new(&surroundings.files, base_dir, std::mem::take(&mut names.prompts));
+    let (files, prompt_names) = (&surroundings.files, std::mem::take(&mut names.prompts));
+    let prompts = Prompts::new(files, base_dir, prompt_names, &surroundings.known);
     let mut scope = Scope::gather(root, names, prompts, pem, report);
     let (resolved, numbers) = resolve_named(&raw, graph.as_ref(), &mut scope);
     listen_tls::check(&listen_raw, &listen, &resolved.trunks, &scope.trunks, scope.report);

@@ -84,7 +84,7 @@ pub use hours::{Because, Day, Hours, Opening, Span, Wall};
 pub use limits::{Limits, Machine};
 pub use listen::Listen;
 pub use listen_tls::{ClientCertificates, ListenTls};
-pub use load::{Surroundings, load, parse};
+pub use load::{Surroundings, load, load_after, parse};
 pub use names::{AgentId, FlowId, HoursId, Names, PromptId, QueueId, TrunkId};
 pub use node::{JournalConfig, Level, Log, Node, Synchronous};
 pub use number::Number;

@@ -6,6 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use media::prompt::FileKind;
+
 use super::names::{Interned, PromptId};
 use super::problem::Report;
 use super::raw::Item;
@@ -65,13 +67,28 @@ pub(super) struct Prompts<'s> {
     files: &'s Files,
     base_dir: &'s Path,
     names: Interned,
+    /// Those of the configuration in force: what has not changed since is not decoded again.
+    known: &'s BTreeMap<PathBuf, Prompt>,
     /// By path as written; `Err` says why a file is of no use.
-    loaded: BTreeMap<String, Result<(PromptId, Prompt), String>>,
+    loaded: BTreeMap<String, Result<Loaded, String>>,
+}
+
+/// A file that is of use.
+struct Loaded {
+    id: PromptId,
+    prompt: Prompt,
+    /// What its name says that it is not.
+    misnamed: Option<String>,
 }
 
 impl<'s> Prompts<'s> {
-    pub(super) fn new(files: &'s Files, base_dir: &'s Path, names: Interned) -> Prompts<'s> {
-        Prompts { files, base_dir, names, loaded: BTreeMap::new() }
+    pub(super) fn new(
+        files: &'s Files,
+        base_dir: &'s Path,
+        names: Interned,
+        known: &'s BTreeMap<PathBuf, Prompt>,
+    ) -> Prompts<'s> {
+        Prompts { files, base_dir, names, known, loaded: BTreeMap::new() }
     }
 
     /// The prompt that `item` names; a file of no use is reported at every place that names it.
@@ -86,7 +103,12 @@ impl<'s> Prompts<'s> {
             self.loaded.insert(name.to_owned(), loaded);
         }
         match &self.loaded[name] {
-            Ok((id, _)) => Some(*id),
+            Ok(loaded) => {
+                if let Some(misnamed) = &loaded.misnamed {
+                    item.warning(report, misnamed);
+                }
+                Some(loaded.id)
+            }
             Err(why) => {
                 item.error(report, why);
                 None
@@ -110,23 +132,42 @@ impl<'s> Prompts<'s> {
 
     /// Every prompt that was of use, and their names.
     pub(super) fn finish(self) -> (Vec<(PromptId, Prompt)>, Interned) {
-        (self.loaded.into_values().flatten().collect(), self.names)
+        let loaded = self.loaded.into_values().flatten();
+        (loaded.map(|loaded| (loaded.id, loaded.prompt)).collect(), self.names)
     }
 
-    fn load(&mut self, name: &str) -> Result<(PromptId, Prompt), String> {
+    fn load(&mut self, name: &str) -> Result<Loaded, String> {
         let path = self.base_dir.join(name);
         let shown = path.display();
         let bytes = self.files.read(&path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {
                 format!("there is no file {shown}; put it there, or write the path of one that is")
             }
-            _ => format!("{shown} cannot be read: {error}; make it a readable WAV file"),
+            _ => format!("{shown} cannot be read: {error}; make it a readable sound file"),
         })?;
-        let sound =
-            media::Prompt::from_wav(&bytes, name).map_err(|why| format!("{shown} is of no use: {why}"))?;
         let mut hasher = DefaultHasher::new();
         hasher.write(&bytes);
+        let digest = hasher.finish();
+        let known = self.known.get(&path).filter(|known| known.digest == digest);
+        let sound = match known {
+            Some(known) => Arc::clone(&known.sound),
+            None => {
+                let sound = media::Prompt::load(&bytes, name);
+                Arc::new(sound.map_err(|why| format!("{shown} is of no use: {why}"))?)
+            }
+        };
+        let misnamed = misnamed(&path, FileKind::of(&bytes));
         let id = PromptId::from(self.names.intern(name));
-        Ok((id, Prompt { name: name.to_owned(), path, sound: Arc::new(sound), digest: hasher.finish() }))
+        Ok(Loaded { id, prompt: Prompt { name: name.to_owned(), path, sound, digest }, misnamed })
     }
+}
+
+/// A file whose name ends as if it were of another kind is played all the same; whoever looks for it is misled.
+fn misnamed(path: &Path, kind: Option<FileKind>) -> Option<String> {
+    let (kind, ending) = (kind?, path.extension()?.to_str()?.to_ascii_lowercase());
+    let right = kind.extensions();
+    (!right.contains(&ending.as_str())).then(|| {
+        let better = path.with_extension(right[0]);
+        format!("{} is {} by its content; name it {}", path.display(), kind.name(), better.display())
+    })
 }
