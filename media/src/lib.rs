@@ -14,6 +14,7 @@ pub mod dtmf;
 pub mod engine;
 mod leg;
 mod player;
+mod playlist;
 pub mod ports;
 pub mod prompt;
 mod recorder;
@@ -31,6 +32,7 @@ pub use engine::{
     Command, Counters, Engine, Event, Forward, MediaLegKey, Output, PlayFrom, Recorded, RecordingEnd,
     Settings,
 };
+pub use playlist::Playlist;
 pub use ports::PortPool;
 pub use prompt::{Prompt, PromptError};
 pub use rtp::LegStats;

@@ -1,22 +1,22 @@
 //! What plays on a leg, and where it is.
 
-use std::sync::Arc;
-
 use crate::cadence::PERIOD;
 use crate::codec::Codec;
 use crate::engine::PlayFrom;
-use crate::prompt::Prompt;
+use crate::playlist::{Playlist, Slot};
 
-/// A prompt being played.
+/// A playlist being played; mostly of one prompt.
 #[derive(Debug)]
 pub(crate) struct Playing {
     /// The router's number for it.
     pub(crate) play: u32,
-    prompt: Arc<Prompt>,
+    list: Playlist,
     repeat: bool,
-    /// The beat at which the prompt's first frame was, or would have been.
-    began: Option<u64>,
+    /// The beat at which the first frame was, or would have been, and how many frames before it are left out.
+    began: Option<(u64, u64)>,
     from: PlayFrom,
+    /// The piece of the last beat.
+    slot: Option<Slot>,
 }
 
 /// What a beat brings.
@@ -28,23 +28,28 @@ pub(crate) enum Frame<'a> {
 }
 
 impl Playing {
-    pub(crate) fn new(play: u32, prompt: Arc<Prompt>, repeat: bool, from: PlayFrom) -> Playing {
-        Playing { play, prompt, repeat, began: None, from }
+    pub(crate) fn new(play: u32, list: Playlist, repeat: bool, from: PlayFrom) -> Playing {
+        Playing { play, list, repeat, began: None, from, slot: None }
     }
 
-    /// The frame for a beat. The first call decides where the prompt begins; after that only the beat counts, so
+    /// The frame for a beat. The first call decides where the list begins; after that only the beat counts, so
     /// beats that were missed leave a hole instead of a delay.
     pub(crate) fn frame(&mut self, beat: u64, codec: Codec) -> Frame<'_> {
-        let len = self.prompt.frame_count() as u64;
-        let began = *self.began.get_or_insert(match self.from {
-            PlayFrom::Start => beat,
+        let (began, skipped) = *self.began.get_or_insert(match self.from {
+            PlayFrom::Start => (beat, 0),
             // The common player turns through its frames since beat 0; `beat` is in its frame `beat / 20`.
-            PlayFrom::Shared => beat - beat % (len * PERIOD),
+            PlayFrom::Shared => (beat % PERIOD, 0),
+            PlayFrom::Frame(frame) => (beat, frame),
         });
-        let index = beat.saturating_sub(began) / PERIOD;
-        if index >= len && !self.repeat {
+        let index = skipped + beat.saturating_sub(began) / PERIOD;
+        if index >= self.list.frame_count() && !self.repeat {
             return Frame::End;
         }
-        Frame::Sound(self.prompt.frame(codec, (index % len) as usize))
+        let slot = match self.slot.filter(|slot| slot.has(index)) {
+            Some(slot) => slot,
+            None => *self.slot.insert(self.list.slot(index)),
+        };
+        let (prompt, frame) = slot.of(&self.list, index);
+        Frame::Sound(prompt.frame(codec, frame))
     }
 }

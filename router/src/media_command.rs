@@ -4,20 +4,20 @@
 pub(crate) mod play {
     use std::sync::Arc;
 
-    use media::{Command, MediaLegKey, PlayFrom, prompt::Prompt};
+    use media::{Command, MediaLegKey, PlayFrom, Playlist, prompt::Prompt};
 
     /// From its beginning to its end.
     pub(crate) fn once(leg: MediaLegKey, play: u32, prompt: Arc<Prompt>) -> Command {
-        Command::Play { leg, play, prompt, repeat: false, from: PlayFrom::Start }
+        Command::Play { leg, play, prompt: prompt.into(), repeat: false, from: PlayFrom::Start }
     }
 
     /// From its beginning, over and over.
     pub(crate) fn repeat(leg: MediaLegKey, play: u32, prompt: Arc<Prompt>) -> Command {
-        Command::Play { leg, play, prompt, repeat: true, from: PlayFrom::Start }
+        Command::Play { leg, play, prompt: prompt.into(), repeat: true, from: PlayFrom::Start }
     }
 
-    /// Music: wherever it is now, the same for all who listen.
-    pub(crate) fn music(leg: MediaLegKey, play: u32, prompt: Arc<Prompt>) -> Command {
-        Command::Play { leg, play, prompt, repeat: true, from: PlayFrom::Shared }
+    /// Music, over and over.
+    pub(crate) fn music(leg: MediaLegKey, play: u32, (prompt, from): (Playlist, PlayFrom)) -> Command {
+        Command::Play { leg, play, prompt, repeat: true, from }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use media::{prompt::Prompt, tone};
+use media::{Playlist, prompt::Prompt, tone};
 
 use crate::config::{Config, PromptId};
 
@@ -36,6 +36,11 @@ impl Prompts {
     /// A prompt of the configuration.
     pub fn get(&self, prompt: PromptId) -> Option<Arc<Prompt>> {
         self.files.get(&prompt).cloned()
+    }
+
+    /// The pieces of some music as one list; `None` if there are none.
+    pub fn list(&self, pieces: &[PromptId]) -> Option<Playlist> {
+        Playlist::new(pieces.iter().filter_map(|piece| self.get(*piece)).collect())
     }
 
     /// What an answered caller hears while a `dial` rings: 425 Hz, one second of five (ITU-T E.180, Germany).

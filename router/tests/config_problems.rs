@@ -188,6 +188,55 @@ fn a_file_is_what_it_contains_and_a_name_that_says_otherwise_is_told() {
 }
 
 #[test]
+fn music_is_a_file_a_folder_or_several_and_each_file_of_no_use_is_told() {
+    let mut around = surroundings();
+    let Files::Memory(files) = &mut around.files else { panic!() };
+    for name in
+        ["jazz/2.wav", "jazz/1.WAV", "jazz/cover.jpg", "jazz/.hidden.wav", "jazz/live/3.wav", "art/x.jpg"]
+    {
+        files.insert(PathBuf::from("etc").join(name), wav());
+    }
+    files.insert(PathBuf::from("etc/mixed/good.wav"), wav());
+    files.insert(PathBuf::from("etc/mixed/bad.wav"), vec![]);
+    let pieces = |value: &str| {
+        let text = format!("{HEAD}{DESK}music = {value}\n");
+        let config =
+            config_support::read_with(&text, &mut Names::new(), &around).unwrap_or_else(|e| panic!("{e}"));
+        let music = config.queues().next().unwrap().1.music.clone().unwrap();
+        let names: Vec<String> =
+            music.pieces.iter().map(|piece| config.prompt(*piece).unwrap().name.clone()).collect();
+        names.join(" ")
+    };
+    assert_eq!(pieces("\"a.wav\""), "a.wav");
+    assert_eq!(pieces("\"jazz\""), "jazz/1.WAV jazz/2.wav");
+    assert_eq!(pieces("[\"b.wav\", \"jazz/\", \"a.wav\"]"), "b.wav jazz/1.WAV jazz/2.wav a.wav");
+    assert_eq!(
+        pieces("{ play = \"jazz\", order = \"shuffled\", start = \"random\" }"),
+        "jazz/1.WAV jazz/2.wav"
+    );
+    let told = |value: &str| {
+        let told = problems_of(&format!("{HEAD}{DESK}music = {value}\n"), &around);
+        told.iter().map(|line| line.split_once("queue.desk.music").unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    let no_use = ": etc/mixed/bad.wav is of no use: the file is empty; record or copy it again";
+    assert_eq!(told("\"mixed\""), [no_use]);
+    assert_eq!(told("\"art\""), [": no sound file is in the folder art; put some there"]);
+    assert_eq!(told("[]"), [": nothing would be heard; write a file, a folder or several of them"]);
+    assert_eq!(told("{ order = \"listed\" }"), [".play: is missing; write play = \"music/\""]);
+    assert_eq!(
+        told("{ play = \"a.wav\", start = \"rndom\" }"),
+        [".start: \"rndom\" is not known here; did you mean \"random\"?"]
+    );
+    assert_eq!(
+        told("[\"nix.wav\", \"mixed/bad.wav\"]"),
+        [
+            "[1]: there is no file etc/nix.wav; put it there, or write the path of one that is",
+            &format!("[2]{no_use}")
+        ]
+    );
+}
+
+#[test]
 fn a_prompt_whose_file_has_not_changed_is_not_decoded_again() {
     let text = format!("{HEAD}{DESK}music = \"a.wav\"\nannouncement = \"b.wav\"\n");
     let mut names = Names::new();

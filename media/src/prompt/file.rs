@@ -43,6 +43,9 @@ pub enum FileKind {
 }
 
 impl FileKind {
+    /// Every kind.
+    pub const ALL: [FileKind; 4] = [FileKind::Wav, FileKind::Ogg, FileKind::Flac, FileKind::Mp3];
+
     /// By the first bytes; `None`: none of ours.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Option<FileKind> {

@@ -41,6 +41,25 @@ impl Files {
             Files::Memory(files) => files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into()),
         }
     }
+
+    /// The names of the sound files in a folder, in order; `None` if it is no folder.
+    fn sounds_in(&self, folder: &Path) -> Option<Vec<String>> {
+        let paths: Vec<PathBuf> = match self {
+            Files::Disk => std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).collect(),
+            Files::Memory(files) => {
+                let inside = files.keys().filter(|path| path.parent() == Some(folder)).cloned().collect();
+                Some(inside).filter(|inside: &Vec<_>| !inside.is_empty())?
+            }
+        };
+        let is_sound = |path: &&PathBuf| {
+            let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+            FileKind::ALL.iter().any(|kind| kind.extensions().contains(&ending.to_ascii_lowercase().as_str()))
+        };
+        let names = paths.iter().filter(is_sound).filter_map(|path| path.file_name()?.to_str());
+        let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).map(str::to_owned).collect();
+        names.sort();
+        Some(names)
+    }
 }
 
 /// A prompt or a piece of music, ready to play.
@@ -98,6 +117,10 @@ impl<'s> Prompts<'s> {
             item.error(report, "an empty path is no file; write one such as \"prompts/welcome.wav\"");
             return None;
         }
+        self.prompt(name, item, report)
+    }
+
+    fn prompt(&mut self, name: &str, item: &Item<'_>, report: &mut Report) -> Option<PromptId> {
         if !self.loaded.contains_key(name) {
             let loaded = self.load(name);
             self.loaded.insert(name.to_owned(), loaded);
@@ -114,6 +137,22 @@ impl<'s> Prompts<'s> {
                 None
             }
         }
+    }
+
+    /// The prompts that `item` names: one file, or all sound files of a folder by their names.
+    pub(super) fn all_of(&mut self, item: &Item<'_>, report: &mut Report) -> Option<Vec<PromptId>> {
+        let name = item.text("\"music/\"", report)?;
+        let Some(files) = self.files.sounds_in(&self.base_dir.join(name)).filter(|_| !name.is_empty()) else {
+            return self.resolve(item, report).map(|id| vec![id]);
+        };
+        if files.is_empty() {
+            item.error(report, format!("no sound file is in the folder {name}; put some there"));
+            return None;
+        }
+        let folder = name.trim_end_matches('/');
+        let ids: Vec<_> =
+            files.iter().map(|file| self.prompt(&format!("{folder}/{file}"), item, report)).collect();
+        ids.into_iter().collect()
     }
 
     /// The one line of a small file beside the configuration, without its end.

@@ -1,8 +1,10 @@
 //! `[queue.NAME]`: how one queue treats its callers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::names::{HoursId, PromptId, QueueId};
+use super::music::Music;
+use super::names::{HoursId, QueueId};
 use super::problem::Report;
 use super::queue_confirm::QueueConfirm;
 use super::queue_memory::QueueMemory;
@@ -23,7 +25,7 @@ section! {
         least_skill,
         /// Whom a caller accepts after he has waited: a list of steps such as `{ after = "30s", least_skill = 3 }`. At most 7 steps. Default: none.
         widen,
-        /// What callers hear while they wait, over and over. Default: silence.
+        /// What callers hear while they wait, over and over: a file, a folder, a list of these, or `{ play = …, order = "shuffled", start = "random" }`. Default: silence.
         music,
         /// Heard once by everybody who enters, before the music. One that a reload brings or changes is heard at once by those who wait, too. Nobody loses his place by it, and the agent's answer cuts it. Default: none.
         announcement,
@@ -126,7 +128,7 @@ pub struct Queue {
     /// Whom a caller accepts; the first step from the start. 1 to [`MAX_STEPS`], each later than the one before.
     pub steps: Vec<WidenStep>,
     /// What callers hear while they wait, over and over; `None`: silence.
-    pub music: Option<PromptId>,
+    pub music: Option<Arc<Music>>,
     /// 9 is served before 0. Default 0.
     pub priority: u8,
     /// By so much its callers stand as if they had come sooner. 0 s to 24 h, default 0 s.
@@ -210,7 +212,7 @@ impl Queue {
         let item = Item { key: section.path.clone(), value: section.value };
         let table = item.table(&format!("[{}]", section.path), scope.report)?;
         let raw = QueueToml::read(table, &section.path, section.span(), scope.report);
-        let music = raw.music.item.as_ref().and_then(|item| scope.prompt(item));
+        let music = raw.music.item.as_ref().and_then(|item| Music::resolve(item, scope));
         let hours = raw.hours.item.as_ref().and_then(|item| scope.hours_named(item));
         let strategy = raw.strategy.choice(&Strategy::ALL, scope.report);
         let steps = steps(&raw, scope);

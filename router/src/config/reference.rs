@@ -12,6 +12,7 @@ use super::limits::LimitsToml;
 use super::listen::{BindToml, ListenToml};
 use super::load::RootToml;
 use super::media::MediaToml;
+use super::music::MusicToml;
 use super::node::{JournalToml, LogToml, NodeToml};
 use super::number::NumberToml;
 use super::phone::PhoneToml;
@@ -91,6 +92,7 @@ const SECTIONS: &[SectionDoc] = &[
     VoicemailStepToml::DOC,
     RejectToml::DOC,
     QueueToml::DOC,
+    MusicToml::DOC,
     WidenToml::DOC,
     ConfirmToml::DOC,
     ReturningToml::DOC,
