@@ -237,18 +237,75 @@ fn music_is_a_file_a_folder_or_several_and_each_file_of_no_use_is_told() {
 }
 
 #[test]
+fn every_language_that_may_be_asked_for_has_a_file_for_every_prompt() {
+    let mut around = surroundings();
+    let Files::Memory(files) = &mut around.files else { panic!() };
+    for name in ["de/hello.wav", "en/hello.wav", "de/bye.wav", "fr/bye.wav"] {
+        files.insert(PathBuf::from("etc").join(name), wav());
+    }
+    let told = |text: &str| {
+        let told = problems_of(&format!("{HEAD}{text}"), &around);
+        told.iter().map(|line| line.splitn(4, ':').nth(3).unwrap().trim().to_owned()).collect::<Vec<_>>()
+    };
+    let both = "[prompts]\nlanguages = [\"de\", \"en\"]\n";
+    let hello = format!("{DESK}announcement = \"{{lang}}/hello.wav\"\n");
+    assert_eq!(told(&format!("{hello}{both}")), [""; 0]);
+    assert_eq!(
+        told(&hello),
+        [
+            "queue.desk.announcement: {lang} stands for a language, and there are none; write languages = [\"de\"] in [prompts]"
+        ]
+    );
+    assert_eq!(
+        told(&format!("{DESK}music = \"{{lang}}/bye.wav\"\n{both}")),
+        [
+            "queue.desk.music: there is no file etc/en/bye.wav for \"en\"; put it there, or take \"en\" out of prompts.languages"
+        ]
+    );
+    let of_number = DESK.replace("flow = \"desk\"\n", "flow = \"desk\"\nlanguage = \"en\"\n");
+    assert_eq!(told(&format!("{of_number}{both}")), [""; 0]);
+    assert_eq!(
+        told(&of_number),
+        [
+            "number[1].language: \"en\" is not among prompts.languages; write languages = [\"en\"] in [prompts]"
+        ]
+    );
+    let of_step = DESK.replace("steps = [", "steps = [{ language = \"fr\" }, ");
+    assert_eq!(
+        told(&format!("{of_step}{both}")),
+        [
+            "flow.desk.steps[1].language: \"fr\" is not among prompts.languages; write \"de\" or \"en\", or add it there"
+        ]
+    );
+    assert_eq!(
+        told("[prompts]\nlanguages = [\"de\", \"de\", \"deutsch!\", \"much-too-long\"]\n")[..3],
+        [
+            "prompts.languages[2]: \"de\" stands here twice; take one out",
+            "prompts.languages[3]: \"deutsch!\" is no language; write one such as \"de\" or \"en-GB\"",
+            "prompts.languages[4]: \"much-too-long\" is no language; write one such as \"de\" or \"en-GB\"",
+        ]
+    );
+}
+
+#[test]
 fn a_prompt_whose_file_has_not_changed_is_not_decoded_again() {
     let text = format!("{HEAD}{DESK}music = \"a.wav\"\nannouncement = \"b.wav\"\n");
     let mut names = Names::new();
     let before = config_support::read_with(&text, &mut names, &surroundings()).unwrap();
-    let known = before.prompts().map(|(_, prompt)| (prompt.path.clone(), prompt.clone())).collect();
+    let known = before
+        .prompts()
+        .flat_map(|(_, prompt)| &prompt.files)
+        .map(|(_, file)| (file.path.clone(), file.clone()))
+        .collect();
     let mut around = Surroundings { known, ..surroundings() };
     let Files::Memory(files) = &mut around.files else { panic!() };
     let louder: Vec<u8> = wav()[..44].iter().copied().chain([9; 16_000]).collect();
     files.insert(PathBuf::from("etc/b.wav"), louder);
     let after = config_support::read_with(&text, &mut names, &around).unwrap();
     let same = |name: &str| {
-        let of = |config: &Config| config.prompts().find(|(_, p)| p.name == name).unwrap().1.sound.clone();
+        let of = |config: &Config| {
+            config.prompts().find(|(_, p)| p.name == name).unwrap().1.files[0].1.sound.clone()
+        };
         Arc::ptr_eq(&of(&before), &of(&after))
     };
     assert!(same("a.wav") && !same("b.wav"));

@@ -18,7 +18,7 @@ impl Call {
 
     pub(super) fn start_music(&mut self, queue: QueueId, board: &mut Switchboard) {
         let music = board.config.queue(queue).and_then(|queue| queue.music.clone());
-        let music = music.and_then(|music| board.music(&music));
+        let music = music.and_then(|music| board.music(&music, self.language));
         if let (Some(music), Some(leg)) = (music, self.caller().media_key()) {
             self.plays += 1;
             board.media(play::music(leg, self.plays, music));

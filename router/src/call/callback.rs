@@ -128,6 +128,7 @@ impl Call {
             position: Position::default(),
             stage: Stage::InFlow(Waits::Nothing),
             plays: 0,
+            language: board.config.languages.default(),
             announcement: None,
             last_failure: None,
             is_emergency: false,

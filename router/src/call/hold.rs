@@ -88,7 +88,7 @@ impl Call {
             return;
         }
         self.plays += 1;
-        let music = music.and_then(|music| board.music(&music));
+        let music = music.and_then(|music| board.music(&music, self.language));
         board.media(match music {
             Some(music) => play::music(leg, self.plays, music),
             None => Command::Stop { leg },

@@ -58,7 +58,7 @@ use self::{
     menu::Menu, ring::Ring, talk::Talk, voicemail::Voicemail,
 };
 use crate::{
-    config::{AgentId, Config, QueueId, TrunkId},
+    config::{AgentId, Config, Language, QueueId, TrunkId},
     credit::Credit,
     journal::fact::{CallId, LegNumber, MessageEnd, Micros, What},
     keys::CallKey,
@@ -111,6 +111,8 @@ pub struct Call {
     /// End-to-end header fields of the caller's INVITE for the legs we dial.
     carried: Vec<(Bytes, Bytes)>,
     max_forwards: u8,
+    /// In which the caller is spoken to; `None`: the configuration knows no languages.
+    language: Option<Language>,
     position: Position,
     stage: Stage,
     plays: u32,

@@ -15,7 +15,7 @@ use super::voicemail_step::voicemail;
 section! {
     /// What happens to a call, step by step. `play`, `menu` and `queue` answer by themselves unless they are `early`, `voicemail` always; a flow that runs out hangs up.
     FlowToml "[flow.NAME]" {
-        /// A list of steps: `"answer"`, `{ play = … }`, `{ menu = … }`, `{ queue = … }`, `{ dial = … }`, `{ callback = … }`, `{ hours = … }`, `{ voicemail = … }`, `{ reject = … }`, `"hangup"`, `{ goto = … }`. Required.
+        /// A list of steps: `"answer"`, `{ language = … }`, `{ play = … }`, `{ menu = … }`, `{ queue = … }`, `{ dial = … }`, `{ callback = … }`, `{ hours = … }`, `{ voicemail = … }`, `{ reject = … }`, `"hangup"`, `{ goto = … }`. Required.
         steps,
     }
 }
@@ -95,8 +95,20 @@ section! {
 }
 
 /// The kinds of step, as written.
-const STEPS: [&str; 11] =
-    ["answer", "play", "menu", "queue", "dial", "callback", "hours", "voicemail", "reject", "hangup", "goto"];
+const STEPS: [&str; 12] = [
+    "answer",
+    "language",
+    "play",
+    "menu",
+    "queue",
+    "dial",
+    "callback",
+    "hours",
+    "voicemail",
+    "reject",
+    "hangup",
+    "goto",
+];
 
 /// A flow as read: a step that could not be read is `None`, so that the checks of the whole can leave it alone.
 pub(super) struct FlowSection {
@@ -213,6 +225,7 @@ fn step_named(name: &str, item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<
     match name {
         "answer" => empty(item, scope).map(|()| Step::Answer),
         "hangup" => empty(item, scope).map(|()| Step::Hangup),
+        "language" => scope.language(item).map(Step::Language),
         "play" => play(item, scope),
         "menu" => menu(item, scope),
         "queue" => queue(item, scope),

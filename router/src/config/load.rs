@@ -15,6 +15,7 @@ use super::flow::Goto;
 use super::flow_toml::FlowSection;
 use super::hosts::Hosts;
 use super::hours::Hours;
+use super::languages::{Languages, PromptsToml};
 use super::limits::{Limits, LimitsToml, Machine, warn_of_machine};
 use super::listen::{Listen, ListenToml};
 use super::media::{Media, MediaToml};
@@ -24,7 +25,7 @@ use super::number::{NumberSection, Numbers};
 use super::pem::PemFiles;
 use super::presence::{Beside, Graph};
 use super::problem::{Place, Problem, Problems, Report, Severity, Source};
-use super::prompt::{Files, Prompt, Prompts};
+use super::prompt::{Files, Prompt, PromptFile, Prompts};
 use super::queue::Queue;
 use super::raw::{Field, section};
 use super::registrar::{Registrar, RegistrarToml};
@@ -44,7 +45,7 @@ pub struct Surroundings {
     /// Where prompts come from.
     pub files: Files,
     /// Prompts that are decoded already, by their paths: one whose file has not changed is not decoded again.
-    pub known: BTreeMap<PathBuf, Prompt>,
+    pub known: BTreeMap<PathBuf, PromptFile>,
 }
 
 section! {
@@ -66,6 +67,8 @@ section! {
         log,
         /// Messages that callers leave.
         voicemail,
+        /// What prompts have in common.
+        prompts,
         /// What is known elsewhere of agents.
         presence,
         /// Whom calls come from and go to.
@@ -126,7 +129,8 @@ pub fn load_after(before: Option<&Config>, path: &Path, names: &mut Names) -> Re
     })?;
     let base_dir = path.parent().unwrap_or(Path::new(""));
     let prompts = before.into_iter().flat_map(Config::prompts);
-    let known = prompts.map(|(_, prompt)| (prompt.path.clone(), prompt.clone())).collect();
+    let files = prompts.flat_map(|(_, prompt)| &prompt.files);
+    let known = files.map(|(_, file)| (file.path.clone(), file.clone())).collect();
     let surroundings = Surroundings { machine: Machine::here(), files: Files::Disk, known };
     parse(&text, &file, base_dir, names, &surroundings)
 }
@@ -212,7 +216,8 @@ fn resolve(
     let beside = Beside { base_dir, files: &surroundings.files };
     let graph = Graph::resolve(&raw.presence, beside, report);
     let (files, prompt_names) = (&surroundings.files, std::mem::take(&mut names.prompts));
-    let prompts = Prompts::new(files, base_dir, prompt_names, &surroundings.known);
+    let languages = Languages::resolve(&part!(PromptsToml, raw.prompts, empty, report), report);
+    let prompts = Prompts::new((files, base_dir), prompt_names, &surroundings.known, languages.clone());
     let mut scope = Scope::gather(root, names, prompts, pem, report);
     let (resolved, numbers) = resolve_named(&raw, graph.as_ref(), &mut scope);
     listen_tls::check(&listen_raw, &listen, &resolved.trunks, &scope.trunks, scope.report);
@@ -252,6 +257,7 @@ fn resolve(
         numbers,
         callers,
         transfers: resolved.transfers,
+        languages,
         written: Written::of(root, report),
     }
 }

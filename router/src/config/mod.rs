@@ -18,6 +18,7 @@ mod flow_toml;
 mod hosts;
 mod hours;
 mod hours_toml;
+mod languages;
 mod limits;
 mod listen;
 mod listen_tls;
@@ -82,6 +83,7 @@ pub use emergency::Emergency;
 pub use flow::{Flow, Goto, Step};
 pub use hosts::Hosts;
 pub use hours::{Because, Day, Hours, Opening, Span, Wall};
+pub use languages::{Language, Languages};
 pub use limits::{Limits, Machine};
 pub use listen::Listen;
 pub use listen_tls::{ClientCertificates, ListenTls};
@@ -96,7 +98,7 @@ pub use pem::{Pem, PemIdentity, Shown};
 pub use phone::{Phone, Reach};
 pub use presence::{Graph, SecretPlace, Stale};
 pub use problem::{Place, Problem, Problems, Severity};
-pub use prompt::{Files, Prompt};
+pub use prompt::{Files, Prompt, PromptFile};
 pub use queue::{MAX_STEPS, Queue, Strategy, WidenStep};
 pub use queue_confirm::QueueConfirm;
 pub use queue_memory::{QueueMemory, Returning, Sticky, Transferred};
@@ -169,6 +171,8 @@ pub struct Config {
     agents: Table<Agent>,
     hours: Table<Hours>,
     prompts: Table<Prompt>,
+    /// Languages that callers are spoken to in.
+    pub languages: Languages,
     numbers: number::Numbers,
     callers: caller_group::CallerGroups,
     written: Written,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use media::prompt::FileKind;
 
+use super::languages::{Language, Languages, PLACEHOLDER};
 use super::names::{Interned, PromptId};
 use super::problem::Report;
 use super::raw::Item;
@@ -63,10 +64,17 @@ impl Files {
 }
 
 /// A prompt or a piece of music, ready to play.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Prompt {
     /// The path as written.
     pub name: String,
+    /// Its one file; with `{lang}` in the path one for each language, that of the default first.
+    pub files: Vec<(Option<Language>, PromptFile)>,
+}
+
+/// One file of a prompt.
+#[derive(Debug, Clone)]
+pub struct PromptFile {
     /// The path as opened: a relative one starts at the directory of the configuration.
     pub path: PathBuf,
     /// The sound.
@@ -75,9 +83,9 @@ pub struct Prompt {
     digest: u64,
 }
 
-impl PartialEq for Prompt {
-    fn eq(&self, other: &Prompt) -> bool {
-        (&self.name, &self.path, self.digest) == (&other.name, &other.path, other.digest)
+impl PartialEq for PromptFile {
+    fn eq(&self, other: &PromptFile) -> bool {
+        (&self.path, self.digest) == (&other.path, other.digest)
     }
 }
 
@@ -87,27 +95,28 @@ pub(super) struct Prompts<'s> {
     base_dir: &'s Path,
     names: Interned,
     /// Those of the configuration in force: what has not changed since is not decoded again.
-    known: &'s BTreeMap<PathBuf, Prompt>,
-    /// By path as written; `Err` says why a file is of no use.
-    loaded: BTreeMap<String, Result<Loaded, String>>,
+    known: &'s BTreeMap<PathBuf, PromptFile>,
+    pub(super) languages: Languages,
+    /// By path as written; `Err` says why its files are of no use.
+    loaded: BTreeMap<String, Result<Loaded, Vec<String>>>,
 }
 
 /// A file that is of use.
 struct Loaded {
     id: PromptId,
     prompt: Prompt,
-    /// What its name says that it is not.
-    misnamed: Option<String>,
+    /// What names of its files say that they are not.
+    misnamed: Vec<String>,
 }
 
 impl<'s> Prompts<'s> {
     pub(super) fn new(
-        files: &'s Files,
-        base_dir: &'s Path,
+        (files, base_dir): (&'s Files, &'s Path),
         names: Interned,
-        known: &'s BTreeMap<PathBuf, Prompt>,
+        known: &'s BTreeMap<PathBuf, PromptFile>,
+        languages: Languages,
     ) -> Prompts<'s> {
-        Prompts { files, base_dir, names, known, loaded: BTreeMap::new() }
+        Prompts { files, base_dir, names, known, languages, loaded: BTreeMap::new() }
     }
 
     /// The prompt that `item` names; a file of no use is reported at every place that names it.
@@ -127,13 +136,11 @@ impl<'s> Prompts<'s> {
         }
         match &self.loaded[name] {
             Ok(loaded) => {
-                if let Some(misnamed) = &loaded.misnamed {
-                    item.warning(report, misnamed);
-                }
+                loaded.misnamed.iter().for_each(|misnamed| item.warning(report, misnamed));
                 Some(loaded.id)
             }
             Err(why) => {
-                item.error(report, why);
+                why.iter().for_each(|why| item.error(report, why));
                 None
             }
         }
@@ -175,11 +182,45 @@ impl<'s> Prompts<'s> {
         (loaded.map(|loaded| (loaded.id, loaded.prompt)).collect(), self.names)
     }
 
-    fn load(&mut self, name: &str) -> Result<Loaded, String> {
+    fn load(&mut self, name: &str) -> Result<Loaded, Vec<String>> {
+        let wanted: Vec<(Option<Language>, String)> = match name.contains(PLACEHOLDER) {
+            false => vec![(None, name.to_owned())],
+            true => {
+                let of = |language: Language| (Some(language), name.replace(PLACEHOLDER, language.as_str()));
+                self.languages.iter().map(of).collect()
+            }
+        };
+        if wanted.is_empty() {
+            let text =
+                "{lang} stands for a language, and there are none; write languages = [\"de\"] in [prompts]";
+            return Err(vec![text.to_owned()]);
+        }
+        let (mut files, mut misnamed, mut why) = (Vec::new(), Vec::new(), Vec::new());
+        for (language, name) in wanted {
+            match self.file(&name, language) {
+                Ok((file, name)) => {
+                    files.push((language, file));
+                    misnamed.extend(name);
+                }
+                Err(text) => why.push(text),
+            }
+        }
+        if !why.is_empty() {
+            return Err(why);
+        }
+        let id = PromptId::from(self.names.intern(name));
+        Ok(Loaded { id, prompt: Prompt { name: name.to_owned(), files }, misnamed })
+    }
+
+    /// One file, and what its name says that it is not.
+    fn file(&self, name: &str, language: Option<Language>) -> Result<(PromptFile, Option<String>), String> {
         let path = self.base_dir.join(name);
         let shown = path.display();
-        let bytes = self.files.read(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => {
+        let bytes = self.files.read(&path).map_err(|error| match (error.kind(), language) {
+            (io::ErrorKind::NotFound, Some(language)) => format!(
+                "there is no file {shown} for \"{language}\"; put it there, or take \"{language}\" out of prompts.languages"
+            ),
+            (io::ErrorKind::NotFound, None) => {
                 format!("there is no file {shown}; put it there, or write the path of one that is")
             }
             _ => format!("{shown} cannot be read: {error}; make it a readable sound file"),
@@ -196,8 +237,7 @@ impl<'s> Prompts<'s> {
             }
         };
         let misnamed = misnamed(&path, FileKind::of(&bytes));
-        let id = PromptId::from(self.names.intern(name));
-        Ok(Loaded { id, prompt: Prompt { name: name.to_owned(), path, sound, digest }, misnamed })
+        Ok((PromptFile { path, sound, digest }, misnamed))
     }
 }
 

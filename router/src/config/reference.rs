@@ -8,6 +8,7 @@ use super::emergency::EmergencyToml;
 use super::flow_toml::{DialToml, FlowToml, HoursStepToml, MenuToml, PlayToml, QueueStepToml, RejectToml};
 use super::hosts::HostsToml;
 use super::hours_toml::HoursToml;
+use super::languages::PromptsToml;
 use super::limits::LimitsToml;
 use super::listen::{BindToml, ListenToml};
 use super::load::RootToml;
@@ -54,6 +55,7 @@ const SECTIONS: &[SectionDoc] = &[
     JournalToml::DOC,
     LogToml::DOC,
     VoicemailToml::DOC,
+    PromptsToml::DOC,
     PresenceToml::DOC,
     GraphToml::DOC,
     TrunkToml::DOC,
@@ -112,7 +114,8 @@ meet then.
 
 Where a step or a menu says where to go on: `\"flow.NAME\"` goes to that flow and does not come back; `\"queue.NAME\"`
 waits there and then goes on behind the step; `\"next\"` goes on behind the step; `\"hangup\"` hangs up. Besides the
-steps below there are `\"answer\"`, `\"hangup\"` (also `{ answer = {} }`, `{ hangup = {} }`) and `{ goto = \"flow.NAME\" }`.
+steps below there are `\"answer\"`, `\"hangup\"` (also `{ answer = {} }`, `{ hangup = {} }`), `{ goto = \"flow.NAME\" }` and
+`{ language = \"en\" }`, from which on the call has that language, one of `prompts.languages`.
 ";
 
 /// The reference page, in Markdown.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::flow::Goto;
+use super::languages::Language;
 use super::names::{AgentId, FlowId, HoursId, Interned, Names, PromptId, QueueId, TrunkId};
 use super::pem::PemFiles;
 use super::problem::Report;
@@ -174,6 +175,10 @@ impl<'s, 'i> Scope<'s, 'i> {
     /// What these hours do when closed.
     pub(super) fn when_closed(&self, hours: HoursId) -> (Option<PromptId>, Goto) {
         self.closed.get(&hours).copied().unwrap_or((None, Goto::Hangup))
+    }
+
+    pub(super) fn language(&mut self, item: &Item<'_>) -> Option<Language> {
+        self.prompts.languages.named(item, self.report)
     }
 
     pub(super) fn prompt(&mut self, item: &Item<'_>) -> Option<PromptId> {

@@ -22,7 +22,7 @@ use crate::{
     callbacks::Callbacks,
     callers::Callers,
     clock::Clock,
-    config::{AgentId, Config, Music, MusicStart, PHONES, QueueId, Strategy, Trunk, TrunkId},
+    config::{AgentId, Config, Language, Music, MusicStart, PHONES, QueueId, Strategy, Trunk, TrunkId},
     estimate::Estimates,
     journal::fact::{
         AgentState, CallId, Cause, Fact, Fault, LegNumber, MessageEnd, Micros, TollRefusal, Unanswered, What,
@@ -208,8 +208,12 @@ impl Switchboard {
     }
 
     /// Some music, and where it is for somebody who begins to hear it.
-    pub(crate) fn music(&mut self, music: &Music) -> Option<(Playlist, PlayFrom)> {
-        let list = self.prompts.list(&music.pieces)?;
+    pub(crate) fn music(
+        &mut self,
+        music: &Music,
+        language: Option<Language>,
+    ) -> Option<(Playlist, PlayFrom)> {
+        let list = self.prompts.list(&music.pieces, language)?;
         let from = match music.start {
             MusicStart::Together => PlayFrom::Shared,
             MusicStart::Beginning => PlayFrom::Start,
