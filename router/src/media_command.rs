@@ -1,4 +1,4 @@
-//! The three ways in which a caller is played something.
+//! The ways in which a caller is played something.
 
 /// Commands that play a prompt.
 pub(crate) mod play {
@@ -9,6 +9,11 @@ pub(crate) mod play {
     /// From its beginning to its end.
     pub(crate) fn once(leg: MediaLegKey, play: u32, prompt: Arc<Prompt>) -> Command {
         Command::Play { leg, play, prompt: prompt.into(), repeat: false, from: PlayFrom::Start }
+    }
+
+    /// Pieces one after another, to the end of the last.
+    pub(crate) fn list(leg: MediaLegKey, play: u32, prompt: Playlist) -> Command {
+        Command::Play { leg, play, prompt, repeat: false, from: PlayFrom::Start }
     }
 
     /// From its beginning, over and over.

@@ -288,6 +288,56 @@ fn every_language_that_may_be_asked_for_has_a_file_for_every_prompt() {
 }
 
 #[test]
+fn what_a_queue_tells_has_been_recorded_in_every_language_and_what_is_missing_is_named() {
+    let mut around = surroundings();
+    let Files::Memory(files) = &mut around.files else { panic!() };
+    let numbers = (0..=20).chain((30..=90).step_by(10)).map(|number: u32| number.to_string());
+    let german = ["ein", "und", "hundert", "tausend", "place"].map(str::to_owned);
+    for name in numbers.clone().chain(german) {
+        files.insert(PathBuf::from(format!("etc/de/{name}.wav")), wav());
+    }
+    for name in numbers.filter(|name| name != "7") {
+        files.insert(PathBuf::from(format!("etc/en/{name}.wav")), wav());
+    }
+    let told = |text: &str| {
+        let told = problems_of(&format!("{HEAD}{DESK}{text}"), &around);
+        told.iter().map(|line| line.splitn(4, ':').nth(3).unwrap().trim().to_owned()).collect::<Vec<_>>()
+    };
+    let prompts = |languages: &str| format!("[prompts]\nlanguages = {languages}\nsnippets = \"{{lang}}\"\n");
+    assert_eq!(told(&format!("tell = {{}}\n{}", prompts("[\"de\"]"))), [""; 0]);
+    assert_eq!(
+        told(&format!("tell = {{}}\n{}", prompts("[\"de\", \"en\"]"))),
+        ["prompts.snippets: the folder etc/en lacks 7, and, hundred, thousand, place, in-line; record each as NAME.wav there"]
+    );
+    assert_eq!(
+        told(&format!("tell = {{ wait = true }}\n{}", prompts("[\"de\"]"))),
+        ["prompts.snippets: the folder etc/de lacks wait, less-than-a-minute, one-minute, minutes; record each as NAME.wav there"]
+    );
+    assert_eq!(
+        told(&format!("tell = {{}}\n{}", prompts("[\"fr\"]"))),
+        ["prompts.snippets: numbers cannot be said in \"fr\", only in \"de\" and \"en\"; take fr out of prompts.languages, or tell out of the queues"]
+    );
+    assert_eq!(
+        told("tell = { every = \"1m\" }\n"),
+        ["queue.desk.tell: nobody has recorded what is to be said; write languages and snippets in [prompts]"]
+    );
+    assert_eq!(
+        told(&format!("tell = {{ place = false }}\n{}", prompts("[\"de\"]"))),
+        ["queue.desk.tell: nothing would be told; write place = true or wait = true, or take it out"]
+    );
+    let both = "[prompts]\nlanguages = [\"de\", \"en\"]\nsnippets = \"de\"\n";
+    assert_eq!(
+        told(&format!("tell = {{}}\n{both}")),
+        ["prompts.snippets: \"de\" is one folder for several languages; write {lang} in it"]
+    );
+    assert_eq!(
+        told("duck = \"12\"\n"),
+        ["queue.desk.duck: \"12\" is not how much softer; write \"off\" or \"1dB\" to \"40dB\" (default \"off\")"]
+    );
+    assert_eq!(told("duck = \"12dB\"\n"), [""; 0]);
+}
+
+#[test]
 fn a_prompt_whose_file_has_not_changed_is_not_decoded_again() {
     let text = format!("{HEAD}{DESK}music = \"a.wav\"\nannouncement = \"b.wav\"\n");
     let mut names = Names::new();

@@ -6,6 +6,7 @@ use crate::{config::QueueId, journal::fact::What, media_command::play, shard::Sw
 impl Call {
     /// The announcement if the queue has one, else music at once.
     pub(super) fn start_sound(&mut self, queue: QueueId, board: &mut Switchboard) {
+        self.begin_telling(queue, board);
         let settings = board.config.queue(queue);
         self.announcement = match settings.and_then(|settings| settings.rules.announcement) {
             Some(prompt) => self.play_once(prompt, board),

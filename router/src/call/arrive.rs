@@ -77,6 +77,7 @@ impl Call {
             stage: Stage::InFlow(Waits::Nothing),
             plays: 0,
             announcement: None,
+            telling: None,
             last_failure: None,
             is_emergency: false,
             calling_back: None,

@@ -130,6 +130,7 @@ impl Call {
             plays: 0,
             language: board.config.languages.default(),
             announcement: None,
+            telling: None,
             last_failure: None,
             is_emergency: false,
             failed_transfer: None,

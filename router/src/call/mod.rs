@@ -36,6 +36,7 @@ mod session;
 mod sticky;
 mod talk;
 mod target;
+mod telling;
 mod transfer;
 mod voicemail;
 mod way;
@@ -118,6 +119,8 @@ pub struct Call {
     plays: u32,
     /// The queue's announcement that the caller hears; music follows.
     announcement: Option<u32>,
+    /// What he is told of his wait, and when again.
+    telling: Option<telling::Telling>,
     /// What the last unsuccessful dial came to: passed on if the flow runs out unanswered.
     last_failure: Option<Failure>,
     /// An agent calls for help.
@@ -352,7 +355,8 @@ impl Call {
             Stage::Ended(ending) => return ending.deadline(),
         };
         let leaving = self.legs.iter().filter_map(|leg| leg.leaves_at).min();
-        [stage, self.probe_at, leaving].into_iter().flatten().min()
+        let tells_at = self.tells_at();
+        [stage, self.probe_at, leaving, tells_at].into_iter().flatten().min()
     }
 
     /// Tells the call what happened; it acts on the board.
@@ -418,6 +422,7 @@ impl Call {
 
     fn handle_deadline(&mut self, board: &mut Switchboard) {
         self.hang_up_leaving(board);
+        self.tell(board);
         if self.probe_at.is_some_and(|at| at <= board.now) {
             self.probe_quiet_legs(board);
         }

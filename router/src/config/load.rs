@@ -35,7 +35,7 @@ use super::trunk::Trunk;
 use super::voicemail::{Voicemail, VoicemailToml};
 use super::whole::Resolved;
 use super::written::Written;
-use super::{Config, Table, entra_ids, listen_tls, program, whole};
+use super::{Config, Table, entra_ids, listen_tls, program, queue_tell, whole};
 
 /// What a configuration is checked against beside itself.
 #[derive(Debug, Clone, Default)]
@@ -216,9 +216,11 @@ fn resolve(
     let beside = Beside { base_dir, files: &surroundings.files };
     let graph = Graph::resolve(&raw.presence, beside, report);
     let (files, prompt_names) = (&surroundings.files, std::mem::take(&mut names.prompts));
-    let languages = Languages::resolve(&part!(PromptsToml, raw.prompts, empty, report), report);
+    let prompts_raw = part!(PromptsToml, raw.prompts, empty, report);
+    let languages = Languages::resolve(&prompts_raw, report);
     let prompts = Prompts::new((files, base_dir), prompt_names, &surroundings.known, languages.clone());
     let mut scope = Scope::gather(root, names, prompts, pem, report);
+    scope.speaks = prompts_raw.snippets.item.is_some() && languages.default().is_some();
     let (resolved, numbers) = resolve_named(&raw, graph.as_ref(), &mut scope);
     listen_tls::check(&listen_raw, &listen, &resolved.trunks, &scope.trunks, scope.report);
     let emergency = part!(EmergencyToml, raw.emergency, empty, &mut *scope.report);
@@ -231,6 +233,8 @@ fn resolve(
     whole::telephones(&registrar, &resolved, &mut scope);
     let groups = scope.callers.sections.clone();
     let callers = CallerGroups::resolve(&groups, &mut scope);
+    let tells = resolved.queues.values().filter_map(|queue| queue.tell.as_ref());
+    let snippets = queue_tell::snippets(&prompts_raw, tells, &mut scope);
     let (prompts, prompt_names) = scope.prompts.finish();
     names.prompts = prompt_names;
     Config {
@@ -258,6 +262,7 @@ fn resolve(
         callers,
         transfers: resolved.transfers,
         languages,
+        snippets,
         written: Written::of(root, report),
     }
 }

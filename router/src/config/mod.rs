@@ -40,6 +40,7 @@ mod queue;
 mod queue_confirm;
 mod queue_memory;
 mod queue_rules;
+mod queue_tell;
 mod raw;
 mod read;
 mod reference;
@@ -103,6 +104,7 @@ pub use queue::{MAX_STEPS, Queue, Strategy, WidenStep};
 pub use queue_confirm::QueueConfirm;
 pub use queue_memory::{QueueMemory, Returning, Sticky, Transferred};
 pub use queue_rules::{QueueRules, Unstaffed};
+pub use queue_tell::{QueueTell, Snippets};
 pub use reference::reference;
 pub use registrar::{PHONES, Registrar};
 pub use srtp::Srtp;
@@ -173,6 +175,8 @@ pub struct Config {
     prompts: Table<Prompt>,
     /// Languages that callers are spoken to in.
     pub languages: Languages,
+    /// Recorded words of each language, by name; only those that queues need.
+    pub snippets: Snippets,
     numbers: number::Numbers,
     callers: caller_group::CallerGroups,
     written: Written,

@@ -162,6 +162,31 @@ impl<'s> Prompts<'s> {
         ids.into_iter().collect()
     }
 
+    /// Files of these names in a folder, whatever their kind. Those that are missing are one problem.
+    pub(super) fn snippets(
+        &mut self,
+        folder: &str,
+        names: &[&'static str],
+        item: &Item<'_>,
+        report: &mut Report,
+    ) -> BTreeMap<&'static str, PromptId> {
+        let path = self.base_dir.join(folder);
+        let there = self.files.sounds_in(&path).unwrap_or_default();
+        let file = |name: &str| there.iter().find(|file| Path::new(file).file_stem() == Some(name.as_ref()));
+        let missing: Vec<&str> = names.iter().copied().filter(|name| file(name).is_none()).collect();
+        if !missing.is_empty() {
+            let text = format!(
+                "the folder {} lacks {}; record each as NAME.wav there",
+                path.display(),
+                missing.join(", ")
+            );
+            item.error(report, text);
+        }
+        let found: Vec<_> =
+            names.iter().filter_map(|name| Some((*name, format!("{folder}/{}", file(name)?)))).collect();
+        found.into_iter().filter_map(|(name, file)| Some((name, self.prompt(&file, item, report)?))).collect()
+    }
+
     /// The one line of a small file beside the configuration, without its end.
     pub(super) fn line(&self, name: &str) -> Result<String, String> {
         let bytes = self.files.read(&self.base_dir.join(name)).map_err(|error| error.to_string())?;

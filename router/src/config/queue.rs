@@ -9,6 +9,7 @@ use super::problem::Report;
 use super::queue_confirm::QueueConfirm;
 use super::queue_memory::QueueMemory;
 use super::queue_rules::QueueRules;
+use super::queue_tell::QueueTell;
 use super::raw::{Item, section};
 use super::read::bounds;
 use super::scope::{Scope, Section};
@@ -29,6 +30,8 @@ section! {
         music,
         /// Heard once by everybody who enters, before the music. One that a reload brings or changes is heard at once by those who wait, too. Nobody loses his place by it, and the agent's answer cuts it. Default: none.
         announcement,
+        /// What those who wait are told of their wait, again and again: `{ wait = true, every = "1m" }`. Default: nothing.
+        tell,
         /// Which queue an agent of several serves first: 9 before 0; within one priority the caller who came first, boosts and `head_start` counted in. 0 to 9, default 0.
         priority,
         /// Beside queues of the same priority its callers stand as if they had come so much sooner. All boosts of a caller together count for 24 hours at most. `"0s"` to `"24h"`, default `"0s"`.
@@ -129,6 +132,8 @@ pub struct Queue {
     pub steps: Vec<WidenStep>,
     /// What callers hear while they wait, over and over; `None`: silence.
     pub music: Option<Arc<Music>>,
+    /// What those who wait are told, again and again; `None`: nothing.
+    pub tell: Option<QueueTell>,
     /// 9 is served before 0. Default 0.
     pub priority: u8,
     /// By so much its callers stand as if they had come sooner. 0 s to 24 h, default 0 s.
@@ -220,6 +225,7 @@ impl Queue {
         let confirm = QueueConfirm::resolve(&raw, scope);
         let max_wait = raw.max_wait.duration(bounds("1s", "24h", "30m"), scope.report);
         let memory = QueueMemory::resolve(&raw, max_wait, scope);
+        let tell = QueueTell::resolve(&raw, scope);
         let report = &mut *scope.report;
         Some(Queue {
             name: section.name.to_owned(),
@@ -227,6 +233,7 @@ impl Queue {
             ring_at_once: ring_at_once(&raw, strategy, report),
             steps,
             music,
+            tell,
             priority: raw.priority.integer(0..=9, 0, report) as u8,
             head_start: raw.head_start.duration(bounds("0s", "24h", "0s"), report),
             service_level: raw.service_level.duration(bounds("1s", "1h", "20s"), report),

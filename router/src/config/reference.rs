@@ -21,6 +21,7 @@ use super::presence::{GraphToml, PresenceToml};
 use super::queue::{QueueToml, WidenToml};
 use super::queue_confirm::ConfirmToml;
 use super::queue_memory::{ReturningToml, StickyToml, TransferredToml};
+use super::queue_tell::TellToml;
 use super::raw::SectionDoc;
 use super::registrar::RegistrarToml;
 use super::srtp::{AgentSrtpToml, TrunkSrtpToml};
@@ -95,6 +96,7 @@ const SECTIONS: &[SectionDoc] = &[
     RejectToml::DOC,
     QueueToml::DOC,
     MusicToml::DOC,
+    TellToml::DOC,
     WidenToml::DOC,
     ConfirmToml::DOC,
     ReturningToml::DOC,

@@ -107,6 +107,8 @@ pub(super) struct Scope<'s, 'i> {
     pub(super) pem: PemFiles<'s>,
     /// What each `[hours.NAME]` does when closed; steps that name it inherit this.
     pub(super) closed: BTreeMap<HoursId, (Option<PromptId>, Goto)>,
+    /// Languages and snippets are there, of which announcements can be made.
+    pub(super) speaks: bool,
     /// Trunks that can send no call.
     pub(super) mute_trunks: BTreeSet<TrunkId>,
     /// Whose each source address of `accept_from` is.
@@ -133,6 +135,7 @@ impl<'s, 'i> Scope<'s, 'i> {
             prompts,
             pem,
             closed: BTreeMap::new(),
+            speaks: false,
             mute_trunks: BTreeSet::new(),
             sources: BTreeMap::new(),
             report,
