@@ -32,6 +32,7 @@ pub use engine::{
     Command, Counters, Engine, Event, Forward, MediaLegKey, Output, PlayFrom, Recorded, RecordingEnd,
     Settings,
 };
+pub use player::Gain;
 pub use playlist::Playlist;
 pub use ports::PortPool;
 pub use prompt::{Prompt, PromptError};

@@ -307,19 +307,27 @@ fn what_a_queue_tells_has_been_recorded_in_every_language_and_what_is_missing_is
     assert_eq!(told(&format!("tell = {{}}\n{}", prompts("[\"de\"]"))), [""; 0]);
     assert_eq!(
         told(&format!("tell = {{}}\n{}", prompts("[\"de\", \"en\"]"))),
-        ["prompts.snippets: the folder etc/en lacks 7, and, hundred, thousand, place, in-line; record each as NAME.wav there"]
+        [
+            "prompts.snippets: the folder etc/en lacks 7, and, hundred, thousand, place, in-line; record each as NAME.wav there"
+        ]
     );
     assert_eq!(
         told(&format!("tell = {{ wait = true }}\n{}", prompts("[\"de\"]"))),
-        ["prompts.snippets: the folder etc/de lacks wait, less-than-a-minute, one-minute, minutes; record each as NAME.wav there"]
+        [
+            "prompts.snippets: the folder etc/de lacks wait, less-than-a-minute, one-minute, minutes; record each as NAME.wav there"
+        ]
     );
     assert_eq!(
         told(&format!("tell = {{}}\n{}", prompts("[\"fr\"]"))),
-        ["prompts.snippets: numbers cannot be said in \"fr\", only in \"de\" and \"en\"; take fr out of prompts.languages, or tell out of the queues"]
+        [
+            "prompts.snippets: numbers cannot be said in \"fr\", only in \"de\" and \"en\"; take fr out of prompts.languages, or tell out of the queues"
+        ]
     );
     assert_eq!(
         told("tell = { every = \"1m\" }\n"),
-        ["queue.desk.tell: nobody has recorded what is to be said; write languages and snippets in [prompts]"]
+        [
+            "queue.desk.tell: nobody has recorded what is to be said; write languages and snippets in [prompts]"
+        ]
     );
     assert_eq!(
         told(&format!("tell = {{ place = false }}\n{}", prompts("[\"de\"]"))),
@@ -332,7 +340,9 @@ fn what_a_queue_tells_has_been_recorded_in_every_language_and_what_is_missing_is
     );
     assert_eq!(
         told("duck = \"12\"\n"),
-        ["queue.desk.duck: \"12\" is not how much softer; write \"off\" or \"1dB\" to \"40dB\" (default \"off\")"]
+        [
+            "queue.desk.duck: \"12\" is not how much softer; write \"off\" or \"1dB\" to \"40dB\" (default \"off\")"
+        ]
     );
     assert_eq!(told("duck = \"12dB\"\n"), [""; 0]);
 }

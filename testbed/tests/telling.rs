@@ -2,7 +2,8 @@
 
 mod house;
 
-use house::{QUEUE, caller_in, heard, the_end, world};
+use house::{caller_in, heard, the_end, world};
+use media::Codec;
 use router::journal::fact::What;
 use testbed::{
     Behaviour, PhoneId, World,
@@ -15,7 +16,8 @@ const IN_ENGLISH: &str =
 
 fn telling(seed: u64, tell: &str, more: &[&str]) -> World {
     let queue = house::queue(&format!("tell = {tell}"));
-    let sections: Vec<&str> = [queue.as_str(), SPOKEN, IN_ENGLISH].into_iter().chain(more.iter().copied()).collect();
+    let sections: Vec<&str> =
+        [queue.as_str(), SPOKEN, IN_ENGLISH].into_iter().chain(more.iter().copied()).collect();
     world(seed, &sections)
 }
 
@@ -93,6 +95,34 @@ fn it_is_told_over_and_over_if_the_queue_says_so() {
     the_end(&mut world);
 }
 
+/// Every prompt of a world is one byte over and over, so that two at once are one byte too.
+#[test]
+fn music_is_softer_under_what_is_told_if_the_queue_says_so() {
+    let mut world = telling(6, "{ first = \"2s\" }\nduck = \"12dB\"", &[]);
+    let caller = caller_in(&mut world);
+    let level = |name: &str| {
+        let mut sample = [0];
+        Codec::Pcma.decode(&[world.voice_of(name)], &mut sample);
+        i32::from(sample[0])
+    };
+    let mixed = ["de/place", "de/1"].map(|voice| {
+        let mut byte = [0];
+        let sum = (level("music") * 64 / 256 + level(voice)).clamp(-32_768, 32_767);
+        Codec::Pcma.encode(&[sum as i16], &mut byte);
+        byte[0]
+    });
+    world.run_for(8 * SECOND);
+    let heard = mixed.map(|byte| world.at(caller).heard.get(&byte).copied().unwrap_or_default());
+    assert!(
+        heard.iter().all(|packets| (95..=105).contains(packets)),
+        "{heard:?} of {:?}",
+        world.at(caller).heard
+    );
+    assert!(!house::heard(&world, caller, "de/place"), "never alone");
+    world.hangs_up_in(caller, SECOND);
+    the_end(&mut world);
+}
+
 #[test]
 fn the_agents_answer_cuts_what_is_told() {
     let mut world = telling(4, "{ first = \"3s\" }", &[house::ANNA]);
@@ -100,7 +130,8 @@ fn the_agents_answer_cuts_what_is_told() {
     let caller = caller_in(&mut world);
     world.run_for(5 * SECOND);
     assert!(heard(&world, caller, "de/place") && world.heard(caller, agent), "{}", world.ladder());
-    let said = |world: &World| world.at(caller).heard.get(&world.voice_of("de/1")).copied().unwrap_or_default();
+    let said =
+        |world: &World| world.at(caller).heard.get(&world.voice_of("de/1")).copied().unwrap_or_default();
     let before = said(&world);
     world.run_for(10 * SECOND);
     assert_eq!(said(&world), before);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::record::{Recorded, RecordingEnd};
 use crate::dtmf::Digit;
+use crate::player::Gain;
 use crate::playlist::Playlist;
 use crate::rtp::LegStats;
 use crate::sdp::Stream;
@@ -94,7 +95,20 @@ pub enum Command {
         /// Where to begin.
         from: PlayFrom,
     },
-    /// Cuts what plays. No [`Event::Played`].
+    /// Plays prompts over what plays, which goes on under them; an earlier one over it is cut. What is under it fades to
+    /// `under` in 200 ms before, and back in 200 ms after. Where the codec cannot be mixed byte by byte it is not heard
+    /// meanwhile, and does not fade.
+    PlayOver {
+        /// Whose peer hears it.
+        leg: MediaLegKey,
+        /// Comes back in [`Event::Played`].
+        play: u32,
+        /// What to play, one piece after another, from the start.
+        prompt: Playlist,
+        /// How loud what is under it stays.
+        under: Gain,
+    },
+    /// Cuts what plays, and what plays over it. No [`Event::Played`].
     Stop {
         /// Whose.
         leg: MediaLegKey,

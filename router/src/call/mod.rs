@@ -118,7 +118,7 @@ pub struct Call {
     stage: Stage,
     plays: u32,
     /// The queue's announcement that the caller hears; music follows.
-    announcement: Option<u32>,
+    announcement: Option<announce::Announcement>,
     /// What he is told of his wait, and when again.
     telling: Option<telling::Telling>,
     /// What the last unsuccessful dial came to: passed on if the flow runs out unanswered.

@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 use super::{Call, Stage};
 use crate::{
     config::{PromptId, QueueId, QueueTell},
-    journal::fact::What,
-    media_command::play,
     shard::Switchboard,
     speech::{Told, Tongue},
 };
@@ -52,7 +50,7 @@ impl Call {
         let told = self.told(queue, tell, board);
         let spoken = match telling.last == Some(told) && tell.only_news {
             true => Duration::ZERO,
-            false => self.says(told, board),
+            false => self.says(queue, told, board),
         };
         self.telling = Some(Telling { at: board.now + spoken + tell.every, last: Some(told) });
     }
@@ -75,8 +73,8 @@ impl Call {
         }
     }
 
-    /// Says it instead of the music, which follows; how long it takes.
-    fn says(&mut self, told: Told, board: &mut Switchboard) -> Duration {
+    /// Says it over the music; how long it takes.
+    fn says(&mut self, queue: QueueId, told: Told, board: &mut Switchboard) -> Duration {
         let language = self.language.filter(|language| board.config.snippets.contains_key(language));
         let Some(language) = language.or(board.config.languages.default()) else { return Duration::ZERO };
         let (Some(tongue), Some(recorded)) = (Tongue::of(language), board.config.snippets.get(&language))
@@ -85,14 +83,9 @@ impl Call {
         };
         let words: Vec<PromptId> =
             tongue.says(told).iter().filter_map(|word| recorded.get(word).copied()).collect();
-        let (Some(list), Some(leg)) = (board.prompts.list(&words, None), self.caller().media_key()) else {
-            return Duration::ZERO;
-        };
-        self.plays += 1;
-        self.announcement = Some(self.plays);
+        let Some(list) = board.prompts.list(&words, None) else { return Duration::ZERO };
         let length = list.duration();
-        self.fact(What::PromptStarted { prompt: told.to_string() }, board);
-        board.media(play::list(leg, self.plays, list));
+        self.announce(queue, told.to_string(), list, true, board);
         length
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use media::Gain;
+
 use super::music::Music;
 use super::names::{HoursId, QueueId};
 use super::problem::Report;
@@ -30,6 +32,8 @@ section! {
         music,
         /// Heard once by everybody who enters, before the music. One that a reload brings or changes is heard at once by those who wait, too. Nobody loses his place by it, and the agent's answer cuts it. Default: none.
         announcement,
+        /// How much softer the music becomes under what is announced while it plays: `"1dB"` to `"40dB"`; `"off"`: it is not heard meanwhile. It fades for 200 ms before and comes back as long; the agent's answer cuts both at once. Default `"off"`.
+        duck,
         /// What those who wait are told of their wait, again and again: `{ wait = true, every = "1m" }`. Default: nothing.
         tell,
         /// Which queue an agent of several serves first: 9 before 0; within one priority the caller who came first, boosts and `head_start` counted in. 0 to 9, default 0.
@@ -132,6 +136,8 @@ pub struct Queue {
     pub steps: Vec<WidenStep>,
     /// What callers hear while they wait, over and over; `None`: silence.
     pub music: Option<Arc<Music>>,
+    /// How loud music stays under announcements. Default not at all.
+    pub duck: Gain,
     /// What those who wait are told, again and again; `None`: nothing.
     pub tell: Option<QueueTell>,
     /// 9 is served before 0. Default 0.
@@ -234,6 +240,7 @@ impl Queue {
             steps,
             music,
             tell,
+            duck: raw.duck.item.as_ref().and_then(|item| duck(item, report)).unwrap_or(Gain::NONE),
             priority: raw.priority.integer(0..=9, 0, report) as u8,
             head_start: raw.head_start.duration(bounds("0s", "24h", "0s"), report),
             service_level: raw.service_level.duration(bounds("1s", "1h", "20s"), report),
@@ -266,6 +273,20 @@ pub(super) fn shown_as(item: &Item<'_>, report: &mut Report) -> Option<String> {
         return None;
     }
     Some(text.to_owned())
+}
+
+fn duck(item: &Item<'_>, report: &mut Report) -> Option<Gain> {
+    let text = item.text("\"12dB\"", report)?;
+    let softer = text.strip_suffix("dB").and_then(|number| number.trim_end().parse::<u8>().ok());
+    match softer.filter(|softer| (1..=40).contains(softer)) {
+        Some(softer) => Some(Gain::softer_by(softer)),
+        None if text == "off" => Some(Gain::NONE),
+        None => {
+            let cure = "write \"off\" or \"1dB\" to \"40dB\" (default \"off\")";
+            item.error(report, format!("{text:?} is not how much softer; {cure}"));
+            None
+        }
+    }
 }
 
 fn ring_at_once(raw: &QueueToml<'_>, strategy: Strategy, report: &mut Report) -> u8 {
