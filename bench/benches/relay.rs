@@ -98,7 +98,7 @@ fn play(criterion: &mut Criterion, legs: u64) {
     let mut engine = engine(start, legs, Codec::Pcma);
     let prompt = Arc::new(Prompt::from_samples(&[1_000; 8_000 * 10], "music"));
     for n in 0..legs {
-        let (leg, prompt, from) = (MediaLegKey(n), prompt.clone(), PlayFrom::Shared);
+        let (leg, prompt, from) = (MediaLegKey(n), prompt.clone().into(), PlayFrom::Shared);
         let now = start + Duration::from_millis(n % 20);
         engine.handle_command(now, Command::Play { leg, play: 1, prompt, repeat: true, from });
     }

@@ -70,7 +70,7 @@ fn prompts(c: &mut Criterion) {
     for rate in [8_000, 44_100, 48_000] {
         let file = wav::encode_wav(rate, 1, &tone::sine_at(rate, 440.0, 1_000, -10.0));
         group.bench_function(format!("{rate} Hz"), |b| {
-            b.iter(|| Prompt::from_wav(black_box(&file), "tone", &Codec::G711).unwrap())
+            b.iter(|| Prompt::load(black_box(&file), "tone", &Codec::G711).unwrap())
         });
     }
     group.finish();

@@ -16,6 +16,7 @@ pub mod engine;
 mod leg;
 mod mouth;
 mod player;
+mod playlist;
 pub mod ports;
 pub mod prompt;
 mod recorder;
@@ -34,6 +35,8 @@ pub use engine::{
     Command, Counters, Engine, Event, Forward, MediaLegKey, Output, PlayFrom, Recorded, RecordingEnd,
     Settings, Supervision,
 };
+pub use player::Gain;
+pub use playlist::Playlist;
 pub use ports::PortPool;
 pub use prompt::{Prompt, PromptError};
 pub use rtp::LegStats;

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::file::{FileKind, Sound};
 use crate::Codec;
 use crate::codec::{Encoder, OpusParameters};
 use crate::tone::RATE;
-use crate::wav::{Wav, WavError};
+use crate::wav::WavError;
 
-mod resample;
+mod file;
+pub mod resample;
 
 /// The longest prompt, two hours: 58 MB for each codec.
 pub const MAX_DURATION: Duration = Duration::from_secs(7_200);
@@ -22,17 +24,42 @@ const WIDE: u32 = 16_000;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PromptError {
-    /// The file is not a WAV file we can read.
+    /// The file is no sound file we can read, or a WAV file with something wrong, or has a rate or channels that no
+    /// prompt has.
     #[error(transparent)]
     Wav(#[from] WavError),
+    /// The bytes contradict the format.
+    #[error("the {kind} sound in it is broken ({why}); export it again")]
+    Broken {
+        /// Which format.
+        kind: &'static str,
+        /// What the decoder says.
+        why: String,
+    },
+    /// The end is missing.
+    #[error("the {0} sound in it ends before its end; copy it again")]
+    Truncated(&'static str),
+    /// Nothing in it that could be heard.
+    #[error("there is no sound in this {0} file; export it again")]
+    Silent(&'static str),
+    /// No stream of sound that we know.
+    #[error(
+        "there is no sound we can decode in this {0} file; export it as Ogg with Opus or Vorbis, or as WAV"
+    )]
+    NoTrack(&'static str),
+    /// Streams one after another, or a rate that changes.
+    #[error("this {0} file has several sounds one after another; write them to one, or to several files")]
+    Chained(&'static str),
     /// Longer than [`MAX_DURATION`].
-    #[error("it lasts {} s, the limit is {} s; cut it, or let it repeat", .0.as_secs(), MAX_DURATION.as_secs())]
-    TooLong(Duration),
+    #[error("it lasts longer than the limit of {} s; cut it, or let it repeat", MAX_DURATION.as_secs())]
+    TooLong,
     /// The resampler refused.
-    #[error("cannot be resampled from {rate} Hz ({why}); convert it with: sox IN -r 8000 OUT.wav")]
+    #[error("cannot be resampled from {from} to {to} Hz ({why}); convert it with: sox IN -r 8000 OUT.wav")]
     Resample {
         /// The file's rate.
-        rate: u32,
+        from: u32,
+        /// The codec's.
+        to: u32,
         /// What the resampler says.
         why: String,
     },
@@ -58,33 +85,31 @@ struct Frames {
 }
 
 impl Prompt {
-    /// Reads a WAV file: see [`Wav::parse`] for the kinds. Resampled if need be, two channels mixed to one.
+    /// Decodes a sound file: WAV (see [`crate::wav`] for the kinds), FLAC, MP3, Ogg with Vorbis or Opus, known by its
+    /// content. Resampled if need be, two channels mixed to one.
     ///
     /// `name` is for logs: the file's name as the configuration has it. `codecs` are those it will be played in; a codec
     /// that is only passed on here ([`Codec::is_ours`]) is left out.
     ///
     /// # Errors
     /// [`PromptError`] with what is wrong and what would help; the file's name is not in the text.
-    pub fn from_wav(bytes: &[u8], name: &str, codecs: &[Codec]) -> Result<Prompt, PromptError> {
-        let wav = Wav::parse(bytes)?;
-        let duration = Duration::from_secs(wav.frames() as u64) / wav.rate();
-        if duration > MAX_DURATION {
-            return Err(PromptError::TooLong(duration));
-        }
-        let rate = |wide: bool| if wide { WIDE } else { RATE };
-        let mut prompt = Prompt::from_samples(&[], name);
+    pub fn load(bytes: &[u8], name: &str, codecs: &[Codec]) -> Result<Prompt, PromptError> {
+        let sound = Sound::read(bytes)?;
         let mut sounds = Vec::new();
-        for wide in [false, true] {
-            let codecs: Vec<Codec> =
-                codecs.iter().copied().filter(|codec| (codec.sound_rate() == WIDE) == wide).collect();
-            if codecs.iter().any(|codec| codec.is_ours()) {
-                let samples = resample::to(rate(wide), &wav)?;
-                sounds.extend(codecs.into_iter().filter_map(|codec| Frames::new(codec, &samples)));
+        for rate in [RATE, WIDE] {
+            let mut codecs =
+                codecs.iter().filter(|codec| codec.is_ours() && codec.sound_rate() == rate).peekable();
+            if codecs.peek().is_some() {
+                let samples = resample::to(&sound, rate)?;
+                sounds.extend(codecs.filter_map(|codec| Frames::new(*codec, &samples)));
             }
         }
-        prompt.count = sounds.iter().map(|frames| frames.ends.len()).max().unwrap_or(1);
-        (prompt.sounds, prompt.duration) = (sounds.into(), duration);
-        Ok(prompt)
+        Ok(Prompt {
+            name: name.into(),
+            count: sounds.iter().map(|frames| frames.ends.len()).max().unwrap_or(1),
+            sounds: sounds.into(),
+            duration: Duration::from_secs(sound.samples().len() as u64) / sound.rate(),
+        })
     }
 
     /// A prompt of linear samples at 8 kHz, in G.711. None at all make one frame of silence.
@@ -192,6 +217,10 @@ mod tests {
         samples
     }
 
+    fn at_8_khz(file: &[u8]) -> Vec<i16> {
+        resample::to(&Sound::read(file).unwrap(), RATE).unwrap()
+    }
+
     /// Without the edges, where a tone begins and ends.
     fn middle(samples: &[i16]) -> &[i16] {
         &samples[samples.len() / 10..samples.len() - samples.len() / 10]
@@ -205,7 +234,7 @@ mod tests {
             [4_000, 8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000, 192_000, 384_000, 44_101]
         {
             let file = encode_wav(rate, 1, &tone::sine_at(rate, 1_000.0, 1_000, -10.0));
-            let prompt = Prompt::from_wav(&file, "tone", &OURS).unwrap();
+            let prompt = Prompt::load(&file, "tone", &OURS).unwrap();
             assert_eq!(prompt.frame_count(), 50, "{rate} Hz");
             for codec in OURS {
                 let samples = heard(&prompt, codec);
@@ -218,7 +247,7 @@ mod tests {
     #[test]
     fn wide_codecs_carry_what_lies_above_4_khz() {
         let file = encode_wav(48_000, 1, &tone::sine_at(48_000, 6_000.0, 1_000, -10.0));
-        let prompt = Prompt::from_wav(&file, "high", &OURS).unwrap();
+        let prompt = Prompt::load(&file, "high", &OURS).unwrap();
         for codec in [Codec::G722, Codec::Opus] {
             let level = tone::level_at_rate(16_000, middle(&heard(&prompt, codec)), 6_000.0);
             assert!((level + 10.0).abs() < 2.0, "{codec}: {level} dBFS");
@@ -229,7 +258,7 @@ mod tests {
     #[test]
     fn a_prompt_is_made_only_in_the_codecs_asked_for() {
         let file = encode_wav(8_000, 1, &[1; 320]);
-        let prompt = Prompt::from_wav(&file, "two", &[Codec::G722, Codec::G729]).unwrap();
+        let prompt = Prompt::load(&file, "two", &[Codec::G722, Codec::G729]).unwrap();
         assert_eq!(prompt.frame_count(), 2);
         assert!(prompt.frame(Codec::G722, 1).is_some() && prompt.frame(Codec::G722, 2).is_none());
         assert!(!prompt.is_in(Codec::Pcma) && !prompt.is_in(Codec::G729));
@@ -239,8 +268,7 @@ mod tests {
     fn speech_reaches_up_to_3400_hertz() {
         for (rate, hz) in [(16_000, 3_400.0), (44_100, 3_400.0), (48_000, 3_400.0), (48_000, 300.0)] {
             let file = encode_wav(rate, 1, &tone::sine_at(rate, hz, 1_000, -10.0));
-            let wav = Wav::parse(&file).unwrap();
-            let samples = resample::to(RATE, &wav).unwrap();
+            let samples = at_8_khz(&file);
             let level = tone::level_at(middle(&samples), hz);
             assert!((level + 10.0).abs() < 0.5, "{hz} Hz from {rate}: {level} dBFS");
         }
@@ -252,7 +280,7 @@ mod tests {
             [(16_000, 5_000.0), (44_100, 5_000.0), (48_000, 5_000.0), (48_000, 7_000.0), (48_000, 4_200.0)]
         {
             let file = encode_wav(rate, 1, &tone::sine_at(rate, hz, 1_000, -3.0));
-            let samples = resample::to(RATE, &Wav::parse(&file).unwrap()).unwrap();
+            let samples = at_8_khz(&file);
             let alias = tone::level(middle(&samples)) + 3.0;
             assert!(alias < -60.0, "{hz} Hz from {rate}: {alias} dB");
         }
@@ -264,7 +292,7 @@ mod tests {
         for rate in [16_000, 44_100, 48_000] {
             let mut samples = vec![0; rate as usize / 10];
             samples.extend(tone::sine_at(rate, 1_000.0, 100, -10.0));
-            let resampled = resample::to(RATE, &Wav::parse(&encode_wav(rate, 1, &samples)).unwrap()).unwrap();
+            let resampled = at_8_khz(&encode_wav(rate, 1, &samples));
             assert_eq!(resampled.len(), 1_600);
             assert!(tone::level(&resampled[..780]) < -50.0);
             assert!((tone::level(&resampled[820..1_580]) + 10.0).abs() < 0.5);
@@ -294,29 +322,25 @@ mod tests {
         let left = tone::sine_at(8_000, 440.0, 500, -10.0);
         let right = tone::sine_at(8_000, 1_000.0, 500, -10.0);
         let both: Vec<i16> = left.into_iter().zip(right).flat_map(|(left, right)| [left, right]).collect();
-        let samples =
-            heard(&Prompt::from_wav(&encode_wav(8_000, 2, &both), "both", &OURS).unwrap(), Codec::Pcma);
+        let samples = heard(&Prompt::load(&encode_wav(8_000, 2, &both), "both", &OURS).unwrap(), Codec::Pcma);
         for hz in [440.0, 1_000.0] {
             assert!((tone::level_at(middle(&samples), hz) + 16.0).abs() < 0.5);
         }
     }
 
     #[test]
-    fn a_file_of_more_than_two_hours_is_refused_before_it_is_read() {
+    fn a_file_of_more_than_two_hours_is_refused() {
         let mut file = encode_wav(4_000, 1, &[]);
         file[40..44].copy_from_slice(&(4_000u32 * 2 * 7_201).to_le_bytes());
         file.resize(44 + 4_000 * 2 * 7_201, 0);
-        let error = Prompt::from_wav(&file, "long", &OURS).unwrap_err();
-        assert_eq!(error.to_string(), "it lasts 7201 s, the limit is 7200 s; cut it, or let it repeat");
+        let error = Prompt::load(&file, "long", &OURS).unwrap_err();
+        assert_eq!(error.to_string(), "it lasts longer than the limit of 7200 s; cut it, or let it repeat");
     }
 
     #[test]
     fn a_single_sample_is_a_prompt() {
         for rate in [4_000, 8_000, 48_000, 384_000] {
-            assert_eq!(
-                Prompt::from_wav(&encode_wav(rate, 1, &[1]), "click", &OURS).unwrap().frame_count(),
-                1
-            );
+            assert_eq!(Prompt::load(&encode_wav(rate, 1, &[1]), "click", &OURS).unwrap().frame_count(), 1);
         }
     }
 }

@@ -19,8 +19,8 @@ pub enum WavError {
     /// No bytes at all.
     #[error("the file is empty; record or copy it again")]
     Empty,
-    /// It does not begin as a WAV file does.
-    #[error("not a WAV file but {found}; convert it with: sox IN -r 8000 -c 1 -b 16 OUT.wav")]
+    /// It does not begin as a file of sound does that we read.
+    #[error("neither WAV, Ogg, FLAC nor MP3 but {found}; convert it with: sox IN -r 8000 -c 1 -b 16 OUT.wav")]
     NotWav {
         /// What it looks like.
         found: &'static str,
@@ -248,9 +248,7 @@ fn body(bytes: &[u8]) -> Result<&[u8], WavError> {
 
 fn looks_like(bytes: &[u8]) -> &'static str {
     match bytes {
-        [b'I', b'D', b'3', ..] | [0xFF, 0xE0..=0xFF, ..] => "MP3",
-        [b'O', b'g', b'g', b'S', ..] => "Ogg",
-        [b'f', b'L', b'a', b'C', ..] => "FLAC",
+        [0xFF, 0xE0..=0xFF, ..] => "AAC or another kind of MPEG audio",
         [b'R', b'I', b'F', b'X', ..] => "big-endian RIFX",
         [b'R', b'F', b'6', b'4', ..] => "RF64",
         [_, _, _, _, b'f', b't', b'y', b'p', ..] => "MP4",
@@ -408,12 +406,12 @@ mod tests {
         let cases = [
             (vec![], "the file is empty; record or copy it again"),
             (
-                b"ID3\x04".to_vec(),
-                "not a WAV file but MP3; convert it with: sox IN -r 8000 -c 1 -b 16 OUT.wav",
+                b"\0\0\0\x20ftypM4A ".to_vec(),
+                "neither WAV, Ogg, FLAC nor MP3 but MP4; convert it with: sox IN -r 8000 -c 1 -b 16 OUT.wav",
             ),
             (
                 b"RIFF".to_vec(),
-                "not a WAV file but another kind of RIFF, or only the start of a file; convert it with: sox IN -r 8000 -c 1 -b 16 OUT.wav",
+                "neither WAV, Ogg, FLAC nor MP3 but another kind of RIFF, or only the start of a file; convert it with: sox IN -r 8000 -c 1 -b 16 OUT.wav",
             ),
             (good[..12].to_vec(), "the file has no 'fmt ' chunk; export it again as WAV"),
             (good[..30].to_vec(), "the file ends after 10 of 16 bytes of its 'fmt ' chunk; copy it again"),

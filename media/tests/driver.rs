@@ -91,7 +91,7 @@ fn two_bridged_legs_hear_each_other() {
     let (a, b) = (connect(&worker, A), connect(&worker, B));
     worker.send(Command::Bridge { a: A, b: B }).unwrap();
     // The last command is done when its prompt arrives: then the bridge stands, and is asked for again.
-    let (prompt, from) = (prompt(1), PlayFrom::Start);
+    let (prompt, from) = (prompt(1).into(), PlayFrom::Start);
     worker.send(Command::Play { leg: A, play: 1, prompt, repeat: false, from }).unwrap();
     assert_eq!(a.receive().len(), 160);
     wait_for(&worker, |event| *event == Event::Played { leg: A, play: 1 });
@@ -121,7 +121,7 @@ fn sound_goes_over_ipv6_and_between_the_families() {
         let (a, b) = (connect_at(six, &worker, A), connect_at(other, &worker, B));
         worker.send(Command::Bridge { a: A, b: B }).unwrap();
         // When its prompt arrives the bridge stands.
-        let (prompt, from) = (prompt(1), PlayFrom::Start);
+        let (prompt, from) = (prompt(1).into(), PlayFrom::Start);
         worker.send(Command::Play { leg: A, play: 1, prompt, repeat: false, from }).unwrap();
         assert_eq!(a.receive().len(), 160);
         wait_for(&worker, |event| *event == Event::Played { leg: A, play: 1 });
@@ -137,7 +137,7 @@ fn a_prompt_is_heard_at_its_cadence() {
     let (worker, _) = worker();
     let peer = connect(&worker, A);
     let begun = Instant::now();
-    let (prompt, from) = (prompt(10), PlayFrom::Start);
+    let (prompt, from) = (prompt(10).into(), PlayFrom::Start);
     worker.send(Command::Play { leg: A, play: 9, prompt, repeat: false, from }).unwrap();
     for n in 0..10 {
         assert_eq!(peer.receive()[0], common::frame_byte(n));

@@ -399,7 +399,7 @@ fn all_callers_hear_the_same_place_of_the_music() {
     stage.open(A).connect(A, stream(A)).open(B).connect(B, stream(B));
     for (leg, pause) in [(A, 107), (B, 233)] {
         stage.run(pause * MS);
-        let (prompt, from) = (music.clone(), PlayFrom::Shared);
+        let (prompt, from) = (music.clone().into(), PlayFrom::Shared);
         stage.command(Command::Play { leg, play: 1, prompt, repeat: true, from });
     }
     stage.run(1_000 * MS);

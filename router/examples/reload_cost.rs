@@ -40,7 +40,7 @@ fn main() {
     let mut shard = shard(before);
     println!("{:>10.1?}  the shard is there", began.elapsed());
     for (config, what) in [(Arc::clone(&after), "one queue changes"), (after, "nothing changes")] {
-        let prompts = Arc::new(Prompts::new(BTreeMap::new()));
+        let prompts = Arc::new(Prompts::of(&config));
         let began = Instant::now();
         shard.handle_input(began, Input::Reload(config, prompts));
         println!("{:>10.1?}  reload: {what}", drained(&mut shard, began));
@@ -105,8 +105,8 @@ fn shard(config: Arc<Config>) -> Shard {
         run: 0,
         sip: Endpoint::new(Settings::new([7; 32], config.listen.sip.clone())),
         scheduler: Arc::new(Scheduler::new(capacity)),
+        prompts: Arc::new(Prompts::of(&config)),
         config,
-        prompts: Arc::new(Prompts::new(BTreeMap::new())),
         wishes: BTreeMap::new(),
         closed: BTreeSet::new(),
         sums: Sums::default(),

@@ -165,7 +165,7 @@ mod tests {
             [flow.end]
             steps = ["hangup"]
         "#;
-        let surroundings = Surroundings { machine: Machine::default(), files };
+        let surroundings = Surroundings { machine: Machine::default(), files, ..Surroundings::default() };
         let read = parse(text, "f.toml", Path::new("etc"), &mut Names::new(), &surroundings);
         read.unwrap_or_else(|problems| panic!("{problems}"))
     }

@@ -30,6 +30,7 @@ pub mod registration;
 pub mod service;
 pub mod shard;
 pub mod simulate;
+pub mod speech;
 pub mod staff;
 pub mod standing;
 pub mod status;

@@ -2,21 +2,35 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use media::{prompt::Prompt, tone};
+use media::{Playlist, prompt::Prompt, tone};
 
-use crate::config::PromptId;
+use crate::config::{Config, Language, PromptFile, PromptId};
 
 /// Prompts by id, and the tones we make ourselves.
 #[derive(Debug, Clone)]
 pub struct Prompts {
-    files: BTreeMap<PromptId, Arc<Prompt>>,
+    /// Without a language stands what has none, and beside its languages the default of what has some.
+    files: BTreeMap<(PromptId, Option<Language>), Arc<Prompt>>,
     ringback: Arc<Prompt>,
     beep: Arc<Prompt>,
 }
 
 impl Prompts {
-    /// The prompts that were loaded; one that is missing is passed over by the flow.
-    pub fn new(files: BTreeMap<PromptId, Arc<Prompt>>) -> Prompts {
+    /// The prompts of a configuration, which has them decoded.
+    pub fn of(config: &Config) -> Prompts {
+        Prompts::with(config, |file| Arc::clone(&file.sound))
+    }
+
+    /// The prompts of a configuration with other sounds than it has.
+    pub fn with(config: &Config, mut sound: impl FnMut(&PromptFile) -> Arc<Prompt>) -> Prompts {
+        let mut files = BTreeMap::new();
+        for (id, prompt) in config.prompts() {
+            for (language, file) in &prompt.files {
+                let sound = sound(file);
+                files.entry((id, None)).or_insert_with(|| Arc::clone(&sound));
+                files.insert((id, *language), sound);
+            }
+        }
         Prompts { files, ringback: Arc::new(ringback()), beep: Arc::new(beep()) }
     }
 
@@ -24,13 +38,18 @@ impl Prompts {
     /// the flow names.
     pub fn beside(&self, older: &Prompts) -> Prompts {
         let mut files = older.files.clone();
-        files.extend(self.files.iter().map(|(id, prompt)| (*id, Arc::clone(prompt))));
+        files.extend(self.files.iter().map(|(key, prompt)| (*key, Arc::clone(prompt))));
         Prompts { files, ringback: Arc::clone(&self.ringback), beep: Arc::clone(&self.beep) }
     }
 
-    /// A prompt of the configuration.
-    pub fn get(&self, prompt: PromptId) -> Option<Arc<Prompt>> {
-        self.files.get(&prompt).cloned()
+    /// A prompt of the configuration, in this language if there is one of it.
+    pub fn get(&self, prompt: PromptId, language: Option<Language>) -> Option<Arc<Prompt>> {
+        self.files.get(&(prompt, language)).or_else(|| self.files.get(&(prompt, None))).cloned()
+    }
+
+    /// The pieces of some music as one list; `None` if there are none.
+    pub fn list(&self, pieces: &[PromptId], language: Option<Language>) -> Option<Playlist> {
+        Playlist::new(pieces.iter().filter_map(|piece| self.get(*piece, language)).collect())
     }
 
     /// What an answered caller hears while a `dial` rings: 425 Hz, one second of five (ITU-T E.180, Germany).

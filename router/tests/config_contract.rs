@@ -69,7 +69,7 @@ fn the_service_desk_is_read_as_it_is_meant() {
     let (id, queue) = config.queues().next().unwrap();
     assert_eq!(names.queue(id), Some("support"));
     assert_eq!((queue.ring_timeout, queue.max_waiting), (Duration::from_secs(15), 500));
-    assert_eq!(config.prompt(queue.music.unwrap()).unwrap().name, "prompts/music.wav");
+    assert_eq!(config.prompt(queue.music.as_ref().unwrap().pieces[0]).unwrap().name, "prompts/music.wav");
 
     let support = config.flows().find(|(_, flow)| flow.name == "support").unwrap().1;
     let [Step::Play { early: false, .. }, Step::Menu { timeout, tries, keys, otherwise, .. }] =

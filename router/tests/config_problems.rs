@@ -3,9 +3,10 @@
 mod config_support;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use config_support::{DESK, HEAD, problems, problems_of, sentences, surroundings, wav};
-use router::config::{Files, Machine, Names, Severity, Surroundings, parse};
+use router::config::{Config, Files, Machine, Names, Severity, Surroundings, parse};
 
 /// Asserts that `text` has exactly these problems, whatever their places.
 #[track_caller]
@@ -163,6 +164,211 @@ fn a_prompt_that_is_missing_or_broken_is_told_where_it_is_named() {
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].contains(&format!("queue.desk.music: etc/{name}.wav is of no use: ")), "{told:?}");
     }
+}
+
+#[test]
+fn a_file_is_what_it_contains_and_a_name_that_says_otherwise_is_told() {
+    let mut around = surroundings();
+    let Files::Memory(files) = &mut around.files else { panic!() };
+    let mp3 = include_bytes!("../../media/tests/sounds/mono.mp3").to_vec();
+    files.insert(PathBuf::from("etc/tune.wav"), mp3.clone());
+    files.insert(PathBuf::from("etc/tune.mp3"), mp3);
+    files.insert(PathBuf::from("etc/short.mp3"), b"ID3".to_vec());
+    let told = |file: &str| problems_of(&format!("{HEAD}{DESK}music = \"{file}\"\n"), &around);
+    assert_eq!(told("tune.mp3"), [""; 0]);
+    let at = "f.toml:20:9: queue.desk.music";
+    assert_eq!(
+        told("tune.wav"),
+        [format!("{at}: warning: etc/tune.wav is MP3 by its content; name it etc/tune.mp3")]
+    );
+    assert_eq!(
+        told("short.mp3"),
+        [format!("{at}: etc/short.mp3 is of no use: the MP3 sound in it ends before its end; copy it again")]
+    );
+}
+
+#[test]
+fn music_is_a_file_a_folder_or_several_and_each_file_of_no_use_is_told() {
+    let mut around = surroundings();
+    let Files::Memory(files) = &mut around.files else { panic!() };
+    for name in
+        ["jazz/2.wav", "jazz/1.WAV", "jazz/cover.jpg", "jazz/.hidden.wav", "jazz/live/3.wav", "art/x.jpg"]
+    {
+        files.insert(PathBuf::from("etc").join(name), wav());
+    }
+    files.insert(PathBuf::from("etc/mixed/good.wav"), wav());
+    files.insert(PathBuf::from("etc/mixed/bad.wav"), vec![]);
+    let pieces = |value: &str| {
+        let text = format!("{HEAD}{DESK}music = {value}\n");
+        let config =
+            config_support::read_with(&text, &mut Names::new(), &around).unwrap_or_else(|e| panic!("{e}"));
+        let music = config.queues().next().unwrap().1.music.clone().unwrap();
+        let names: Vec<String> =
+            music.pieces.iter().map(|piece| config.prompt(*piece).unwrap().name.clone()).collect();
+        names.join(" ")
+    };
+    assert_eq!(pieces("\"a.wav\""), "a.wav");
+    assert_eq!(pieces("\"jazz\""), "jazz/1.WAV jazz/2.wav");
+    assert_eq!(pieces("[\"b.wav\", \"jazz/\", \"a.wav\"]"), "b.wav jazz/1.WAV jazz/2.wav a.wav");
+    assert_eq!(
+        pieces("{ play = \"jazz\", order = \"shuffled\", start = \"random\" }"),
+        "jazz/1.WAV jazz/2.wav"
+    );
+    let told = |value: &str| {
+        let told = problems_of(&format!("{HEAD}{DESK}music = {value}\n"), &around);
+        told.iter().map(|line| line.split_once("queue.desk.music").unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    let no_use = ": etc/mixed/bad.wav is of no use: the file is empty; record or copy it again";
+    assert_eq!(told("\"mixed\""), [no_use]);
+    assert_eq!(told("\"art\""), [": no sound file is in the folder art; put some there"]);
+    assert_eq!(told("[]"), [": nothing would be heard; write a file, a folder or several of them"]);
+    assert_eq!(told("{ order = \"listed\" }"), [".play: is missing; write play = \"music/\""]);
+    assert_eq!(
+        told("{ play = \"a.wav\", start = \"rndom\" }"),
+        [".start: \"rndom\" is not known here; did you mean \"random\"?"]
+    );
+    assert_eq!(
+        told("[\"nix.wav\", \"mixed/bad.wav\"]"),
+        [
+            "[1]: there is no file etc/nix.wav; put it there, or write the path of one that is",
+            &format!("[2]{no_use}")
+        ]
+    );
+}
+
+#[test]
+fn every_language_that_may_be_asked_for_has_a_file_for_every_prompt() {
+    let mut around = surroundings();
+    let Files::Memory(files) = &mut around.files else { panic!() };
+    for name in ["de/hello.wav", "en/hello.wav", "de/bye.wav", "fr/bye.wav"] {
+        files.insert(PathBuf::from("etc").join(name), wav());
+    }
+    let told = |text: &str| {
+        let told = problems_of(&format!("{HEAD}{text}"), &around);
+        told.iter().map(|line| line.splitn(4, ':').nth(3).unwrap().trim().to_owned()).collect::<Vec<_>>()
+    };
+    let both = "[prompts]\nlanguages = [\"de\", \"en\"]\n";
+    let hello = format!("{DESK}announcement = \"{{lang}}/hello.wav\"\n");
+    assert_eq!(told(&format!("{hello}{both}")), [""; 0]);
+    assert_eq!(
+        told(&hello),
+        [
+            "queue.desk.announcement: {lang} stands for a language, and there are none; write languages = [\"de\"] in [prompts]"
+        ]
+    );
+    assert_eq!(
+        told(&format!("{DESK}music = \"{{lang}}/bye.wav\"\n{both}")),
+        [
+            "queue.desk.music: there is no file etc/en/bye.wav for \"en\"; put it there, or take \"en\" out of prompts.languages"
+        ]
+    );
+    let of_number = DESK.replace("flow = \"desk\"\n", "flow = \"desk\"\nlanguage = \"en\"\n");
+    assert_eq!(told(&format!("{of_number}{both}")), [""; 0]);
+    assert_eq!(
+        told(&of_number),
+        [
+            "number[1].language: \"en\" is not among prompts.languages; write languages = [\"en\"] in [prompts]"
+        ]
+    );
+    let of_step = DESK.replace("steps = [", "steps = [{ language = \"fr\" }, ");
+    assert_eq!(
+        told(&format!("{of_step}{both}")),
+        [
+            "flow.desk.steps[1].language: \"fr\" is not among prompts.languages; write \"de\" or \"en\", or add it there"
+        ]
+    );
+    assert_eq!(
+        told("[prompts]\nlanguages = [\"de\", \"de\", \"deutsch!\", \"much-too-long\"]\n")[..3],
+        [
+            "prompts.languages[2]: \"de\" stands here twice; take one out",
+            "prompts.languages[3]: \"deutsch!\" is no language; write one such as \"de\" or \"en-GB\"",
+            "prompts.languages[4]: \"much-too-long\" is no language; write one such as \"de\" or \"en-GB\"",
+        ]
+    );
+}
+
+#[test]
+fn what_a_queue_tells_has_been_recorded_in_every_language_and_what_is_missing_is_named() {
+    let mut around = surroundings();
+    let Files::Memory(files) = &mut around.files else { panic!() };
+    let numbers = (0..=20).chain((30..=90).step_by(10)).map(|number: u32| number.to_string());
+    let german = ["ein", "und", "hundert", "tausend", "place"].map(str::to_owned);
+    for name in numbers.clone().chain(german) {
+        files.insert(PathBuf::from(format!("etc/de/{name}.wav")), wav());
+    }
+    for name in numbers.filter(|name| name != "7") {
+        files.insert(PathBuf::from(format!("etc/en/{name}.wav")), wav());
+    }
+    let told = |text: &str| {
+        let told = problems_of(&format!("{HEAD}{DESK}{text}"), &around);
+        told.iter().map(|line| line.splitn(4, ':').nth(3).unwrap().trim().to_owned()).collect::<Vec<_>>()
+    };
+    let prompts = |languages: &str| format!("[prompts]\nlanguages = {languages}\nsnippets = \"{{lang}}\"\n");
+    assert_eq!(told(&format!("tell = {{}}\n{}", prompts("[\"de\"]"))), [""; 0]);
+    assert_eq!(
+        told(&format!("tell = {{}}\n{}", prompts("[\"de\", \"en\"]"))),
+        [
+            "prompts.snippets: the folder etc/en lacks 7, and, hundred, thousand, place, in-line; record each as NAME.wav there"
+        ]
+    );
+    assert_eq!(
+        told(&format!("tell = {{ wait = true }}\n{}", prompts("[\"de\"]"))),
+        [
+            "prompts.snippets: the folder etc/de lacks wait, less-than-a-minute, one-minute, minutes; record each as NAME.wav there"
+        ]
+    );
+    assert_eq!(
+        told(&format!("tell = {{}}\n{}", prompts("[\"fr\"]"))),
+        [
+            "prompts.snippets: numbers cannot be said in \"fr\", only in \"de\" and \"en\"; take fr out of prompts.languages, or tell out of the queues"
+        ]
+    );
+    assert_eq!(
+        told("tell = { every = \"1m\" }\n"),
+        [
+            "queue.desk.tell: nobody has recorded what is to be said; write languages and snippets in [prompts]"
+        ]
+    );
+    assert_eq!(
+        told(&format!("tell = {{ place = false }}\n{}", prompts("[\"de\"]"))),
+        ["queue.desk.tell: nothing would be told; write place = true or wait = true, or take it out"]
+    );
+    let both = "[prompts]\nlanguages = [\"de\", \"en\"]\nsnippets = \"de\"\n";
+    assert_eq!(
+        told(&format!("tell = {{}}\n{both}")),
+        ["prompts.snippets: \"de\" is one folder for several languages; write {lang} in it"]
+    );
+    assert_eq!(
+        told("duck = \"12\"\n"),
+        [
+            "queue.desk.duck: \"12\" is not how much softer; write \"off\" or \"1dB\" to \"40dB\" (default \"off\")"
+        ]
+    );
+    assert_eq!(told("duck = \"12dB\"\n"), [""; 0]);
+}
+
+#[test]
+fn a_prompt_whose_file_has_not_changed_is_not_decoded_again() {
+    let text = format!("{HEAD}{DESK}music = \"a.wav\"\nannouncement = \"b.wav\"\n");
+    let mut names = Names::new();
+    let before = config_support::read_with(&text, &mut names, &surroundings()).unwrap();
+    let known = before
+        .prompts()
+        .flat_map(|(_, prompt)| &prompt.files)
+        .map(|(_, file)| (file.path.clone(), file.clone()))
+        .collect();
+    let mut around = Surroundings { known, ..surroundings() };
+    let Files::Memory(files) = &mut around.files else { panic!() };
+    let louder: Vec<u8> = wav()[..44].iter().copied().chain([9; 16_000]).collect();
+    files.insert(PathBuf::from("etc/b.wav"), louder);
+    let after = config_support::read_with(&text, &mut names, &around).unwrap();
+    let same = |name: &str| {
+        let of = |config: &Config| {
+            config.prompts().find(|(_, p)| p.name == name).unwrap().1.files[0].1.sound.clone()
+        };
+        Arc::ptr_eq(&of(&before), &of(&after))
+    };
+    assert!(same("a.wav") && !same("b.wav"));
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn everything_has_a_default_and_nobody_but_agents_may_transfer() {
     let config = config(DESK);
     let transfers = &config.transfers;
     assert_eq!(
-        (transfers.ring_timeout, transfers.music, transfers.when_gone),
+        (transfers.ring_timeout, transfers.music.clone(), transfers.when_gone),
         (Duration::from_secs(30), None, WhenGone::Queue)
     );
     assert!(config.trunks().all(|(_, trunk)| !trunk.transfer.allowed && !trunk.transfer.returns));

@@ -25,15 +25,15 @@ mod rtp;
 #[path = "../fuzz/src/sdp.rs"]
 #[allow(unreachable_pub)]
 mod sdp;
+#[path = "../fuzz/src/sound.rs"]
+#[allow(unreachable_pub)]
+mod sound;
 #[path = "../fuzz/src/srtp.rs"]
 #[allow(unreachable_pub)]
 mod srtp;
 #[path = "../fuzz/src/stream.rs"]
 #[allow(unreachable_pub)]
 mod stream;
-#[path = "../fuzz/src/wav.rs"]
-#[allow(unreachable_pub)]
-mod wav;
 
 /// Runs `target` over `fuzz/corpus/<name>`; a panic names the file.
 fn replay(name: &str, target: fn(&[u8])) {
@@ -84,8 +84,8 @@ fn the_corpus_of_protected_packets_holds() {
 }
 
 #[test]
-fn the_corpus_of_prompt_files_holds() {
-    replay("wav", wav::run);
+fn the_corpus_of_sound_files_holds() {
+    replay("sound", sound::run);
 }
 
 #[test]

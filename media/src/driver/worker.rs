@@ -216,7 +216,8 @@ impl Order {
     fn waits(&self) -> bool {
         match self {
             Order::Open(..) => true,
-            Order::Command(Command::Play { .. } | Command::SendDigit { .. }) | Order::End => false,
+            Order::Command(Command::Play { .. } | Command::PlayOver { .. } | Command::SendDigit { .. })
+            | Order::End => false,
             Order::Command(_) => true,
         }
     }

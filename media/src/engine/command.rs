@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use super::record::{Recorded, RecordingEnd};
 use super::rooms::Supervision;
 use crate::dtmf::Digit;
-use crate::prompt::Prompt;
+use crate::player::Gain;
+use crate::playlist::Playlist;
 use crate::rtp::LegStats;
 use crate::sdp::Stream;
 
@@ -30,6 +31,8 @@ pub enum PlayFrom {
     Start,
     /// Where a player that never stops would be now: all callers hear the same place of the music.
     Shared,
+    /// At this frame of 20 ms; of a list that repeats also of a later round.
+    Frame(u64),
 }
 
 /// What to do with a leg. A command for a key that is not open is counted and ignored.
@@ -98,21 +101,34 @@ pub enum Command {
         /// nothing, nor does the hold, and a Connect by which he takes us back ends the waiting.
         on_hold: bool,
     },
-    /// Plays a prompt instead of what plays now; on a bridged leg the partner is not heard meanwhile. Before the
+    /// Plays prompts instead of what plays now; on a bridged leg the partner is not heard meanwhile. Before the
     /// leg is connected it waits; while the peer holds us it goes on unheard.
     Play {
         /// Whose peer hears it.
         leg: MediaLegKey,
         /// Comes back in [`Event::Played`].
         play: u32,
-        /// What to play.
-        prompt: Arc<Prompt>,
+        /// What to play, one piece after another.
+        prompt: Playlist,
         /// From the start again when it ends, for ever.
         repeat: bool,
         /// Where to begin.
         from: PlayFrom,
     },
-    /// Cuts what plays. No [`Event::Played`].
+    /// Plays prompts over what plays, which goes on under them; an earlier one over it is cut. What is under it fades to
+    /// `under` in 200 ms before, and back in 200 ms after. Where the codec cannot be mixed byte by byte it is not heard
+    /// meanwhile, and does not fade.
+    PlayOver {
+        /// Whose peer hears it.
+        leg: MediaLegKey,
+        /// Comes back in [`Event::Played`].
+        play: u32,
+        /// What to play, one piece after another, from the start.
+        prompt: Playlist,
+        /// How loud what is under it stays.
+        under: Gain,
+    },
+    /// Cuts what plays, and what plays over it. No [`Event::Played`].
     Stop {
         /// Whose.
         leg: MediaLegKey,

@@ -126,6 +126,9 @@ impl Engine {
             Command::Play { leg, play, prompt, repeat, from } => {
                 self.play(now, self.legs.find(leg)?, crate::player::Playing::new(play, prompt, repeat, from));
             }
+            Command::PlayOver { leg, play, prompt, under } => {
+                self.play_over(now, self.legs.find(leg)?, crate::player::Over::new(play, prompt, under));
+            }
             Command::Stop { leg } => self.stop(self.legs.find(leg)?),
             Command::SendDigit { leg, digit, duration_ms } => {
                 self.send_digit(now, self.legs.find(leg)?, digit, duration_ms);

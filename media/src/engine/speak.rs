@@ -7,7 +7,7 @@ use super::outbox::Outbox;
 use super::{Engine, Event, MediaLegKey};
 use crate::dtmf::{Beat, Digit};
 use crate::leg::{Digits, Leg, Numbers, Outgoing, Secure};
-use crate::player::{Frame, Playing};
+use crate::player::{self, Mixed, Over, Playing};
 use crate::rtp::packet::HEADER;
 
 impl Engine {
@@ -15,16 +15,23 @@ impl Engine {
     /// that two packets never come closer than 20 ms.
     pub(super) fn play(&mut self, now: Instant, index: u32, playing: Playing) {
         let Some(leg) = self.legs.get_mut(index) else { return };
-        if leg.player.playing.replace(playing).is_none() {
-            self.counters.playing += 1;
-        }
+        let was_playing = leg.player.playing.replace(playing).is_some() | leg.player.over.take().is_some();
+        self.counters.playing += u64::from(!was_playing);
+        self.begin_speaking(now, index);
+    }
+
+    /// Plays over what plays now.
+    pub(super) fn play_over(&mut self, now: Instant, index: u32, over: Over) {
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        let was_playing = leg.player.playing.is_some() | leg.player.over.replace(Box::new(over)).is_some();
+        self.counters.playing += u64::from(!was_playing);
         self.begin_speaking(now, index);
     }
 
     /// Cuts what plays. Digits under way are finished.
     pub(super) fn stop(&mut self, index: u32) {
         let Some(leg) = self.legs.get_mut(index) else { return };
-        if leg.player.playing.take().is_some() {
+        if leg.player.playing.take().is_some() | leg.player.over.take().is_some() {
             self.counters.playing -= 1;
         }
         if !leg.is_speaking() {
@@ -77,18 +84,21 @@ impl Engine {
         let mut line = Line { now, beat, leg: *key, to, outgoing, secure, outbox: &mut self.outbox, sent: 0 };
         player.beat = beat;
         let digit_sounds = line.digit(&mut player.digits, stream.send_event);
-        let frame = player.playing.as_mut().map(|playing| (playing.play, playing.frame(beat, stream.codec)));
-        match frame {
-            Some((_, Frame::Sound(sound))) if !digit_sounds => line.sound(stream.send_payload_type, sound),
-            Some((play, Frame::End)) => {
-                player.playing = None;
-                self.counters.playing -= 1;
-                line.outbox.event(Event::Played { leg: *key, play });
-            }
-            Some((_, Frame::Mute)) => self.counters.unplayable += 1,
-            _ => {}
+        let was_playing = player.playing.is_some() || player.over.is_some();
+        let mut mixed = Mixed::default();
+        let heard = player::beat(&mut player.playing, &mut player.over, beat, stream.codec, &mut mixed);
+        match heard.sound.filter(|_| !digit_sounds) {
+            Some([]) => self.counters.unplayable += 1,
+            Some(sound) => line.sound(stream.send_payload_type, sound),
+            None => {}
+        }
+        for play in heard.ended.into_iter().flatten() {
+            line.outbox.event(Event::Played { leg: *key, play });
         }
         self.counters.played += line.sent;
+        if was_playing && player.playing.is_none() && player.over.is_none() {
+            self.counters.playing -= 1;
+        }
         if !leg.is_speaking() {
             self.leave_cadence(index);
         }

@@ -23,7 +23,7 @@ use crate::cadence::Seat;
 use crate::codec::Codec;
 use crate::dtmf;
 use crate::engine::MediaLegKey;
-use crate::player::Playing;
+use crate::player::{Over, Playing};
 use crate::recorder::Recorder;
 use crate::rtp::LegStats;
 use crate::sdp::{Direction, Stream};
@@ -70,6 +70,8 @@ pub(crate) struct Leg {
 #[derive(Debug, Default)]
 pub(crate) struct Player {
     pub(crate) playing: Option<Playing>,
+    /// What is said over it; mostly nothing is.
+    pub(crate) over: Option<Box<Over>>,
     /// Digits being sent; made when the first one is.
     pub(crate) digits: Option<Box<Digits>>,
     pub(crate) seat: Option<Seat>,
@@ -220,7 +222,7 @@ impl Leg {
 
     /// Sound or digits of our own are going out, or would but for hold.
     pub(crate) fn is_speaking(&self) -> bool {
-        self.player.playing.is_some() || self.player.digits.is_some()
+        self.player.playing.is_some() || self.player.over.is_some() || self.player.digits.is_some()
     }
 
     /// Where RTCP goes: where it came from, else where SDP said, else beside the address that RTP came from.

@@ -76,7 +76,7 @@ impl Stage {
     }
 
     pub fn play(&mut self, leg: MediaLegKey, play: u32, prompt: &Arc<Prompt>, repeat: bool) -> &mut Stage {
-        let (prompt, from) = (prompt.clone(), PlayFrom::Start);
+        let (prompt, from) = (prompt.clone().into(), PlayFrom::Start);
         self.command(Command::Play { leg, play, prompt, repeat, from })
     }
 

@@ -72,10 +72,12 @@ impl Call {
             answered: Answered::No,
             carried: if agent.is_some() { Vec::new() } else { carried(invite) },
             max_forwards: invite.max_forwards().ok().flatten().unwrap_or(70),
+            language: board.config.languages.default(),
             position: Position::default(),
             stage: Stage::InFlow(Waits::Nothing),
             plays: 0,
             announcement: None,
+            telling: None,
             last_failure: None,
             is_emergency: false,
             calling_back: None,
@@ -140,6 +142,7 @@ impl Call {
         };
         let flow = self.config.flow(number.flow).map(|flow| flow.name.clone()).unwrap_or_default();
         let routed = What::Routed { flow, number: number.pattern.to_string() };
+        self.language = number.language.or(self.language);
         self.position = Position::at(number.flow).behind(number.hours);
         self.fact(routed, board);
         self.run(board);

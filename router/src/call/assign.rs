@@ -260,6 +260,7 @@ impl Call {
     pub(super) fn waits_as_before(&mut self, place: Place, settings: &Queue, board: &mut Switchboard) {
         let place = Place { alone: None, outlook: None, ..place };
         self.note_queued(place, None, settings, board);
+        self.begin_telling(place.queue, board);
         self.start_music(place.queue, board);
         self.wait_on(place, settings, board);
         self.follow_holds(board);

@@ -28,7 +28,7 @@ impl Call {
     /// Whether the agent at this leg is to hear something first; then he hears it from now on.
     pub(super) fn whispers(&mut self, number: LegNumber, board: &mut Switchboard) -> bool {
         let confirm = self.confirm(board);
-        let prompt = confirm.whisper.and_then(|whisper| board.prompts.get(whisper));
+        let prompt = confirm.whisper.and_then(|whisper| board.prompts.get(whisper, self.language));
         let leg = self.leg(number).and_then(Leg::media_key);
         let (Some(prompt), Some(key)) = (prompt, leg) else { return false };
         let until = board.now + confirm.timeout.unwrap_or(prompt.duration() + AFTER_WHISPER);

@@ -151,6 +151,10 @@ impl Call {
     fn take(&mut self, step: Step, board: &mut Switchboard) -> Outcome {
         match step {
             Step::Answer => self.before_sound(false, board).unwrap_or(Outcome::Next),
+            Step::Language(language) => {
+                self.language = Some(language);
+                Outcome::Next
+            }
             Step::Play { prompt, early } => self.play_step(prompt, early, board),
             step @ Step::Menu { .. } => {
                 Menu::of(step).map_or(Outcome::Next, |menu| self.menu_step(menu, board))
@@ -217,7 +221,7 @@ impl Call {
 
     /// Starts a prompt for the caller. `None` if the prompt could not be loaded: an alarm was raised then.
     pub(super) fn play_once(&mut self, prompt: PromptId, board: &mut Switchboard) -> Option<u32> {
-        let sound = board.prompts.get(prompt)?;
+        let sound = board.prompts.get(prompt, self.language)?;
         let leg = self.caller().media_key()?;
         self.plays += 1;
         let name = sound.name().to_owned();

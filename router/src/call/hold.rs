@@ -3,10 +3,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use media::{Command, Prompt};
+use media::Command;
 
 use super::{Call, Stage, arrive::sdp, leg::Leg, session::Offered};
-use crate::{config::Hold, journal::fact::LegNumber, media_command::play, shard::Switchboard};
+use crate::{
+    config::{Hold, Music},
+    journal::fact::LegNumber,
+    media_command::play,
+    shard::Switchboard,
+};
 
 /// Within so long the music of a telephone that has some of its own begins.
 const OWN_MUSIC: Duration = Duration::from_secs(2);
@@ -67,15 +72,15 @@ impl Call {
 
     /// What the held party's trunk says; else, if the holding side sends nothing by itself, the music of the queue that
     /// brought them together.
-    fn hold_music(&self, held: LegNumber, holder: LegNumber, board: &Switchboard) -> Option<Arc<Prompt>> {
+    fn hold_music(&self, held: LegNumber, holder: LegNumber, board: &Switchboard) -> Option<Arc<Music>> {
         let trunk = self.leg(held).and_then(|leg| leg.trunk).and_then(|trunk| board.config.trunk(trunk));
-        let of_trunk = trunk.and_then(|trunk| trunk.dialog.hold_music);
+        let of_trunk = trunk.and_then(|trunk| trunk.dialog.hold_music.clone());
         let silent = self.leg(holder).is_none_or(|leg| leg.hold_is_silent || !leg.sends_sound());
         let queue = self.queue().filter(|_| silent).and_then(|queue| board.config.queue(queue));
-        of_trunk.or(queue.and_then(|queue| queue.music)).and_then(|music| board.prompts.get(music))
+        of_trunk.or(queue.and_then(|queue| queue.music.clone()))
     }
 
-    fn plays_hold_music(&mut self, held: LegNumber, music: Option<Arc<Prompt>>, board: &mut Switchboard) {
+    fn plays_hold_music(&mut self, held: LegNumber, music: Option<Arc<Music>>, board: &mut Switchboard) {
         let Some(leg) = self.leg(held).and_then(Leg::media_key) else { return };
         let is_caller = held == self.seat;
         let Stage::Talking(talk) = &mut self.stage else { return };
@@ -83,6 +88,7 @@ impl Call {
             return;
         }
         self.plays += 1;
+        let music = music.and_then(|music| board.music(&music, self.language));
         board.media(match music {
             Some(music) => play::music(leg, self.plays, music),
             None => Command::Stop { leg },

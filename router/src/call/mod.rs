@@ -37,6 +37,7 @@ mod session;
 mod sticky;
 mod talk;
 mod target;
+mod telling;
 mod transfer;
 mod voicemail;
 mod way;
@@ -59,7 +60,7 @@ use self::{
     menu::Menu, ring::Ring, talk::Talk, voicemail::Voicemail,
 };
 use crate::{
-    config::{AgentId, Config, QueueId, TrunkId},
+    config::{AgentId, Config, Language, QueueId, TrunkId},
     credit::Credit,
     journal::fact::{CallId, LegNumber, MessageEnd, Micros, What},
     keys::CallKey,
@@ -112,11 +113,15 @@ pub struct Call {
     /// End-to-end header fields of the caller's INVITE for the legs we dial.
     carried: Vec<(Bytes, Bytes)>,
     max_forwards: u8,
+    /// In which the caller is spoken to; `None`: the configuration knows no languages.
+    language: Option<Language>,
     position: Position,
     stage: Stage,
     plays: u32,
     /// The queue's announcement that the caller hears; music follows.
-    announcement: Option<u32>,
+    announcement: Option<announce::Announcement>,
+    /// What he is told of his wait, and when again.
+    telling: Option<telling::Telling>,
     /// What the last unsuccessful dial came to: passed on if the flow runs out unanswered.
     last_failure: Option<Failure>,
     /// An agent calls for help.
@@ -353,7 +358,8 @@ impl Call {
             Stage::Ended(ending) => return ending.deadline(),
         };
         let leaving = self.legs.iter().filter_map(|leg| leg.leaves_at).min();
-        [stage, self.probe_at, leaving].into_iter().flatten().min()
+        let tells_at = self.tells_at();
+        [stage, self.probe_at, leaving, tells_at].into_iter().flatten().min()
     }
 
     /// Tells the call what happened; it acts on the board.
@@ -420,6 +426,7 @@ impl Call {
 
     fn handle_deadline(&mut self, board: &mut Switchboard) {
         self.hang_up_leaving(board);
+        self.tell(board);
         if self.probe_at.is_some_and(|at| at <= board.now) {
             self.probe_quiet_legs(board);
         }

@@ -281,7 +281,7 @@ impl Call {
 
     /// The music of `[transfers]` instead of the ringing tone; false if there is none.
     pub(super) fn plays_music_of_transfers(&mut self, board: &mut Switchboard) -> bool {
-        let music = self.config.transfers.music.and_then(|id| board.prompts.get(id));
+        let music = self.config.transfers.music.as_ref().and_then(|music| board.music(music, self.language));
         let (Some(music), Some(leg)) = (music, self.caller().media_key()) else { return false };
         self.plays += 1;
         board.media(play::music(leg, self.plays, music));

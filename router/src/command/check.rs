@@ -231,7 +231,11 @@ impl Story<'_> {
             | Step::Hangup => {
                 self.lines.push(self.config.step_in_words(step));
             }
-            Step::Answer | Step::Play { .. } | Step::Voicemail { .. } | Step::Callback(_) => {
+            Step::Answer
+            | Step::Language(_)
+            | Step::Play { .. }
+            | Step::Voicemail { .. }
+            | Step::Callback(_) => {
                 self.lines.push(self.config.step_in_words(step));
                 self.follow(rest);
             }

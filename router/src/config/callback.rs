@@ -16,7 +16,7 @@ section! {
         queue,
         /// Where the caller is called: `"{caller}@TRUNK"` or `"sip:{caller}@HOST"`, with `{caller}` in it. He sees the number that he had called, or what `trunk.from` says if that is fixed. Required.
         dial,
-        /// A WAV file that confirms it, played to its end. Default: none.
+        /// A sound file that confirms it, played to its end. Default: none.
         prompt,
         /// How long he rings. `"5s"` to `"5m"`, default `"30s"`; the trunk's `answer_timeout` caps it.
         ring_timeout,

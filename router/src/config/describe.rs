@@ -8,6 +8,7 @@ impl Config {
     pub fn step_in_words(&self, step: &Step) -> String {
         match step {
             Step::Answer => "answer".to_owned(),
+            Step::Language(language) => format!("speak {language}"),
             Step::Play { prompt, early } => {
                 format!("play {}{}", self.prompt_name(*prompt), unanswered(*early))
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::address::Address;
 use super::callback::CallbackStep;
+use super::languages::Language;
 use super::names::{FlowId, HoursId, PromptId, QueueId};
 
 /// What happens to a call, step by step.
@@ -36,6 +37,8 @@ pub enum Goto {
 pub enum Step {
     /// `"answer"`: 200 to the caller; nothing if already answered.
     Answer,
+    /// `{ language = "en" }`: the call has this language from now on.
+    Language(Language),
     /// `{ play = "FILE" }`: plays to the end, then goes on.
     Play {
         /// What is played.

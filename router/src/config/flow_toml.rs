@@ -16,7 +16,7 @@ use super::voicemail_step::voicemail;
 section! {
     /// What happens to a call, step by step. `play`, `menu` and `queue` answer by themselves unless they are `early`, `voicemail` and `conference` always; a flow that runs out hangs up.
     FlowToml "[flow.NAME]" {
-        /// A list of steps: `"answer"`, `{ play = … }`, `{ menu = … }`, `{ queue = … }`, `{ dial = … }`, `{ callback = … }`, `{ hours = … }`, `{ voicemail = … }`, `{ conference = … }`, `{ reject = … }`, `"hangup"`, `{ goto = … }`. Required.
+        /// A list of steps: `"answer"`, `{ language = … }`, `{ play = … }`, `{ menu = … }`, `{ queue = … }`, `{ dial = … }`, `{ callback = … }`, `{ hours = … }`, `{ voicemail = … }`, `{ conference = … }`, `{ reject = … }`, `"hangup"`, `{ goto = … }`. Required.
         steps,
     }
 }
@@ -24,7 +24,7 @@ section! {
 section! {
     /// Plays a prompt to its end. Short: `{ play = "prompts/welcome.wav" }`.
     PlayToml "{ play = { … } }" {
-        /// A WAV file; a relative path starts at the directory of this file. Required.
+        /// A sound file: WAV, Ogg (Opus or Vorbis), FLAC or MP3; a relative path starts at the directory of this file. Required.
         prompt,
         /// Play as early media, without answering the call. Default false.
         early,
@@ -34,7 +34,7 @@ section! {
 section! {
     /// Plays a prompt and waits for a key. A key cuts the prompt; a wrong key, or none, repeats it.
     MenuToml "{ menu = { … } }" {
-        /// A WAV file; a relative path starts at the directory of this file. Required.
+        /// A sound file: WAV, Ogg (Opus or Vorbis), FLAC or MP3; a relative path starts at the directory of this file. Required.
         prompt,
         /// Wait for a key after the prompt. `"1s"` to `"1m"`, default `"5s"`.
         timeout,
@@ -96,8 +96,9 @@ section! {
 }
 
 /// The kinds of step, as written.
-const STEPS: [&str; 12] = [
+const STEPS: [&str; 13] = [
     "answer",
+    "language",
     "play",
     "menu",
     "queue",
@@ -226,6 +227,7 @@ fn step_named(name: &str, item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<
     match name {
         "answer" => empty(item, scope).map(|()| Step::Answer),
         "hangup" => empty(item, scope).map(|()| Step::Hangup),
+        "language" => scope.language(item).map(Step::Language),
         "play" => play(item, scope),
         "menu" => menu(item, scope),
         "queue" => queue(item, scope),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use toml::de::DeTable;
@@ -15,16 +15,17 @@ use super::flow::Goto;
 use super::flow_toml::FlowSection;
 use super::hosts::Hosts;
 use super::hours::Hours;
+use super::languages::{Languages, PromptsToml};
 use super::limits::{Limits, LimitsToml, Machine, warn_of_machine};
 use super::listen::{Listen, ListenToml};
-use super::media::{Media, MediaToml};
+use super::media::{Media, MediaToml, codecs_named};
 use super::names::{FlowId, HoursId, Names, QueueId};
 use super::node::{JournalConfig, JournalToml, Log, LogToml, Node, NodeToml};
 use super::number::{NumberSection, Numbers};
 use super::pem::PemFiles;
 use super::presence::{Beside, Graph};
 use super::problem::{Place, Problem, Problems, Report, Severity, Source};
-use super::prompt::{Files, Prompt, Prompts};
+use super::prompt::{Files, Prompt, PromptFile, Prompts};
 use super::queue::Queue;
 use super::raw::{Field, section};
 use super::registrar::{Registrar, RegistrarToml};
@@ -34,7 +35,7 @@ use super::trunk::Trunk;
 use super::voicemail::{Voicemail, VoicemailToml};
 use super::whole::Resolved;
 use super::written::Written;
-use super::{Config, Table, entra_ids, listen_tls, program, whole};
+use super::{Config, Table, entra_ids, listen_tls, program, queue_tell, whole};
 
 /// What a configuration is checked against beside itself.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +44,8 @@ pub struct Surroundings {
     pub machine: Machine,
     /// Where prompts come from.
     pub files: Files,
+    /// Prompts that are decoded already, by their paths: one whose file has not changed is not decoded again.
+    pub known: BTreeMap<PathBuf, PromptFile>,
 }
 
 section! {
@@ -64,6 +67,8 @@ section! {
         log,
         /// Messages that callers leave.
         voicemail,
+        /// What prompts have in common.
+        prompts,
         /// What is known elsewhere of agents.
         presence,
         /// Whom calls come from and go to.
@@ -98,6 +103,14 @@ section! {
 /// # Errors
 /// Every problem of the file; or one without a key if it cannot be read or is no UTF-8.
 pub fn load(path: &Path, names: &mut Names) -> Result<Config, Problems> {
+    load_after(None, path, names)
+}
+
+/// As [`load`], while `before` is in force.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_after(before: Option<&Config>, path: &Path, names: &mut Names) -> Result<Config, Problems> {
     let file = path.display().to_string();
     let unreadable = |why: String| {
         let place = Place { line: 1, column: 1 };
@@ -115,7 +128,11 @@ pub fn load(path: &Path, names: &mut Names) -> Result<Config, Problems> {
         unreadable(format!("byte {} is no UTF-8; save the file as UTF-8", error.utf8_error().valid_up_to()))
     })?;
     let base_dir = path.parent().unwrap_or(Path::new(""));
-    parse(&text, &file, base_dir, names, &Surroundings { machine: Machine::here(), files: Files::Disk })
+    let prompts = before.into_iter().flat_map(Config::prompts);
+    let files = prompts.flat_map(|(_, prompt)| &prompt.files);
+    let known = files.map(|(_, file)| (file.path.clone(), file.clone())).collect();
+    let surroundings = Surroundings { machine: Machine::here(), files: Files::Disk, known };
+    parse(&text, &file, base_dir, names, &surroundings)
 }
 
 /// As [`load`], from a text. `file` is its name in messages; prompts are looked up in `base_dir`.
@@ -198,8 +215,14 @@ fn resolve(
     let hosts = Hosts::resolve(&raw.hosts, report);
     let beside = Beside { base_dir, files: &surroundings.files };
     let graph = Graph::resolve(&raw.presence, beside, report);
-    let prompts = Prompts::new(&surroundings.files, base_dir, std::mem::take(&mut names.prompts));
+    let (files, prompt_names) = (&surroundings.files, std::mem::take(&mut names.prompts));
+    let prompts_raw = part!(PromptsToml, raw.prompts, empty, report);
+    let languages = Languages::resolve(&prompts_raw, report);
+    let codecs = codecs_named(root, &media);
+    let prompts =
+        Prompts::new((files, base_dir), prompt_names, &surroundings.known, languages.clone(), codecs);
     let mut scope = Scope::gather(root, names, prompts, pem, report);
+    scope.speaks = prompts_raw.snippets.item.is_some() && languages.default().is_some();
     let (resolved, numbers) = resolve_named(&raw, graph.as_ref(), &mut scope);
     listen_tls::check(&listen_raw, &listen, &resolved.trunks, &scope.trunks, scope.report);
     let emergency = part!(EmergencyToml, raw.emergency, empty, &mut *scope.report);
@@ -212,6 +235,8 @@ fn resolve(
     whole::telephones(&registrar, &resolved, &mut scope);
     let groups = scope.callers.sections.clone();
     let callers = CallerGroups::resolve(&groups, &mut scope);
+    let tells = resolved.queues.values().filter_map(|queue| queue.tell.as_ref());
+    let snippets = queue_tell::snippets(&prompts_raw, tells, &mut scope);
     let (prompts, prompt_names) = scope.prompts.finish();
     names.prompts = prompt_names;
     Config {
@@ -238,6 +263,8 @@ fn resolve(
         numbers,
         callers,
         transfers: resolved.transfers,
+        languages,
+        snippets,
         written: Written::of(root, report),
     }
 }

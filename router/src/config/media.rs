@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use media::Codec;
 use sip_core::Transport;
+use toml::de::DeTable;
 
 use super::listen::Listen;
 use super::problem::Report;
@@ -93,6 +94,22 @@ pub(super) fn codecs(field: &Field<'_>, report: &mut Report) -> Option<Vec<Codec
         item.error(report, "no codec means no sound; write [\"pcma\", \"pcmu\"], or take the key out");
     }
     Some(codecs).filter(|codecs| !codecs.is_empty())
+}
+
+/// Every codec that a leg may agree to, each once: what prompts are needed in. Trunks are looked at as they are written,
+/// for prompts are found while they are read.
+pub(super) fn codecs_named(root: &DeTable<'_>, media: &Media) -> Vec<Codec> {
+    let trunks = root.get("trunk").and_then(|value| value.get_ref().as_table());
+    let written = trunks
+        .into_iter()
+        .flat_map(|trunks| trunks.values())
+        .filter_map(|trunk| trunk.get_ref().as_table()?.get("codecs")?.get_ref().as_array());
+    let names = written.flat_map(|list| list.iter()).filter_map(|name| name.get_ref().as_str());
+    let of = |name: &str| Codec::ALL.into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name));
+    let mut codecs: Vec<Codec> = names.filter_map(of).chain(media.codecs.iter().copied()).collect();
+    codecs.sort_unstable();
+    codecs.dedup();
+    codecs
 }
 
 fn address(raw: &MediaToml<'_>, listen: &Listen, report: &mut Report) -> IpAddr {

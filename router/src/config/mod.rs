@@ -19,11 +19,13 @@ mod flow_toml;
 mod hosts;
 mod hours;
 mod hours_toml;
+mod languages;
 mod limits;
 mod listen;
 mod listen_tls;
 mod load;
 mod media;
+mod music;
 mod names;
 mod node;
 mod number;
@@ -39,6 +41,7 @@ mod queue;
 mod queue_confirm;
 mod queue_memory;
 mod queue_rules;
+mod queue_tell;
 mod raw;
 mod read;
 mod reference;
@@ -82,10 +85,12 @@ pub use emergency::Emergency;
 pub use flow::{Flow, Goto, Step};
 pub use hosts::Hosts;
 pub use hours::{Because, Day, Hours, Opening, Span, Wall};
+pub use languages::{Language, Languages};
 pub use limits::{Limits, Machine};
 pub use listen::Listen;
 pub use listen_tls::{ClientCertificates, ListenTls};
-pub use load::{Surroundings, load, parse};
+pub use load::{Surroundings, load, load_after, parse};
+pub use music::{Music, MusicStart};
 pub use names::{AgentId, FlowId, HoursId, Names, PromptId, QueueId, TrunkId};
 pub use node::{JournalConfig, Level, Log, Node, Synchronous};
 pub use number::Number;
@@ -95,11 +100,12 @@ pub use pem::{Pem, PemIdentity, Shown};
 pub use phone::{Phone, Reach};
 pub use presence::{Graph, SecretPlace, Stale};
 pub use problem::{Place, Problem, Problems, Severity};
-pub use prompt::{Files, Prompt};
+pub use prompt::{Files, Prompt, PromptFile};
 pub use queue::{MAX_STEPS, Queue, Strategy, WidenStep};
 pub use queue_confirm::QueueConfirm;
 pub use queue_memory::{QueueMemory, Returning, Sticky, Transferred};
 pub use queue_rules::{QueueRules, Unstaffed};
+pub use queue_tell::{QueueTell, Snippets};
 pub use reference::reference;
 pub use registrar::{PHONES, Registrar};
 pub use srtp::Srtp;
@@ -168,6 +174,10 @@ pub struct Config {
     agents: Table<Agent>,
     hours: Table<Hours>,
     prompts: Table<Prompt>,
+    /// Languages that callers are spoken to in.
+    pub languages: Languages,
+    /// Recorded words of each language, by name; only those that queues need.
+    pub snippets: Snippets,
     numbers: number::Numbers,
     callers: caller_group::CallerGroups,
     written: Written,
@@ -207,15 +217,6 @@ impl Config {
     /// Trunks, in the order of their names.
     pub fn trunks(&self) -> impl Iterator<Item = (TrunkId, &Trunk)> {
         self.trunks.iter().map(|(index, trunk)| (TrunkId::from(index), trunk))
-    }
-
-    /// Every codec that a leg may agree to, each once: what prompts are needed in.
-    pub fn codecs(&self) -> Vec<::media::Codec> {
-        let trunks = self.trunks().filter_map(|(_, trunk)| trunk.codecs.as_ref());
-        let mut codecs: Vec<_> = trunks.flatten().chain(&self.media.codecs).copied().collect();
-        codecs.sort_unstable();
-        codecs.dedup();
-        codecs
     }
 
     /// Flows, in the order of their names.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::languages::Language;
 use super::names::{FlowId, HoursId, TrunkId};
 use super::pattern::{ByPattern, Pattern};
 use super::raw::{Item, section};
@@ -20,6 +21,8 @@ section! {
         flow,
         /// In every queue its callers stand as if they had come so much sooner. All boosts of a caller together count for 24 hours at most. `"0s"` to `"24h"`, default `"0s"`.
         boost,
+        /// The language of its calls, one of `prompts.languages`. Default: the first of these.
+        language,
         /// Opening hours, a `[hours.NAME]`: outside them its `closed_prompt` and `closed` answer instead. Default: always open.
         hours,
     }
@@ -36,6 +39,8 @@ pub struct Number {
     pub flow: FlowId,
     /// By so much its callers stand as if they had come sooner. 0 s to 24 h, default 0 s.
     pub boost: Duration,
+    /// The language of its calls; `None`: the default.
+    pub language: Option<Language>,
     /// Outside these hours their `closed_prompt` and `closed` answer instead; `None`: always open.
     pub hours: Option<HoursId>,
 }
@@ -74,6 +79,7 @@ pub(super) struct NumberSection<'i> {
     pub(super) trunk_named: bool,
     pub(super) flow: Option<FlowId>,
     pub(super) boost: Duration,
+    pub(super) language: Option<Language>,
     pub(super) hours: Option<HoursId>,
     pub(super) item: Item<'i>,
 }
@@ -103,7 +109,9 @@ impl<'i> NumberSection<'i> {
             }
         }
         let flow = raw.flow.required("flow = \"NAME\"", scope.report).cloned();
+        let language = raw.language.item.as_ref().and_then(|item| scope.language(item));
         Some(NumberSection {
+            language,
             patterns,
             trunks,
             trunk_named: raw.trunk.item.is_some(),
@@ -130,7 +138,8 @@ mod tests {
                 None => Pattern::Exact((*text).to_owned()),
             };
             let (trunk, boost) = (TrunkId(0), Duration::ZERO);
-            let number = Number { pattern, trunk, flow: FlowId::from(at), boost, hours: None };
+            let number =
+                Number { pattern, trunk, flow: FlowId::from(at), boost, language: None, hours: None };
             numbers.add(number).expect("no pattern twice");
         }
         numbers

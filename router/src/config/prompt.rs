@@ -6,6 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use media::prompt::FileKind;
+
+use super::languages::{Language, Languages, PLACEHOLDER};
 use super::names::{Interned, PromptId};
 use super::problem::Report;
 use super::raw::Item;
@@ -39,13 +42,39 @@ impl Files {
             Files::Memory(files) => files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into()),
         }
     }
+
+    /// The names of the sound files in a folder, in order; `None` if it is no folder.
+    fn sounds_in(&self, folder: &Path) -> Option<Vec<String>> {
+        let paths: Vec<PathBuf> = match self {
+            Files::Disk => std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).collect(),
+            Files::Memory(files) => {
+                let inside = files.keys().filter(|path| path.parent() == Some(folder)).cloned().collect();
+                Some(inside).filter(|inside: &Vec<_>| !inside.is_empty())?
+            }
+        };
+        let is_sound = |path: &&PathBuf| {
+            let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+            FileKind::ALL.iter().any(|kind| kind.extensions().contains(&ending.to_ascii_lowercase().as_str()))
+        };
+        let names = paths.iter().filter(is_sound).filter_map(|path| path.file_name()?.to_str());
+        let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).map(str::to_owned).collect();
+        names.sort();
+        Some(names)
+    }
 }
 
 /// A prompt or a piece of music, ready to play.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Prompt {
     /// The path as written.
     pub name: String,
+    /// Its one file; with `{lang}` in the path one for each language, that of the default first.
+    pub files: Vec<(Option<Language>, PromptFile)>,
+}
+
+/// One file of a prompt.
+#[derive(Debug, Clone)]
+pub struct PromptFile {
     /// The path as opened: a relative one starts at the directory of the configuration.
     pub path: PathBuf,
     /// The sound.
@@ -54,9 +83,9 @@ pub struct Prompt {
     digest: u64,
 }
 
-impl PartialEq for Prompt {
-    fn eq(&self, other: &Prompt) -> bool {
-        (&self.name, &self.path, self.digest) == (&other.name, &other.path, other.digest)
+impl PartialEq for PromptFile {
+    fn eq(&self, other: &PromptFile) -> bool {
+        (&self.path, self.digest) == (&other.path, other.digest)
     }
 }
 
@@ -65,13 +94,32 @@ pub(super) struct Prompts<'s> {
     files: &'s Files,
     base_dir: &'s Path,
     names: Interned,
-    /// By path as written; `Err` says why a file is of no use.
-    loaded: BTreeMap<String, Result<(PromptId, Prompt), String>>,
+    /// Those of the configuration in force: what has not changed since is not decoded again.
+    known: &'s BTreeMap<PathBuf, PromptFile>,
+    pub(super) languages: Languages,
+    /// Those that a leg may agree to.
+    codecs: Vec<media::Codec>,
+    /// By path as written; `Err` says why its files are of no use.
+    loaded: BTreeMap<String, Result<Loaded, Vec<String>>>,
+}
+
+/// A file that is of use.
+struct Loaded {
+    id: PromptId,
+    prompt: Prompt,
+    /// What names of its files say that they are not.
+    misnamed: Vec<String>,
 }
 
 impl<'s> Prompts<'s> {
-    pub(super) fn new(files: &'s Files, base_dir: &'s Path, names: Interned) -> Prompts<'s> {
-        Prompts { files, base_dir, names, loaded: BTreeMap::new() }
+    pub(super) fn new(
+        (files, base_dir): (&'s Files, &'s Path),
+        names: Interned,
+        known: &'s BTreeMap<PathBuf, PromptFile>,
+        languages: Languages,
+        codecs: Vec<media::Codec>,
+    ) -> Prompts<'s> {
+        Prompts { files, base_dir, names, known, languages, codecs, loaded: BTreeMap::new() }
     }
 
     /// The prompt that `item` names; a file of no use is reported at every place that names it.
@@ -81,17 +129,65 @@ impl<'s> Prompts<'s> {
             item.error(report, "an empty path is no file; write one such as \"prompts/welcome.wav\"");
             return None;
         }
+        self.prompt(name, item, report)
+    }
+
+    fn prompt(&mut self, name: &str, item: &Item<'_>, report: &mut Report) -> Option<PromptId> {
         if !self.loaded.contains_key(name) {
             let loaded = self.load(name);
             self.loaded.insert(name.to_owned(), loaded);
         }
         match &self.loaded[name] {
-            Ok((id, _)) => Some(*id),
+            Ok(loaded) => {
+                loaded.misnamed.iter().for_each(|misnamed| item.warning(report, misnamed));
+                Some(loaded.id)
+            }
             Err(why) => {
-                item.error(report, why);
+                why.iter().for_each(|why| item.error(report, why));
                 None
             }
         }
+    }
+
+    /// The prompts that `item` names: one file, or all sound files of a folder by their names.
+    pub(super) fn all_of(&mut self, item: &Item<'_>, report: &mut Report) -> Option<Vec<PromptId>> {
+        let name = item.text("\"music/\"", report)?;
+        let Some(files) = self.files.sounds_in(&self.base_dir.join(name)).filter(|_| !name.is_empty()) else {
+            return self.resolve(item, report).map(|id| vec![id]);
+        };
+        if files.is_empty() {
+            item.error(report, format!("no sound file is in the folder {name}; put some there"));
+            return None;
+        }
+        let folder = name.trim_end_matches('/');
+        let ids: Vec<_> =
+            files.iter().map(|file| self.prompt(&format!("{folder}/{file}"), item, report)).collect();
+        ids.into_iter().collect()
+    }
+
+    /// Files of these names in a folder, whatever their kind. Those that are missing are one problem.
+    pub(super) fn snippets(
+        &mut self,
+        folder: &str,
+        names: &[&'static str],
+        item: &Item<'_>,
+        report: &mut Report,
+    ) -> BTreeMap<&'static str, PromptId> {
+        let path = self.base_dir.join(folder);
+        let there = self.files.sounds_in(&path).unwrap_or_default();
+        let file = |name: &str| there.iter().find(|file| Path::new(file).file_stem() == Some(name.as_ref()));
+        let missing: Vec<&str> = names.iter().copied().filter(|name| file(name).is_none()).collect();
+        if !missing.is_empty() {
+            let text = format!(
+                "the folder {} lacks {}; record each as NAME.wav there",
+                path.display(),
+                missing.join(", ")
+            );
+            item.error(report, text);
+        }
+        let found: Vec<_> =
+            names.iter().filter_map(|name| Some((*name, format!("{folder}/{}", file(name)?)))).collect();
+        found.into_iter().filter_map(|(name, file)| Some((name, self.prompt(&file, item, report)?))).collect()
     }
 
     /// The one line of a small file beside the configuration, without its end.
@@ -110,23 +206,77 @@ impl<'s> Prompts<'s> {
 
     /// Every prompt that was of use, and their names.
     pub(super) fn finish(self) -> (Vec<(PromptId, Prompt)>, Interned) {
-        (self.loaded.into_values().flatten().collect(), self.names)
+        let loaded = self.loaded.into_values().flatten();
+        (loaded.map(|loaded| (loaded.id, loaded.prompt)).collect(), self.names)
     }
 
-    fn load(&mut self, name: &str) -> Result<(PromptId, Prompt), String> {
+    fn load(&mut self, name: &str) -> Result<Loaded, Vec<String>> {
+        let wanted: Vec<(Option<Language>, String)> = match name.contains(PLACEHOLDER) {
+            false => vec![(None, name.to_owned())],
+            true => {
+                let of = |language: Language| (Some(language), name.replace(PLACEHOLDER, language.as_str()));
+                self.languages.iter().map(of).collect()
+            }
+        };
+        if wanted.is_empty() {
+            let text =
+                "{lang} stands for a language, and there are none; write languages = [\"de\"] in [prompts]";
+            return Err(vec![text.to_owned()]);
+        }
+        let (mut files, mut misnamed, mut why) = (Vec::new(), Vec::new(), Vec::new());
+        for (language, name) in wanted {
+            match self.file(&name, language) {
+                Ok((file, name)) => {
+                    files.push((language, file));
+                    misnamed.extend(name);
+                }
+                Err(text) => why.push(text),
+            }
+        }
+        if !why.is_empty() {
+            return Err(why);
+        }
+        let id = PromptId::from(self.names.intern(name));
+        Ok(Loaded { id, prompt: Prompt { name: name.to_owned(), files }, misnamed })
+    }
+
+    /// One file, and what its name says that it is not.
+    fn file(&self, name: &str, language: Option<Language>) -> Result<(PromptFile, Option<String>), String> {
         let path = self.base_dir.join(name);
         let shown = path.display();
-        let bytes = self.files.read(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => {
+        let bytes = self.files.read(&path).map_err(|error| match (error.kind(), language) {
+            (io::ErrorKind::NotFound, Some(language)) => format!(
+                "there is no file {shown} for \"{language}\"; put it there, or take \"{language}\" out of prompts.languages"
+            ),
+            (io::ErrorKind::NotFound, None) => {
                 format!("there is no file {shown}; put it there, or write the path of one that is")
             }
-            _ => format!("{shown} cannot be read: {error}; make it a readable WAV file"),
+            _ => format!("{shown} cannot be read: {error}; make it a readable sound file"),
         })?;
-        let sound = media::Prompt::from_wav(&bytes, name, &media::Codec::G711)
-            .map_err(|why| format!("{shown} is of no use: {why}"))?;
         let mut hasher = DefaultHasher::new();
         hasher.write(&bytes);
-        let id = PromptId::from(self.names.intern(name));
-        Ok((id, Prompt { name: name.to_owned(), path, sound: Arc::new(sound), digest: hasher.finish() }))
+        let digest = hasher.finish();
+        let known = self.known.get(&path).filter(|known| known.digest == digest);
+        let known = known
+            .filter(|known| self.codecs.iter().all(|codec| !codec.is_ours() || known.sound.is_in(*codec)));
+        let sound = match known {
+            Some(known) => Arc::clone(&known.sound),
+            None => {
+                let sound = media::Prompt::load(&bytes, name, &self.codecs);
+                Arc::new(sound.map_err(|why| format!("{shown} is of no use: {why}"))?)
+            }
+        };
+        let misnamed = misnamed(&path, FileKind::of(&bytes));
+        Ok((PromptFile { path, sound, digest }, misnamed))
     }
+}
+
+/// A file whose name ends as if it were of another kind is played all the same; whoever looks for it is misled.
+fn misnamed(path: &Path, kind: Option<FileKind>) -> Option<String> {
+    let (kind, ending) = (kind?, path.extension()?.to_str()?.to_ascii_lowercase());
+    let right = kind.extensions();
+    (!right.contains(&ending.as_str())).then(|| {
+        let better = path.with_extension(right[0]);
+        format!("{} is {} by its content; name it {}", path.display(), kind.name(), better.display())
+    })
 }

@@ -1,12 +1,17 @@
 //! `[queue.NAME]`: how one queue treats its callers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::names::{HoursId, PromptId, QueueId};
+use media::Gain;
+
+use super::music::Music;
+use super::names::{HoursId, QueueId};
 use super::problem::Report;
 use super::queue_confirm::QueueConfirm;
 use super::queue_memory::QueueMemory;
 use super::queue_rules::QueueRules;
+use super::queue_tell::QueueTell;
 use super::raw::{Item, section};
 use super::read::bounds;
 use super::scope::{Scope, Section};
@@ -23,10 +28,14 @@ section! {
         least_skill,
         /// Whom a caller accepts after he has waited: a list of steps such as `{ after = "30s", least_skill = 3 }`. At most 7 steps. Default: none.
         widen,
-        /// What callers hear while they wait, over and over. Default: silence.
+        /// What callers hear while they wait, over and over: a file, a folder, a list of these, or `{ play = …, order = "shuffled", start = "random" }`. Default: silence.
         music,
         /// Heard once by everybody who enters, before the music. One that a reload brings or changes is heard at once by those who wait, too. Nobody loses his place by it, and the agent's answer cuts it. Default: none.
         announcement,
+        /// How much softer the music becomes under what is announced while it plays: `"1dB"` to `"40dB"`; `"off"`: it is not heard meanwhile. It fades for 200 ms before and comes back as long; the agent's answer cuts both at once. Default `"off"`.
+        duck,
+        /// What those who wait are told of their wait, again and again: `{ wait = true, every = "1m" }`. Default: nothing.
+        tell,
         /// Which queue an agent of several serves first: 9 before 0; within one priority the caller who came first, boosts and `head_start` counted in. 0 to 9, default 0.
         priority,
         /// Beside queues of the same priority its callers stand as if they had come so much sooner. All boosts of a caller together count for 24 hours at most. `"0s"` to `"24h"`, default `"0s"`.
@@ -126,7 +135,11 @@ pub struct Queue {
     /// Whom a caller accepts; the first step from the start. 1 to [`MAX_STEPS`], each later than the one before.
     pub steps: Vec<WidenStep>,
     /// What callers hear while they wait, over and over; `None`: silence.
-    pub music: Option<PromptId>,
+    pub music: Option<Arc<Music>>,
+    /// How loud music stays under announcements. Default not at all.
+    pub duck: Gain,
+    /// What those who wait are told, again and again; `None`: nothing.
+    pub tell: Option<QueueTell>,
     /// 9 is served before 0. Default 0.
     pub priority: u8,
     /// By so much its callers stand as if they had come sooner. 0 s to 24 h, default 0 s.
@@ -210,7 +223,7 @@ impl Queue {
         let item = Item { key: section.path.clone(), value: section.value };
         let table = item.table(&format!("[{}]", section.path), scope.report)?;
         let raw = QueueToml::read(table, &section.path, section.span(), scope.report);
-        let music = raw.music.item.as_ref().and_then(|item| scope.prompt(item));
+        let music = raw.music.item.as_ref().and_then(|item| Music::resolve(item, scope));
         let hours = raw.hours.item.as_ref().and_then(|item| scope.hours_named(item));
         let strategy = raw.strategy.choice(&Strategy::ALL, scope.report);
         let steps = steps(&raw, scope);
@@ -218,6 +231,7 @@ impl Queue {
         let confirm = QueueConfirm::resolve(&raw, scope);
         let max_wait = raw.max_wait.duration(bounds("1s", "24h", "30m"), scope.report);
         let memory = QueueMemory::resolve(&raw, max_wait, scope);
+        let tell = QueueTell::resolve(&raw, scope);
         let report = &mut *scope.report;
         Some(Queue {
             name: section.name.to_owned(),
@@ -225,6 +239,8 @@ impl Queue {
             ring_at_once: ring_at_once(&raw, strategy, report),
             steps,
             music,
+            tell,
+            duck: raw.duck.item.as_ref().and_then(|item| duck(item, report)).unwrap_or(Gain::NONE),
             priority: raw.priority.integer(0..=9, 0, report) as u8,
             head_start: raw.head_start.duration(bounds("0s", "24h", "0s"), report),
             service_level: raw.service_level.duration(bounds("1s", "1h", "20s"), report),
@@ -257,6 +273,20 @@ pub(super) fn shown_as(item: &Item<'_>, report: &mut Report) -> Option<String> {
         return None;
     }
     Some(text.to_owned())
+}
+
+fn duck(item: &Item<'_>, report: &mut Report) -> Option<Gain> {
+    let text = item.text("\"12dB\"", report)?;
+    let softer = text.strip_suffix("dB").and_then(|number| number.trim_end().parse::<u8>().ok());
+    match softer.filter(|softer| (1..=40).contains(softer)) {
+        Some(softer) => Some(Gain::softer_by(softer)),
+        None if text == "off" => Some(Gain::NONE),
+        None => {
+            let cure = "write \"off\" or \"1dB\" to \"40dB\" (default \"off\")";
+            item.error(report, format!("{text:?} is not how much softer; {cure}"));
+            None
+        }
+    }
 }
 
 fn ring_at_once(raw: &QueueToml<'_>, strategy: Strategy, report: &mut Report) -> u8 {

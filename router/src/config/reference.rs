@@ -9,10 +9,12 @@ use super::emergency::EmergencyToml;
 use super::flow_toml::{DialToml, FlowToml, HoursStepToml, MenuToml, PlayToml, QueueStepToml, RejectToml};
 use super::hosts::HostsToml;
 use super::hours_toml::HoursToml;
+use super::languages::PromptsToml;
 use super::limits::LimitsToml;
 use super::listen::{BindToml, ListenToml};
 use super::load::RootToml;
 use super::media::MediaToml;
+use super::music::MusicToml;
 use super::node::{JournalToml, LogToml, NodeToml};
 use super::number::NumberToml;
 use super::phone::PhoneToml;
@@ -20,6 +22,7 @@ use super::presence::{GraphToml, PresenceToml};
 use super::queue::{QueueToml, WidenToml};
 use super::queue_confirm::ConfirmToml;
 use super::queue_memory::{ReturningToml, StickyToml, TransferredToml};
+use super::queue_tell::TellToml;
 use super::raw::SectionDoc;
 use super::registrar::RegistrarToml;
 use super::srtp::{AgentSrtpToml, TrunkSrtpToml};
@@ -54,6 +57,7 @@ const SECTIONS: &[SectionDoc] = &[
     JournalToml::DOC,
     LogToml::DOC,
     VoicemailToml::DOC,
+    PromptsToml::DOC,
     PresenceToml::DOC,
     GraphToml::DOC,
     TrunkToml::DOC,
@@ -93,6 +97,8 @@ const SECTIONS: &[SectionDoc] = &[
     ConferenceToml::DOC,
     RejectToml::DOC,
     QueueToml::DOC,
+    MusicToml::DOC,
+    TellToml::DOC,
     WidenToml::DOC,
     ConfirmToml::DOC,
     ReturningToml::DOC,
@@ -112,7 +118,8 @@ meet then.
 
 Where a step or a menu says where to go on: `\"flow.NAME\"` goes to that flow and does not come back; `\"queue.NAME\"`
 waits there and then goes on behind the step; `\"next\"` goes on behind the step; `\"hangup\"` hangs up. Besides the
-steps below there are `\"answer\"`, `\"hangup\"` (also `{ answer = {} }`, `{ hangup = {} }`) and `{ goto = \"flow.NAME\" }`.
+steps below there are `\"answer\"`, `\"hangup\"` (also `{ answer = {} }`, `{ hangup = {} }`), `{ goto = \"flow.NAME\" }` and
+`{ language = \"en\" }`, from which on the call has that language, one of `prompts.languages`.
 ";
 
 /// The reference page, in Markdown.

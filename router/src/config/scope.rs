@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::flow::Goto;
+use super::languages::Language;
 use super::names::{AgentId, FlowId, HoursId, Interned, Names, PromptId, QueueId, TrunkId};
 use super::pem::PemFiles;
 use super::problem::Report;
@@ -106,6 +107,8 @@ pub(super) struct Scope<'s, 'i> {
     pub(super) pem: PemFiles<'s>,
     /// What each `[hours.NAME]` does when closed; steps that name it inherit this.
     pub(super) closed: BTreeMap<HoursId, (Option<PromptId>, Goto)>,
+    /// Languages and snippets are there, of which announcements can be made.
+    pub(super) speaks: bool,
     /// Trunks that can send no call.
     pub(super) mute_trunks: BTreeSet<TrunkId>,
     /// Whose each source address of `accept_from` is.
@@ -132,6 +135,7 @@ impl<'s, 'i> Scope<'s, 'i> {
             prompts,
             pem,
             closed: BTreeMap::new(),
+            speaks: false,
             mute_trunks: BTreeSet::new(),
             sources: BTreeMap::new(),
             report,
@@ -174,6 +178,10 @@ impl<'s, 'i> Scope<'s, 'i> {
     /// What these hours do when closed.
     pub(super) fn when_closed(&self, hours: HoursId) -> (Option<PromptId>, Goto) {
         self.closed.get(&hours).copied().unwrap_or((None, Goto::Hangup))
+    }
+
+    pub(super) fn language(&mut self, item: &Item<'_>) -> Option<Language> {
+        self.prompts.languages.named(item, self.report)
     }
 
     pub(super) fn prompt(&mut self, item: &Item<'_>) -> Option<PromptId> {

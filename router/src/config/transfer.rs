@@ -1,10 +1,12 @@
 //! `[[transfer]]` and `[transfers]`: where a transferred party is connected, and how.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::address::Address;
 use super::flow::Goto;
-use super::names::{AgentId, PromptId};
+use super::music::Music;
+use super::names::AgentId;
 use super::pattern::{ByPattern, Pattern};
 use super::raw::{Item, section};
 use super::read::bounds;
@@ -25,7 +27,7 @@ section! {
     TransfersToml "[transfers]" {
         /// How long the new party rings. `"5s"` to `"5m"`, default `"30s"`.
         ring_timeout,
-        /// What the transferred party hears meanwhile, over and over. Default: the ringing tone, as soon as it rings.
+        /// What the transferred party hears meanwhile, over and over: a file, a folder, several, or `{ play = … }`. Default: the ringing tone, as soon as it rings.
         music,
         /// Where the transferred party goes if the new one is not reached and whoever transferred has hung up. `"queue"`: back to the queue he came from, with the place he had, which makes him the first; who came from none is rung back to who transferred him. `"back"`: that at once, then the queue. Or `"flow.NAME"`, `"queue.NAME"`, `"hangup"`. Default `"queue"`.
         when_gone,
@@ -38,7 +40,7 @@ pub struct Transfers {
     /// How long the new party rings. 5 s to 5 min, default 30 s.
     pub ring_timeout: Duration,
     /// What the transferred party hears meanwhile; `None`: the ringing tone.
-    pub music: Option<PromptId>,
+    pub music: Option<Arc<Music>>,
     /// Where he goes when nobody is left to give him back to. Default `Queue`.
     pub when_gone: WhenGone,
     /// In the order of the file.
@@ -81,7 +83,7 @@ impl Transfers {
     ) -> Transfers {
         let mut transfers = Transfers {
             ring_timeout: raw.ring_timeout.duration(bounds("5s", "5m", "30s"), scope.report),
-            music: raw.music.item.as_ref().and_then(|item| scope.prompt(item)),
+            music: raw.music.item.as_ref().and_then(|item| Music::resolve(item, scope)),
             when_gone: raw
                 .when_gone
                 .item

@@ -1,10 +1,11 @@
 //! How dialogs with a trunk are kept: session timers, reliable provisional responses, hold.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sip_core::{Reliability, SessionPolicy, Terms};
 
-use super::names::PromptId;
+use super::music::Music;
 use super::problem::Report;
 use super::raw::{Field, section};
 use super::read::{Bounds, bounds};
@@ -23,7 +24,7 @@ section! {
         reliable,
         /// What a party on this trunk is told when the other side puts it on hold: `"local"`, nothing, it only hears something else; or `"pass"`, a re-INVITE with `sendonly`, so that its telephone shows the hold. Leave it at `"local"` towards Teams, which does not understand it. Default `"local"`.
         hold,
-        /// What a party on this trunk hears while the other side has put it on hold. Default: what the other side sends by itself; if that is nothing (for two seconds, where it said that it sends), the music of the queue that brought the call, or silence.
+        /// What a party on this trunk hears while the other side has put it on hold: a file, a folder, several, or `{ play = … }`. Default: what the other side sends by itself; if that is nothing (for two seconds, where it said that it sends), the music of the queue that brought the call, or silence.
         hold_music,
         /// Whoever is rung here in vain sees a missed call. False: every CANCEL says that the call was completed elsewhere (RFC 3326), as one does in any case when somebody else has answered, or is rung next by the queue. Default true.
         missed_calls,
@@ -42,7 +43,7 @@ pub struct TrunkDialog {
     /// What a party is told when it is put on hold. Default local.
     pub hold: Hold,
     /// What it hears then; `None`: what the other side sends, else the queue's music.
-    pub hold_music: Option<PromptId>,
+    pub hold_music: Option<Arc<Music>>,
     /// Whoever is rung in vain sees a missed call. Default true.
     pub missed_calls: bool,
     /// What looks like the answer of a machine is none. Default false.
@@ -97,7 +98,7 @@ impl TrunkDialog {
         let session = session(raw, report);
         let missed_calls = raw.missed_calls.boolean(true, report);
         let refuses_machines = raw.answers_of_machines.choice(&[("take", false), ("refuse", true)], report);
-        let hold_music = raw.hold_music.item.as_ref().and_then(|item| scope.prompt(item));
+        let hold_music = raw.hold_music.item.as_ref().and_then(|item| Music::resolve(item, scope));
         TrunkDialog { session, reliable, hold, hold_music, missed_calls, refuses_machines }
     }
 }

@@ -17,7 +17,7 @@ section! {
     VoicemailStepToml "{ voicemail = { … } }" {
         /// For whom the message is: a name in facts and file names. Letters, digits, `-` and `_`, at most 64. Required.
         mailbox,
-        /// Prompt played before the beep: a WAV file. Default: none.
+        /// Prompt played before the beep: a sound file. Default: none.
         greeting,
         /// Longest message. `"1s"` to `"30m"`, default `"2m"`.
         max,

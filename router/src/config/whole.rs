@@ -95,8 +95,8 @@ pub(super) fn numbers(
         let Some(flow) = section.flow else { continue };
         for (item, pattern) in &section.patterns {
             for &trunk in &trunks {
-                let NumberSection { boost, hours, .. } = *section;
-                let number = Number { pattern: pattern.clone(), trunk, flow, boost, hours };
+                let NumberSection { boost, language, hours, .. } = *section;
+                let number = Number { pattern: pattern.clone(), trunk, flow, boost, language, hours };
                 if numbers.add(number).is_err() {
                     let name = scope.trunks.name(trunk.index());
                     let text = format!("\"{pattern}\" is answered on trunk.{name} already; take one out");
@@ -352,7 +352,11 @@ impl Used {
                 ways.push(*closed);
             }
             Step::Goto(goto) => ways.push(*goto),
-            Step::Answer | Step::Play { .. } | Step::Voicemail { .. } | Step::Conference { .. } => {}
+            Step::Answer
+            | Step::Language(_)
+            | Step::Play { .. }
+            | Step::Voicemail { .. }
+            | Step::Conference { .. } => {}
             Step::Reject { .. } | Step::Hangup => {}
         }
     }

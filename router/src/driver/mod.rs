@@ -9,7 +9,6 @@ pub mod journal_store;
 mod journal_talks;
 pub mod journal_writer;
 mod open;
-pub mod prompt_files;
 pub mod question;
 pub mod recordings;
 pub mod run;

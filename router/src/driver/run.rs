@@ -26,7 +26,6 @@ use super::{
     graph::GraphClient,
     journal_writer::Restored,
     open::{Outside, open},
-    prompt_files,
     question::questions,
     recordings::{Recordings, Store},
     shard_thread::{Order, ShardThread, utc_now},
@@ -37,6 +36,7 @@ use crate::{
     config::{self, Config, Names, Problems},
     lines::{self, Accepting},
     log,
+    prompts::Prompts,
     service::ServiceState,
     shard::{Parts, Shard},
 };
@@ -194,7 +194,7 @@ fn parts(config: &Arc<Config>, sockets: &Sockets, clock: Clock, restored: Restor
         sip: Endpoint::new(settings),
         scheduler: Arc::new(Scheduler::new(capacity(config))),
         config: Arc::clone(config),
-        prompts: Arc::new(prompt_files::load(config)),
+        prompts: Arc::new(Prompts::of(config)),
         wishes: restored.wishes,
         closed: restored.closed,
         sums: restored.sums,
@@ -232,9 +232,9 @@ async fn signals(
     loop {
         let next = match heard.next_order().await {
             Some(order) => Some(order),
-            None => reload(&file, &mut names, &config, &room).map(|fresh| {
+            None => reload_aside(&file, &mut names, &config, &room).await.map(|fresh| {
                 config = Arc::clone(&fresh);
-                let prompts = Arc::new(prompt_files::load(&fresh));
+                let prompts = Arc::new(Prompts::of(&fresh));
                 Order::Reload(fresh, prompts)
             }),
         };
@@ -277,10 +277,35 @@ impl Heard {
     }
 }
 
+/// Reloads on a thread of its own: music takes seconds to be decoded, and calls go on meanwhile.
+async fn reload_aside(
+    file: &Path,
+    names: &mut Names,
+    old: &Arc<Config>,
+    room: &Capacity,
+) -> Option<Arc<Config>> {
+    let (file, mut grown, old, room) = (file.to_owned(), names.clone(), Arc::clone(old), *room);
+    let reloaded = tokio::task::spawn_blocking(move || {
+        let fresh = reload(&file, &mut grown, &old, &room)?;
+        Some((grown, fresh))
+    });
+    match reloaded.await {
+        Ok(Some((grown, fresh))) => {
+            *names = grown;
+            Some(fresh)
+        }
+        Ok(None) => None,
+        Err(error) => {
+            error!(%error, "configuration not reloaded, the old one stays in force");
+            None
+        }
+    }
+}
+
 /// A file with a problem changes nothing; every problem is in the log.
 fn reload(file: &Path, names: &mut Names, old: &Config, room: &Capacity) -> Option<Arc<Config>> {
     let mut grown = names.clone();
-    let mut fresh = match config::load(file, &mut grown) {
+    let mut fresh = match config::load_after(Some(old), file, &mut grown) {
         Ok(fresh) => fresh,
         Err(problems) => {
             error!("configuration not reloaded, the old one stays in force:\n{problems}");

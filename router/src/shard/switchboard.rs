@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use media::{Command, MediaLegKey, sdp::Policy};
+use media::{Command, MediaLegKey, PlayFrom, Playlist, sdp::Policy};
 use rand::{Rng, distr::StandardUniform, prelude::Distribution, rngs::StdRng};
 use scheduler::{Agent, Caller, Line, Match, Rested, Scheduler, Withdrawn};
 use sip_core::{Endpoint, LegKey, Listener, Message, Service};
@@ -22,7 +22,7 @@ use crate::{
     callbacks::Callbacks,
     callers::Callers,
     clock::Clock,
-    config::{AgentId, Config, PHONES, QueueId, Strategy, Trunk, TrunkId},
+    config::{AgentId, Config, Language, Music, MusicStart, PHONES, QueueId, Strategy, Trunk, TrunkId},
     estimate::Estimates,
     journal::fact::{
         AgentState, CallId, Cause, Fact, Fault, LegNumber, MessageEnd, Micros, TollRefusal, Unanswered, What,
@@ -205,6 +205,26 @@ impl Switchboard {
 
     pub(crate) fn media_address(&self, port: u16) -> SocketAddr {
         SocketAddr::new(self.config.media.advertise, port)
+    }
+
+    /// Some music, and where it is for somebody who begins to hear it.
+    pub(crate) fn music(
+        &mut self,
+        music: &Music,
+        language: Option<Language>,
+    ) -> Option<(Playlist, PlayFrom)> {
+        let list = self.prompts.list(&music.pieces, language)?;
+        let from = match music.start {
+            MusicStart::Together => PlayFrom::Shared,
+            MusicStart::Beginning => PlayFrom::Start,
+            MusicStart::Random => PlayFrom::Frame(self.random::<u64>() % list.frame_count()),
+        };
+        if !music.shuffled {
+            return Some((list, from));
+        }
+        // Who hears the same place of the music hears the same order, another one after each start of the process.
+        let seed = if music.start == MusicStart::Together { self.run.unsigned_abs() } else { self.random() };
+        Some((list.shuffled(seed), from))
     }
 
     pub(crate) fn random<T>(&mut self) -> T

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use router::config::{Config, Files, Machine, Names, Problems, Surroundings, parse};
+use router::config::{Config, Files, Names, Problems, Surroundings, parse};
 
 /// What every file needs, and nothing more.
 pub(crate) const HEAD: &str = r#"
@@ -49,7 +49,7 @@ pub(crate) fn wav() -> Vec<u8> {
 /// Files `a.wav`, `b.wav`, `c.wav`, and the machine nobody knows anything about.
 pub(crate) fn surroundings() -> Surroundings {
     let files = ["a.wav", "b.wav", "c.wav"].map(|name| (PathBuf::from("etc").join(name), wav()));
-    Surroundings { machine: Machine::default(), files: Files::Memory(BTreeMap::from(files)) }
+    Surroundings { files: Files::Memory(BTreeMap::from(files)), ..Surroundings::default() }
 }
 
 /// Reads `text` as `f.toml` in the directory `etc`.

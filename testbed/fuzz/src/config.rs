@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use router::config::{Files, Machine, Names, Surroundings, parse};
+use router::config::{Files, Names, Surroundings, parse};
 
 /// The bytes are a file. There is one prompt beside it, `a.wav`, and nothing is read from disk.
 pub fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let files = BTreeMap::from([(PathBuf::from("a.wav"), wav())]);
-    let surroundings = Surroundings { machine: Machine::default(), files: Files::Memory(files) };
+    let surroundings = Surroundings { files: Files::Memory(files), ..Surroundings::default() };
     let mut names = Names::new();
     let problems = match parse(text, "f.toml", Path::new(""), &mut names, &surroundings) {
         Ok(config) => {

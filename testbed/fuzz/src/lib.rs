@@ -7,6 +7,6 @@ pub mod message;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
+pub mod sound;
 pub mod srtp;
 pub mod stream;
-pub mod wav;
