@@ -28,8 +28,8 @@ pub mod wav;
 pub use codec::Codec;
 pub use dtmf::Digit;
 pub use engine::{
-    Command, Counters, Engine, Event, Forward, MediaLegKey, Output, PlayFrom, Recorded, RecordingEnd,
-    Settings,
+    Absence, Channel, Command, Counters, Engine, Event, Forward, MediaLegKey, Note, Output, PlayFrom,
+    Recorded, RecordingEnd, Settings, Sides, Title,
 };
 pub use ports::PortPool;
 pub use prompt::{Prompt, PromptError};

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::{Engine, Event, Forward, MediaLegKey};
 use crate::dtmf;
 use crate::leg::{Leg, Place, Sort, Unopened, arrival};
+use crate::recorder::Spoken;
 use crate::rtp::packet::{HEADER, Packet};
 use crate::rtp::{Kind, rtcp};
 
@@ -156,7 +157,8 @@ impl Engine {
             Sort::Sound(codec) => {
                 leg.incoming.time(arrival(self.settings.origin, now), packet.timestamp);
                 if let Some(recorder) = &mut leg.recorder {
-                    recorder.take(now, codec, place, packet.timestamp, payload);
+                    let spoken = Spoken { run: place.run, timestamp: packet.timestamp };
+                    recorder.take_said(now, codec, spoken, payload);
                 }
             }
             Sort::Event => {
@@ -214,6 +216,9 @@ impl Engine {
             if from != codec {
                 from.convert(codec, &mut datagram[packet.start..packet.end]);
                 self.counters.transcoded += 1;
+            }
+            if let Some(recorder) = &mut partner.recorder {
+                recorder.take_heard(now, codec, numbers.spoken(), &datagram[packet.start..packet.end]);
             }
             self.note_carried(now, index, partner_index);
         }

@@ -8,7 +8,9 @@ use super::{Engine, Event, MediaLegKey};
 use crate::dtmf::{Beat, Digit};
 use crate::leg::{Digits, Leg, Numbers, Outgoing, Secure};
 use crate::player::{Frame, Playing};
+use crate::recorder::Recorder;
 use crate::rtp::packet::HEADER;
+use crate::sdp::Stream;
 
 impl Engine {
     /// Plays instead of what plays now. A leg that was quiet begins at once; one that was speaking keeps its beat, so
@@ -74,14 +76,14 @@ impl Engine {
     fn serve(&mut self, now: Instant, index: u32, beat: u64) {
         let Some(leg) = self.legs.get_mut(index) else { return };
         let to = leg.latch.target().filter(|_| leg.may_send());
-        let Leg { key, stream: Some(stream), outgoing, player, secure, .. } = leg else { return };
-        let secure = secure.as_deref_mut();
-        let mut line = Line { now, beat, leg: *key, to, outgoing, secure, outbox: &mut self.outbox, sent: 0 };
+        let Leg { key, stream: Some(stream), outgoing, player, secure, recorder, .. } = leg else { return };
+        let (secure, recorder, outbox) = (secure.as_deref_mut(), recorder.as_deref_mut(), &mut self.outbox);
+        let mut line = Line { now, beat, leg: *key, to, outgoing, secure, recorder, outbox, sent: 0 };
         player.beat = beat;
         let digit_sounds = line.digit(&mut player.digits, stream.send_event);
         let frame = player.playing.as_mut().map(|playing| (playing.play, playing.frame(beat, stream.codec)));
         match frame {
-            Some((_, Frame::Sound(sound))) if !digit_sounds => line.sound(stream.send_payload_type, sound),
+            Some((_, Frame::Sound(sound))) if !digit_sounds => line.sound(stream, sound),
             Some((play, Frame::End)) => {
                 player.playing = None;
                 self.counters.playing -= 1;
@@ -104,15 +106,19 @@ struct Line<'a> {
     to: Option<SocketAddr>,
     outgoing: &'a mut Outgoing,
     secure: Option<&'a mut Secure>,
+    recorder: Option<&'a mut Recorder>,
     outbox: &'a mut Outbox,
     sent: u64,
 }
 
 impl Line<'_> {
-    fn sound(&mut self, payload_type: u8, sound: &[u8]) {
+    fn sound(&mut self, stream: &Stream, sound: &[u8]) {
         if let Some(to) = self.to {
             let numbers = self.outgoing.speak(self.now, self.beat);
-            self.send(to, numbers, false, payload_type, sound);
+            self.send(to, numbers, false, stream.send_payload_type, sound);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.take_heard(self.now, stream.codec, numbers.spoken(), sound);
+            }
         }
     }
 

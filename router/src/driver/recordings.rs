@@ -116,7 +116,7 @@ struct Writer {
     settings: Voicemail,
     shared: Arc<Shared>,
     /// Recordings under way; `None`: there is no file, and that was told.
-    open: BTreeMap<Arc<str>, Option<WavFile>>,
+    open: BTreeMap<String, Option<WavFile>>,
 }
 
 impl Writer {
@@ -146,12 +146,12 @@ impl Writer {
     fn take(&mut self, piece: &Recorded) {
         let written = self.write(piece);
         if written.is_err() {
-            let file = self.open.entry(Arc::clone(&piece.name)).or_insert(None);
+            let file = self.open.entry(piece.title.name.clone()).or_insert(None);
             file.iter_mut().for_each(|file| file.is_cut = true);
         }
         self.note(written);
         if let Some(end) = piece.end
-            && let Some(file) = self.open.remove(&piece.name).flatten()
+            && let Some(file) = self.open.remove(&piece.title.name).flatten()
         {
             let finished = file.finish(end);
             self.note(finished);
@@ -159,11 +159,11 @@ impl Writer {
     }
 
     fn write(&mut self, piece: &Recorded) -> io::Result<()> {
-        if !self.open.contains_key(&piece.name) {
-            let file = WavFile::create(&self.settings.folder, &piece.name)?;
-            self.open.insert(Arc::clone(&piece.name), Some(file));
+        if !self.open.contains_key(&piece.title.name) {
+            let file = WavFile::create(&self.settings.folder, &piece.title.name)?;
+            self.open.insert(piece.title.name.clone(), Some(file));
         }
-        match self.open.get_mut(&piece.name) {
+        match self.open.get_mut(&piece.title.name) {
             Some(Some(file)) if !file.is_cut => file.write(piece),
             _ => Ok(()),
         }
@@ -286,7 +286,7 @@ impl WavFile {
 
 #[cfg(test)]
 mod tests {
-    use media::wav::Wav;
+    use media::{Sides, Title, wav::Wav};
 
     use super::*;
 
@@ -329,7 +329,8 @@ mod tests {
     const MONTH: Duration = Duration::from_secs(30 * 86_400);
 
     fn piece(at: u64, end: Option<RecordingEnd>) -> Recorded {
-        Recorded { name: NAME.into(), at, samples: vec![1_000; 800].into(), end }
+        let title = Arc::new(Title { name: NAME.into(), sides: Sides::Peer, about: String::new() });
+        Recorded { title, at, samples: vec![1_000; 800].into(), notes: vec![], end }
     }
 
     #[test]

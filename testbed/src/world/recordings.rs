@@ -13,14 +13,14 @@ pub(super) struct Recordings {
 impl Recordings {
     /// Takes in a piece; they come in order and without a gap.
     pub(super) fn take(&mut self, piece: &Recorded) {
-        let sound = self.under_way.entry(format!("{}.wav", piece.name)).or_default();
-        assert_eq!(sound.len() as u64, piece.at, "{}: pieces follow each other", piece.name);
+        let sound = self.under_way.entry(format!("{}.wav", piece.title.name)).or_default();
+        assert_eq!(sound.len() as u64, piece.at * u64::from(piece.title.sides.channels()), "{}: pieces follow each other", piece.title.name);
         sound.extend_from_slice(&piece.samples);
         let Some(end) = piece.end else { return };
         let (file, sound) =
-            self.under_way.remove_entry(&format!("{}.wav", piece.name)).expect("it has just been found");
+            self.under_way.remove_entry(&format!("{}.wav", piece.title.name)).expect("it has just been found");
         if end == RecordingEnd::Keep {
-            assert!(self.kept.insert(file, sound).is_none(), "{}: a name is used once", piece.name);
+            assert!(self.kept.insert(file, sound).is_none(), "{}: a name is used once", piece.title.name);
         }
     }
 
