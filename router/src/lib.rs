@@ -25,6 +25,7 @@ pub mod presence;
 pub mod prompts;
 pub mod reason;
 pub mod record;
+pub mod recording;
 pub mod registrar;
 pub mod registration;
 pub mod service;

@@ -12,12 +12,14 @@ pub struct Prompts {
     files: BTreeMap<PromptId, Arc<Prompt>>,
     ringback: Arc<Prompt>,
     beep: Arc<Prompt>,
+    recording_tone: Arc<Prompt>,
 }
 
 impl Prompts {
     /// The prompts that were loaded; one that is missing is passed over by the flow.
     pub fn new(files: BTreeMap<PromptId, Arc<Prompt>>) -> Prompts {
-        Prompts { files, ringback: Arc::new(ringback()), beep: Arc::new(beep()) }
+        let (ringback, beep) = (Arc::new(ringback()), Arc::new(beep()));
+        Prompts { files, ringback, beep, recording_tone: Arc::new(recording_tone()) }
     }
 
     /// These, and those of `older` that are not among them: a call keeps its flow over a reload, and the prompts that
@@ -25,7 +27,7 @@ impl Prompts {
     pub fn beside(&self, older: &Prompts) -> Prompts {
         let mut files = older.files.clone();
         files.extend(self.files.iter().map(|(id, prompt)| (*id, Arc::clone(prompt))));
-        Prompts { files, ringback: Arc::clone(&self.ringback), beep: Arc::clone(&self.beep) }
+        Prompts { files, ..self.clone() }
     }
 
     /// A prompt of the configuration.
@@ -42,6 +44,14 @@ impl Prompts {
     pub fn beep(&self) -> Arc<Prompt> {
         Arc::clone(&self.beep)
     }
+    /// By which those who talk hear that they are recorded: 1,400 Hz for 200 ms.
+    pub fn recording_tone(&self) -> Arc<Prompt> {
+        Arc::clone(&self.recording_tone)
+    }
+}
+
+fn recording_tone() -> Prompt {
+    Prompt::from_samples(&tone::sine(1_400.0, 200, -20.0), "recording tone")
 }
 
 fn beep() -> Prompt {

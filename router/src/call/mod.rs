@@ -28,6 +28,7 @@ mod machine;
 mod menu;
 mod own;
 mod parties;
+mod recording;
 mod rejoin;
 mod ring;
 mod rules;
@@ -55,7 +56,7 @@ use tracing::Span;
 
 use self::{
     assign::Place, callback::CallingBack, end::Ending, failure::Failure, flow::Position, leg::Leg,
-    menu::Menu, ring::Ring, talk::Talk, voicemail::Voicemail,
+    menu::Menu, recording::Recording, ring::Ring, talk::Talk, voicemail::Voicemail,
 };
 use crate::{
     config::{AgentId, Config, QueueId, TrunkId},
@@ -128,6 +129,7 @@ pub struct Call {
     own: Option<AgentId>,
     /// When to ask the quiet legs whether they live.
     probe_at: Option<Instant>,
+    recording: Recording,
     span: Span,
 }
 
@@ -350,7 +352,7 @@ impl Call {
             Stage::Ended(ending) => return ending.deadline(),
         };
         let leaving = self.legs.iter().filter_map(|leg| leg.leaves_at).min();
-        [stage, self.probe_at, leaving].into_iter().flatten().min()
+        [stage, self.probe_at, leaving, self.recording.deadline()].into_iter().flatten().min()
     }
 
     /// Tells the call what happened; it acts on the board.
@@ -419,6 +421,7 @@ impl Call {
         if self.probe_at.is_some_and(|at| at <= board.now) {
             self.probe_quiet_legs(board);
         }
+        self.recording_due(board);
         match &self.stage {
             Stage::InFlow(Waits::Menu(menu)) if due(menu.deadline(), board) => self.menu_timed_out(board),
             Stage::InFlow(Waits::Voicemail(visit)) if due(visit.deadline(), board) => {

@@ -98,6 +98,7 @@ impl Call {
 
     fn record_message(&mut self, visit: Voicemail, board: &mut Switchboard) -> Outcome {
         let Some(leg) = self.caller().media_key() else { return Outcome::Next };
+        self.stop_recording("a message is recorded", board); // a leg has one recording at a time
         let began = timestamp(board.at).strftime("%Y%m%dT%H%M%SZ");
         let name = format!("{began}-{}-{}", self.id, visit.mailbox);
         let file = format!("{name}.wav");

@@ -227,7 +227,11 @@ impl Story<'_> {
             Step::Menu { .. } | Step::Dial { .. } | Step::Reject { .. } | Step::Hangup => {
                 self.lines.push(self.config.step_in_words(step));
             }
-            Step::Answer | Step::Play { .. } | Step::Voicemail { .. } | Step::Callback(_) => {
+            Step::Answer
+            | Step::Play { .. }
+            | Step::Voicemail { .. }
+            | Step::Record { .. }
+            | Step::Callback(_) => {
                 self.lines.push(self.config.step_in_words(step));
                 self.follow(rest);
             }

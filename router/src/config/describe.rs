@@ -38,6 +38,7 @@ impl Config {
                 let (greeting, silence) = (greeting.unwrap_or_default(), silence.unwrap_or_default());
                 format!("record a message for {mailbox}{greeting}, until #, {}{silence}", written(*max))
             }
+            Step::Record { policy } => format!("record by recording.{}", policy.name),
             Step::Reject { status } => format!("refuse with {status}"),
             Step::Hangup => "hang up".to_owned(),
             Step::Goto(goto) => format!("go to {}", self.goto_in_words(*goto)),

@@ -9,13 +9,14 @@ use super::callback;
 use super::flow::{Flow, Goto, Step};
 use super::raw::{Field, Item, join, nearest, section};
 use super::read::bounds;
+use super::recording;
 use super::scope::{Scope, Section};
 use super::voicemail_step::voicemail;
 
 section! {
-    /// What happens to a call, step by step. `play`, `menu` and `queue` answer by themselves unless they are `early`, `voicemail` always; a flow that runs out hangs up.
+    /// What happens to a call, step by step. `play`, `menu` and `queue` answer by themselves unless they are `early`, `voicemail` and `record` always; a flow that runs out hangs up.
     FlowToml "[flow.NAME]" {
-        /// A list of steps: `"answer"`, `{ play = … }`, `{ menu = … }`, `{ queue = … }`, `{ dial = … }`, `{ callback = … }`, `{ hours = … }`, `{ voicemail = … }`, `{ reject = … }`, `"hangup"`, `{ goto = … }`. Required.
+        /// A list of steps: `"answer"`, `{ play = … }`, `{ menu = … }`, `{ queue = … }`, `{ dial = … }`, `{ callback = … }`, `{ hours = … }`, `{ voicemail = … }`, `{ record = "NAME" }`, `{ reject = … }`, `"hangup"`, `{ goto = … }`. Required.
         steps,
     }
 }
@@ -95,8 +96,20 @@ section! {
 }
 
 /// The kinds of step, as written.
-const STEPS: [&str; 11] =
-    ["answer", "play", "menu", "queue", "dial", "callback", "hours", "voicemail", "reject", "hangup", "goto"];
+const STEPS: [&str; 12] = [
+    "answer",
+    "play",
+    "menu",
+    "queue",
+    "dial",
+    "callback",
+    "hours",
+    "voicemail",
+    "record",
+    "reject",
+    "hangup",
+    "goto",
+];
 
 /// A flow as read: a step that could not be read is `None`, so that the checks of the whole can leave it alone.
 pub(super) struct FlowSection {
@@ -220,6 +233,7 @@ fn step_named(name: &str, item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<
         "callback" => callback::step(item, scope),
         "hours" => hours(item, scope),
         "voicemail" => voicemail(item, scope),
+        "record" => recording::policy(item, scope).map(|policy| Step::Record { policy }),
         "reject" => reject(item, scope),
         _ => Goto::resolve(item, scope).map(Step::Goto),
     }

@@ -27,6 +27,7 @@ use super::problem::{Place, Problem, Problems, Report, Severity, Source};
 use super::prompt::{Files, Prompt, Prompts};
 use super::queue::Queue;
 use super::raw::{Field, section};
+use super::recording::{RecordingPolicy, Recordings, RecordingsToml};
 use super::registrar::{Registrar, RegistrarToml};
 use super::scope::{Kind, Scope, Section};
 use super::transfer::{Transfers, TransfersToml};
@@ -64,6 +65,10 @@ section! {
         log,
         /// Messages that callers leave.
         voicemail,
+        /// Where recordings of calls lie.
+        recordings,
+        /// Which calls are recorded, and how.
+        recording,
         /// What is known elsewhere of agents.
         presence,
         /// Whom calls come from and go to.
@@ -181,6 +186,9 @@ fn resolve(
     let log = Log::resolve(&part!(LogToml, raw.log, empty, report), report);
     let voicemail =
         Voicemail::resolve(&part!(VoicemailToml, raw.voicemail, empty, report), &node.data_dir, report);
+    let recordings = part!(RecordingsToml, raw.recordings, empty, report);
+    let folders = (node.data_dir.as_path(), voicemail.folder.as_path());
+    let mut recordings = Recordings::resolve(&recordings, folders, report);
     let pem = PemFiles { files: &surroundings.files, base_dir };
     let listen_raw = part!(ListenToml, raw.listen, empty, report);
     let listen = Listen::resolve(&listen_raw, pem, report);
@@ -200,6 +208,11 @@ fn resolve(
     let graph = Graph::resolve(&raw.presence, beside, report);
     let prompts = Prompts::new(&surroundings.files, base_dir, std::mem::take(&mut names.prompts));
     let mut scope = Scope::gather(root, names, prompts, pem, report);
+    let policy = |section: &Section<'_>, scope: &mut Scope<'_, '_>| {
+        RecordingPolicy::resolve(section, scope).map(Arc::new)
+    };
+    scope.policies = each(|scope| &scope.recordings, policy, &mut scope);
+    recordings.policies = scope.policies.values().cloned().collect();
     let (resolved, numbers) = resolve_named(&raw, graph.as_ref(), &mut scope);
     listen_tls::check(&listen_raw, &listen, &resolved.trunks, &scope.trunks, scope.report);
     let emergency = part!(EmergencyToml, raw.emergency, empty, &mut *scope.report);
@@ -224,6 +237,7 @@ fn resolve(
         journal,
         log,
         voicemail,
+        recordings,
         graph: graph.map(Arc::new),
         emergency,
         registrar,

@@ -40,6 +40,7 @@ mod queue_memory;
 mod queue_rules;
 mod raw;
 mod read;
+mod recording;
 mod reference;
 mod registrar;
 mod scope;
@@ -99,6 +100,7 @@ pub use queue::{MAX_STEPS, Queue, Strategy, WidenStep};
 pub use queue_confirm::QueueConfirm;
 pub use queue_memory::{QueueMemory, Returning, Sticky, Transferred};
 pub use queue_rules::{QueueRules, Unstaffed};
+pub use recording::{RecordingPolicy, Recordings};
 pub use reference::reference;
 pub use registrar::{PHONES, Registrar};
 pub use srtp::Srtp;
@@ -149,6 +151,8 @@ pub struct Config {
     pub log: Log,
     /// Where messages of callers lie.
     pub voicemail: Voicemail,
+    /// Where recordings of calls lie, and which there are.
+    pub recordings: Recordings,
     /// How transfers go, and where.
     pub transfers: Transfers,
     /// How agents' presence in Teams is asked for; `None`: it is not.

@@ -1,5 +1,6 @@
 //! `[queue.NAME]`: how one queue treats its callers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::names::{HoursId, PromptId, QueueId};
@@ -9,6 +10,7 @@ use super::queue_memory::QueueMemory;
 use super::queue_rules::QueueRules;
 use super::raw::{Item, section};
 use super::read::bounds;
+use super::recording::{self, RecordingPolicy};
 use super::scope::{Scope, Section};
 use crate::journal::fact::Targets;
 
@@ -85,6 +87,8 @@ section! {
         when_removed,
         /// Opening hours, a `[hours.NAME]`: outside them new callers go on to the next step. Default: always open.
         hours,
+        /// How calls that it brings to agents are recorded: a `[recording.NAME]`. Default: by what else says so, or not at all.
+        recording,
     }
 }
 
@@ -157,6 +161,8 @@ pub struct Queue {
     pub pause_after: u8,
     /// Outside these hours new callers go on to the next step; `None`: always open.
     pub hours: Option<HoursId>,
+    /// How its calls are recorded.
+    pub recording: Option<Arc<RecordingPolicy>>,
     /// When it takes callers, and when it sends away those who wait.
     pub rules: QueueRules,
     /// What it makes of what is remembered of its callers.
@@ -212,6 +218,7 @@ impl Queue {
         let raw = QueueToml::read(table, &section.path, section.span(), scope.report);
         let music = raw.music.item.as_ref().and_then(|item| scope.prompt(item));
         let hours = raw.hours.item.as_ref().and_then(|item| scope.hours_named(item));
+        let recording = recording::named(&raw.recording, scope);
         let strategy = raw.strategy.choice(&Strategy::ALL, scope.report);
         let steps = steps(&raw, scope);
         let rules = QueueRules::resolve(&raw, scope);
@@ -240,6 +247,7 @@ impl Queue {
             dead_air: raw.dead_air.duration(bounds("0s", "30s", "3s"), report),
             pause_after: raw.pause_after.integer(0..=100, 0, report) as u8,
             hours,
+            recording,
             rules,
             memory,
         })

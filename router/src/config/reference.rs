@@ -20,6 +20,7 @@ use super::queue::{QueueToml, WidenToml};
 use super::queue_confirm::ConfirmToml;
 use super::queue_memory::{ReturningToml, StickyToml, TransferredToml};
 use super::raw::SectionDoc;
+use super::recording::{RecordingToml, RecordingsToml};
 use super::registrar::RegistrarToml;
 use super::srtp::{AgentSrtpToml, TrunkSrtpToml};
 use super::transfer::{TransferToml, TransfersToml};
@@ -53,6 +54,8 @@ const SECTIONS: &[SectionDoc] = &[
     JournalToml::DOC,
     LogToml::DOC,
     VoicemailToml::DOC,
+    RecordingsToml::DOC,
+    RecordingToml::DOC,
     PresenceToml::DOC,
     GraphToml::DOC,
     TrunkToml::DOC,

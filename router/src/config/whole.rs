@@ -96,7 +96,8 @@ pub(super) fn numbers(
         for (item, pattern) in &section.patterns {
             for &trunk in &trunks {
                 let NumberSection { boost, hours, .. } = *section;
-                let number = Number { pattern: pattern.clone(), trunk, flow, boost, hours };
+                let (written, recording) = (pattern.clone(), section.recording.clone());
+                let number = Number { pattern: written, trunk, flow, boost, hours, recording };
                 if numbers.add(number).is_err() {
                     let name = scope.trunks.name(trunk.index());
                     let text = format!("\"{pattern}\" is answered on trunk.{name} already; take one out");
@@ -352,7 +353,7 @@ impl Used {
                 ways.push(*closed);
             }
             Step::Goto(goto) => ways.push(*goto),
-            Step::Answer | Step::Play { .. } | Step::Voicemail { .. } => {}
+            Step::Answer | Step::Play { .. } | Step::Voicemail { .. } | Step::Record { .. } => {}
             Step::Reject { .. } | Step::Hangup => {}
         }
     }

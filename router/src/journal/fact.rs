@@ -7,6 +7,7 @@ use std::{fmt, num::ParseIntError, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+pub use super::recording::RecordingStep;
 pub use super::transfer::TransferStep;
 pub use super::words::*;
 use crate::credit::Credit;
@@ -191,6 +192,8 @@ pub enum What {
         /// What ended it.
         end: MessageEnd,
     },
+    /// What becomes of the recording of the call.
+    Recording(RecordingStep),
     /// Opening hours were asked.
     HoursChecked {
         /// Name of the opening hours.

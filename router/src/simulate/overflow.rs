@@ -37,7 +37,7 @@ fn queues_of(step: &Step) -> Vec<QueueId> {
             [on_busy, on_no_answer, on_failure].into_iter().flatten().copied().collect()
         }
         Step::Callback(callback) => vec![callback.otherwise],
-        Step::Answer | Step::Play { .. } | Step::Voicemail { .. } => Vec::new(),
+        Step::Answer | Step::Play { .. } | Step::Voicemail { .. } | Step::Record { .. } => Vec::new(),
         Step::Reject { .. } | Step::Hangup => Vec::new(),
     };
     gotos
@@ -51,7 +51,7 @@ fn next_queue(config: &Config, flow: &Flow, from: usize) -> Option<QueueId> {
     for _ in 0..MOST_STEPS {
         match flow.steps.get(at)? {
             Step::Queue { queue, .. } | Step::Goto(Goto::Queue(queue)) => return Some(*queue),
-            Step::Answer | Step::Play { .. } | Step::Goto(Goto::Next) => at += 1,
+            Step::Answer | Step::Play { .. } | Step::Record { .. } | Step::Goto(Goto::Next) => at += 1,
             Step::Goto(Goto::Flow(id)) => (flow, at) = (config.flow(*id)?, 0),
             Step::Goto(Goto::Hangup)
             | Step::Menu { .. }
