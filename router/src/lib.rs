@@ -19,6 +19,7 @@ pub mod keys;
 pub mod lines;
 pub mod log;
 pub mod lost_places;
+pub mod manifest;
 mod media_command;
 pub mod metrics;
 pub mod presence;

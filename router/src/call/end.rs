@@ -128,7 +128,7 @@ impl Why {
 
     /// The call must be recorded and cannot be.
     pub(super) fn unrecorded(policy: &str) -> Why {
-        let reason = format!("cannot be recorded (recording.{policy}.required)");
+        let reason = format!("SIP;cause=503;text=\"cannot be recorded (recording.{policy}.required)\"");
         Why::new(Cause::Rejected, Fault::Router, StatusCode::SERVICE_UNAVAILABLE).because(Some(reason.into()))
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod admin;
+mod call_file;
 mod capped;
 pub mod graph;
 mod journal_retention;
@@ -12,6 +13,7 @@ mod open;
 pub mod prompt_files;
 pub mod question;
 pub mod recordings;
+pub mod recordings_folder;
 pub mod run;
 pub mod shard_thread;
 mod tls;
