@@ -32,8 +32,8 @@ pub mod wav;
 pub use codec::Codec;
 pub use dtmf::Digit;
 pub use engine::{
-    Command, Counters, Engine, Event, Forward, MediaLegKey, Output, PlayFrom, Recorded, RecordingEnd,
-    Settings, Supervision,
+    Absence, Channel, Command, Counters, Engine, Event, Forward, MediaLegKey, Note, Output, PlayFrom,
+    Recorded, RecordingEnd, Settings, Sides, Supervision, Title,
 };
 pub use player::Gain;
 pub use playlist::Playlist;

@@ -277,7 +277,7 @@ pub fn encode_wav(rate: u32, channels: u16, samples: &[i16]) -> Vec<u8> {
 pub fn wav_header(rate: u32, channels: u16, samples: usize) -> Vec<u8> {
     let length = u32::try_from(samples * 2).unwrap_or(u32::MAX - 36);
     let frame_bytes = channels * 2;
-    let mut file = Vec::with_capacity(HEADER_BYTES + samples * 2);
+    let mut file = Vec::with_capacity(HEADER_BYTES);
     file.extend_from_slice(b"RIFF");
     file.extend_from_slice(&(36 + length).to_le_bytes());
     file.extend_from_slice(b"WAVEfmt \x10\0\0\0\x01\0");

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{A, B, FRAME, MS, Stage, stream};
+use common::{A, B, FRAME, MS, Stage, stream, title};
 use media::rtp::Fields;
 use media::{Codec, Command, Event, RecordingEnd, tone};
 
@@ -31,7 +31,7 @@ impl Peer {
     }
 
     fn record(&mut self, quiet: Option<Duration>) {
-        self.stage.command(Command::Record { leg: A, name: "message".into(), quiet });
+        self.stage.command(Command::Record { leg: A, title: title("message"), quiet });
     }
 
     fn fields(&self, back: u16) -> Fields {
@@ -78,7 +78,7 @@ impl Peer {
         let pieces = std::mem::take(&mut self.stage.recorded);
         let mut sound = vec![];
         for (n, piece) in pieces.iter().enumerate() {
-            assert_eq!((&*piece.name, piece.at), ("message", sound.len() as u64));
+            assert_eq!((&*piece.title.name, piece.at), ("message", sound.len() as u64));
             assert_eq!(piece.end.is_some(), n + 1 == pieces.len());
             assert!(piece.samples.len() <= 2_560, "{}", piece.samples.len());
             sound.extend_from_slice(&piece.samples);
@@ -298,12 +298,12 @@ fn a_leg_that_is_closed_ends_its_recording_and_it_is_kept() {
 fn a_second_recording_ends_the_first_and_to_stop_twice_is_nothing() {
     let mut peer = Peer::new();
     peer.talks(10);
-    peer.stage.command(Command::Record { leg: A, name: "another".into(), quiet: None });
+    peer.stage.command(Command::Record { leg: A, title: title("another"), quiet: None });
     peer.talks(10);
     let stop = Command::StopRecording { leg: A, end: RecordingEnd::Discard };
     peer.stage.command(stop.clone()).command(stop);
     let ends: Vec<_> =
-        peer.stage.recorded.iter().filter_map(|piece| Some((&*piece.name, piece.end?))).collect();
+        peer.stage.recorded.iter().filter_map(|piece| Some((&*piece.title.name, piece.end?))).collect();
     assert_eq!(ends, [("message", RecordingEnd::Keep), ("another", RecordingEnd::Discard)]);
 }
 

@@ -6,7 +6,7 @@ mod common;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use common::{A, B, C, FRAME, MS, Stage, ours, peer, prompt, sound, stream};
+use common::{A, B, C, FRAME, MS, Stage, ours, peer, prompt, sound, stream, title};
 use media::sdp::Keys;
 use media::srtp::{GROWTH, MasterKey, Receiver, Sender, Suite};
 use media::{Command, Digit, Direction, Event, MediaLegKey, Stream};
@@ -148,7 +148,7 @@ fn reports_of_a_peer_count_only_if_they_are_authentic() {
 #[test]
 fn a_recording_of_a_protected_leg_is_of_what_was_said() {
     let (mut stage, mut far) = half_secure(Suite::AesCm128HmacSha1_80);
-    stage.command(Command::Record { leg: B, name: "b".into(), quiet: None });
+    stage.command(Command::Record { leg: B, title: title("b"), quiet: None });
     for n in 0..50 {
         far.says(&mut stage, B, n, &[0x2a; 160]);
         stage.run(FRAME);

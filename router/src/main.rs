@@ -14,6 +14,7 @@ use router::{
     command::{self, CommandError, check::Questions, explain::Which, simulate},
     config::{self, Config, Names},
     driver,
+    recording::RecordingOrder,
     status::{Door, Order},
 };
 
@@ -118,6 +119,11 @@ enum Command {
         #[command(subcommand)]
         work: JournalWork,
     },
+    /// Recordings of calls: what there is, whether it is whole, and orders to the running router.
+    Recordings {
+        #[command(subcommand)]
+        work: RecordingsWork,
+    },
     Simulate(simulate::Options),
     /// Prints the reference of all configuration keys.
     Reference,
@@ -131,6 +137,66 @@ enum JournalWork {
         #[arg(default_value = "fernamt.toml")]
         file: PathBuf,
     },
+}
+
+#[derive(Subcommand)]
+enum RecordingsWork {
+    /// Lists the recordings that are there, oldest first.
+    List {
+        /// The configuration, for the place of the recordings.
+        #[arg(default_value = "fernamt.toml")]
+        file: PathBuf,
+    },
+    /// Checks the chain of the manifest, and every file against it; exit code 1 if there is a fault.
+    Verify {
+        /// The configuration, for the place of the recordings.
+        #[arg(default_value = "fernamt.toml")]
+        file: PathBuf,
+    },
+    /// Deletes a file, or all of a call, which is a line in the manifest.
+    Erase {
+        /// The file, as `list` names it, or the call.
+        what: String,
+        /// The configuration, for the place of the recordings.
+        #[arg(default_value = "fernamt.toml")]
+        file: PathBuf,
+        /// Goes into the manifest.
+        #[arg(long, default_value = "", value_name = "TEXT")]
+        reason: String,
+    },
+    /// Decrypts a file; needs no configuration and belongs on another machine than the router's.
+    Decrypt {
+        /// The file, `….wav.age`.
+        sealed: PathBuf,
+        /// The WAV file to write.
+        into: PathBuf,
+        /// The file with the secret key, as `age-keygen` wrote it.
+        #[arg(long, value_name = "FILE")]
+        identity: PathBuf,
+    },
+    /// Begins the recording of a live call.
+    Start(RecordingOrders),
+    /// Nothing is recorded until `resume`, as for card data.
+    Pause(RecordingOrders),
+    /// The recording goes on.
+    Resume(RecordingOrders),
+    /// Ends the recording; the call goes on.
+    Stop(RecordingOrders),
+}
+
+#[derive(clap::Args)]
+struct RecordingOrders {
+    /// The call, as `fernamt status --json` names it, or the name of the agent who talks in it.
+    whose: String,
+    /// The configuration, for the address of the admin listener.
+    #[arg(default_value = "fernamt.toml")]
+    file: PathBuf,
+    /// A [recording.NAME], to start by another one than the call's own.
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// Goes on record and into the manifest.
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    reason: String,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -185,11 +251,38 @@ fn main() -> ExitCode {
         Command::Journal { work: JournalWork::Rebuild { file } } => {
             told(&file, |config, out| command::journal::rebuild(&config.node.data_dir, out))
         }
+        Command::Recordings { work } => recordings(work),
         Command::Simulate(options) => {
             told(&options.file, |config, out| simulate::simulate(config, &options, any_instant(), out))
         }
         Command::Reference => print(&config::reference()),
     }
+}
+
+fn recordings(work: RecordingsWork) -> ExitCode {
+    use command::recordings::{decrypt, erase, list, verify};
+    let (asked, order) = match work {
+        RecordingsWork::List { file } => {
+            return told(&file, |config, out| list(&config.recordings.folder, out));
+        }
+        RecordingsWork::Verify { file } => {
+            return told(&file, |config, out| verify(&config.recordings.folder, out));
+        }
+        RecordingsWork::Erase { what, file, reason } => {
+            return told(&file, |config, out| erase(&config.recordings.folder, &what, &reason, out));
+        }
+        RecordingsWork::Decrypt { sealed, into, identity } => {
+            return ended(decrypt(&sealed, &identity, &into, &mut std::io::stdout()));
+        }
+        RecordingsWork::Start(asked) => (asked, RecordingOrder::Start),
+        RecordingsWork::Pause(asked) => (asked, RecordingOrder::Pause),
+        RecordingsWork::Resume(asked) => (asked, RecordingOrder::Resume),
+        RecordingsWork::Stop(asked) => (asked, RecordingOrder::Stop),
+    };
+    let RecordingOrders { whose, file, policy, reason } = asked;
+    self::asked(&file, |admin, out| {
+        command::recordings::order(admin, (&whose, order), policy.as_deref(), &reason, out)
+    })
 }
 
 fn check(file: &Path, asked: Questions<'_>) -> ExitCode {

@@ -13,6 +13,7 @@ pub struct Prompts {
     files: BTreeMap<(PromptId, Option<Language>), Arc<Prompt>>,
     ringback: Arc<Prompt>,
     beep: Arc<Prompt>,
+    recording_tone: Arc<Prompt>,
 }
 
 impl Prompts {
@@ -31,7 +32,8 @@ impl Prompts {
                 files.insert((id, *language), sound);
             }
         }
-        Prompts { files, ringback: Arc::new(ringback()), beep: Arc::new(beep()) }
+        let (ringback, beep) = (Arc::new(ringback()), Arc::new(beep()));
+        Prompts { files, ringback, beep, recording_tone: Arc::new(recording_tone()) }
     }
 
     /// These, and those of `older` that are not among them: a call keeps its flow over a reload, and the prompts that
@@ -39,7 +41,7 @@ impl Prompts {
     pub fn beside(&self, older: &Prompts) -> Prompts {
         let mut files = older.files.clone();
         files.extend(self.files.iter().map(|(key, prompt)| (*key, Arc::clone(prompt))));
-        Prompts { files, ringback: Arc::clone(&self.ringback), beep: Arc::clone(&self.beep) }
+        Prompts { files, ..self.clone() }
     }
 
     /// A prompt of the configuration, in this language if there is one of it.
@@ -61,6 +63,14 @@ impl Prompts {
     pub fn beep(&self) -> Arc<Prompt> {
         Arc::clone(&self.beep)
     }
+    /// By which those who talk hear that they are recorded: 1,400 Hz for 200 ms.
+    pub fn recording_tone(&self) -> Arc<Prompt> {
+        Arc::clone(&self.recording_tone)
+    }
+}
+
+fn recording_tone() -> Prompt {
+    Prompt::from_samples(&tone::sine(1_400.0, 200, -20.0), "recording tone")
 }
 
 fn beep() -> Prompt {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    call::Call,
     estimate::Score,
     journal::fact::{AgentState, Micros, TargetState, Wish},
     service::Service,
@@ -214,6 +215,29 @@ pub struct LiveCall {
     pub queue: Option<String>,
     /// The agents who ring for the caller, or the one who talks with him.
     pub agents: Vec<String>,
+    /// The recording under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<RecordingStatus>,
+}
+
+/// The recording of a live call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingStatus {
+    /// The call.
+    pub call: String,
+    /// Name of the file; absent: it is not recorded, or not yet.
+    pub file: Option<String>,
+    /// Nothing is recorded at present.
+    pub paused: bool,
+}
+
+impl RecordingStatus {
+    /// Of this call.
+    pub fn of(call: &Call) -> RecordingStatus {
+        let file = call.recorded_in().map(|(file, _)| file.to_owned());
+        let paused = call.recorded_in().is_some_and(|(_, paused)| paused);
+        RecordingStatus { call: call.id().to_string(), file, paused }
+    }
 }
 
 /// What an operator asks of an agent.

@@ -879,6 +879,36 @@ fn a_number_behind_which_every_queue_is_closed_is_told() {
     expect(&format!("{dialled}closed = true\n"), &[]);
 }
 
+#[test]
+fn recordings_are_told_what_is_wrong_with_names_keys_and_folders() {
+    expect(&format!("{DESK}recording = \"calls\"\n[recording.calls]\nkey = \"*1\"\n"), &[]);
+    expect(
+        &format!(
+            "{DESK}recording = \"call\"\n[recording.calls]\nkey = \"*\"\ntone_every = \"1s\"\nbegin = \"demand\"\n"
+        ),
+        &[
+            "queue.desk.recording: there is no recording \"call\"; did you mean \"calls\"?",
+            "recording.calls.key: \"*\" is no pair of keys; write two of 0-9, * and #, such as \"*1\"",
+            "recording.calls.tone_every: \"1s\" is out of range; write \"5s\" to \"5m\"",
+            "recording.calls.begin: \"demand\" is not known here; write \"always\" or \"on-demand\" (default \"always\")",
+        ],
+    );
+    expect(
+        &format!("{DESK}[recording.calls]\nkey = \"*1\"\npause_key = \"*1\"\n"),
+        &["recording.calls.pause_key: is what `key` is; write other keys"],
+    );
+    expect(
+        &format!(
+            "{DESK}[recordings]\nfolder = \"voicemail\"\nrecipients = [\"AGE-SECRET-KEY-1X\", \"age1x\"]\n"
+        ),
+        &[
+            "recordings.folder: is the folder of messages too (voicemail.folder), where each file is one; write another directory",
+            "recordings.recipients[1]: this is the secret key, which does not belong on this machine; write the public one, \"age1…\"",
+            "recordings.recipients[2]: \"age1x\" is no public key of age; write the line of `age-keygen` that begins with age1",
+        ],
+    );
+}
+
 const PHONE: &str = "[registrar]\naccept_from = [\"10.7.0.0/16\"]\n";
 const SHA256: &str = "53f5e6fb7d4d3a3f0f0b9d1e5d0f6d6a53f5e6fb7d4d3a3f0f0b9d1e5d0f6d6a";
 

@@ -169,6 +169,7 @@ fn a_queue() -> QueueStatus {
 
 fn status(live: usize) -> Status {
     let call = |key: usize| LiveCall {
+        recording: None,
         call: format!("{key:x}"),
         arrived_at: MORNING + key as i64,
         stage: "waiting".into(),

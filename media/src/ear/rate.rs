@@ -38,6 +38,18 @@ impl Halver {
     pub(crate) fn halve(&mut self, wide: &Sound, narrow: &mut [i16; FRAME / 2]) {
         self.0.convert(wide, narrow);
     }
+
+    /// Any even number of samples in, half as many out: whole frames, and the last one cut.
+    pub(crate) fn halve_all(&mut self, wide: &[i16]) -> Vec<i16> {
+        let mut all = Vec::with_capacity(wide.len() / 2);
+        for piece in wide.chunks(FRAME) {
+            let (mut frame, mut narrow) = ([0; FRAME], [0; FRAME / 2]);
+            frame[..piece.len()].copy_from_slice(piece);
+            self.halve(&frame, &mut narrow);
+            all.extend_from_slice(&narrow[..piece.len() / 2]);
+        }
+        all
+    }
 }
 
 impl Converter {

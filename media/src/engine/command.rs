@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::record::{Recorded, RecordingEnd};
+use super::record::{Recorded, RecordingEnd, Title};
 use super::rooms::Supervision;
 use crate::dtmf::Digit;
 use crate::player::Gain;
@@ -143,15 +143,43 @@ pub enum Command {
         /// How long, made at least 40 and at most 8,000.
         duration_ms: u16,
     },
-    /// Records what the peer says from now on; an earlier recording of the leg ends, and is kept. Hold, other codecs and
-    /// other addresses change nothing: where nothing comes there is silence. Comes out as [`Output::Recorded`].
+    /// Records the leg from now on; an earlier recording of it ends, and is kept. Hold, other codecs and other addresses
+    /// change nothing: where nothing comes there is silence. Comes out as [`Output::Recorded`].
     Record {
-        /// Whose peer.
+        /// Whose.
         leg: MediaLegKey,
-        /// Comes back with every piece; never used twice.
-        name: Arc<str>,
-        /// After so long without speech [`Event::Quiet`] is told; `None`: never.
+        /// How it is called, and whose sound is recorded.
+        title: Arc<Title>,
+        /// After so long without speech of the peer [`Event::Quiet`] is told; `None`: never.
         quiet: Option<Duration>,
+    },
+    /// Until [`ResumeRecording`](Self::ResumeRecording) the recording of the leg is silence, whatever is said, and also what
+    /// comes later of what was said meanwhile. If there is none, or it is paused already, nothing happens.
+    PauseRecording {
+        /// Whose.
+        leg: MediaLegKey,
+        /// Why: comes back in [`Note::Paused`](super::Note::Paused).
+        reason: Arc<str>,
+    },
+    /// The recording goes on. If it is not paused, nothing happens.
+    ResumeRecording {
+        /// Whose.
+        leg: MediaLegKey,
+    },
+    /// Writes beside the recording of the leg what happens now; comes back in [`Note::Mark`](super::Note::Mark).
+    MarkRecording {
+        /// Whose.
+        leg: MediaLegKey,
+        /// What.
+        what: Arc<str>,
+    },
+    /// The recording of one leg goes on at another without a seam, as when somebody takes the peer's place. One that the
+    /// other had ends, and is kept.
+    MoveRecording {
+        /// Whose it was.
+        from: MediaLegKey,
+        /// Whose it is from now on.
+        to: MediaLegKey,
     },
     /// Ends the recording of the leg. If there is none, nothing happens.
     StopRecording {

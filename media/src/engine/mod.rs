@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 pub use command::{Command, Event, Forward, MediaLegKey, Output, PlayFrom};
 pub use counters::{COUNTERS, Counters};
-pub use record::{Recorded, RecordingEnd};
+pub use record::{Absence, Channel, Note, Recorded, RecordingEnd, Sides, Title};
 pub use rooms::Supervision;
 
 #[cfg(feature = "driver")]
@@ -133,7 +133,19 @@ impl Engine {
             Command::SendDigit { leg, digit, duration_ms } => {
                 self.send_digit(now, self.legs.find(leg)?, digit, duration_ms);
             }
-            Command::Record { leg, name, quiet } => self.record(now, self.legs.find(leg)?, name, quiet),
+            Command::Record { leg, title, quiet } => self.record(now, self.legs.find(leg)?, title, quiet),
+            Command::PauseRecording { leg, reason } => {
+                self.recorder(self.legs.find(leg)?).into_iter().for_each(|it| it.pause(now, reason.clone()));
+            }
+            Command::ResumeRecording { leg } => {
+                self.recorder(self.legs.find(leg)?).into_iter().for_each(|it| it.resume(now));
+            }
+            Command::MarkRecording { leg, what } => {
+                self.recorder(self.legs.find(leg)?).into_iter().for_each(|it| it.mark(now, what.clone()));
+            }
+            Command::MoveRecording { from, to } => {
+                self.move_recording(now, self.legs.find(from)?, self.legs.find(to)?);
+            }
             Command::StopRecording { leg, end } => self.stop_recording(now, self.legs.find(leg)?, end),
             Command::Close { leg } => self.close(now, self.legs.find(leg)?),
         }

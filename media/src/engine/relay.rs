@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::{Engine, Event, Forward, MediaLegKey};
 use crate::dtmf;
 use crate::leg::{Leg, Place, Sort, Unopened};
+use crate::recorder::Spoken;
 use crate::rtp::packet::{HEADER, Packet};
 use crate::rtp::{Kind, rtcp};
 
@@ -159,7 +160,8 @@ impl Engine {
                     slow.take(now, codec, place, packet.timestamp, payload);
                 }
                 if let Some(recorder) = &mut leg.recorder {
-                    recorder.take(now, codec, place, packet.timestamp, payload);
+                    let spoken = Spoken { run: place.run, timestamp: packet.timestamp };
+                    recorder.take_said(now, codec, spoken, payload);
                 }
             }
             Sort::Event => {
@@ -240,6 +242,9 @@ impl Engine {
                     return None;
                 }
                 self.counters.transcoded += 1;
+            }
+            if let Some(recorder) = &mut partner.recorder {
+                recorder.take_heard(now, codec, numbers.spoken(), &datagram[packet.start..packet.end]);
             }
             self.note_carried(now, index, partner_index);
         }

@@ -299,13 +299,17 @@ impl Engine {
     fn say(&mut self, now: Instant, index: u32, beat: u64, sound: &Sound) {
         let Some(leg) = self.legs.get_mut(index).filter(|leg| !leg.is_speaking()) else { return };
         let Some(to) = leg.latch.target().filter(|_| leg.may_send()) else { return };
-        let Leg { key, stream: Some(stream), outgoing, slow: Some(slow), secure, .. } = leg else { return };
+        let Leg { key, stream: Some(stream), outgoing, slow: Some(slow), secure, recorder, .. } = leg else {
+            return;
+        };
         let payload = &mut self.rooms.payload;
         payload.clear();
         if slow.mouth.as_mut().is_some_and(|mouth| mouth.say(sound, payload)) {
-            let (secure, outbox) = (secure.as_deref_mut(), &mut self.outbox);
-            let mut line = Line { now, beat, leg: *key, to: Some(to), outgoing, secure, outbox, sent: 0 };
-            line.sound(stream.send_payload_type, payload);
+            let (secure, recorder) = (secure.as_deref_mut(), recorder.as_deref_mut());
+            let outbox = &mut self.outbox;
+            let mut line =
+                Line { now, beat, leg: *key, to: Some(to), outgoing, secure, recorder, outbox, sent: 0 };
+            line.sound(stream, payload);
             self.counters.mixed += 1;
         }
         self.wake_reports(now, index);

@@ -8,7 +8,9 @@ use super::{Engine, Event, MediaLegKey};
 use crate::dtmf::{Beat, Digit};
 use crate::leg::{Digits, Leg, Numbers, Outgoing, Secure};
 use crate::player::{self, Mixed, Over, Playing};
+use crate::recorder::Recorder;
 use crate::rtp::packet::HEADER;
+use crate::sdp::Stream;
 
 impl Engine {
     /// Plays instead of what plays now. A leg that was quiet begins at once; one that was speaking keeps its beat, so
@@ -79,9 +81,9 @@ impl Engine {
     fn serve(&mut self, now: Instant, index: u32, beat: u64) {
         let Some(leg) = self.legs.get_mut(index) else { return };
         let to = leg.latch.target().filter(|_| leg.may_send());
-        let Leg { key, stream: Some(stream), outgoing, player, secure, .. } = leg else { return };
-        let secure = secure.as_deref_mut();
-        let mut line = Line { now, beat, leg: *key, to, outgoing, secure, outbox: &mut self.outbox, sent: 0 };
+        let Leg { key, stream: Some(stream), outgoing, player, secure, recorder, .. } = leg else { return };
+        let (secure, recorder, outbox) = (secure.as_deref_mut(), recorder.as_deref_mut(), &mut self.outbox);
+        let mut line = Line { now, beat, leg: *key, to, outgoing, secure, recorder, outbox, sent: 0 };
         player.beat = beat;
         let digit_sounds = line.digit(&mut player.digits, stream.send_event);
         let was_playing = player.playing.is_some() || player.over.is_some();
@@ -89,7 +91,7 @@ impl Engine {
         let heard = player::beat(&mut player.playing, &mut player.over, beat, stream.codec, &mut mixed);
         match heard.sound.filter(|_| !digit_sounds) {
             Some([]) => self.counters.unplayable += 1,
-            Some(sound) => line.sound(stream.send_payload_type, sound),
+            Some(sound) => line.sound(stream, sound),
             None => {}
         }
         for play in heard.ended.into_iter().flatten() {
@@ -113,15 +115,19 @@ pub(super) struct Line<'a> {
     pub(super) to: Option<SocketAddr>,
     pub(super) outgoing: &'a mut Outgoing,
     pub(super) secure: Option<&'a mut Secure>,
+    pub(super) recorder: Option<&'a mut Recorder>,
     pub(super) outbox: &'a mut Outbox,
     pub(super) sent: u64,
 }
 
 impl Line<'_> {
-    pub(super) fn sound(&mut self, payload_type: u8, sound: &[u8]) {
+    pub(super) fn sound(&mut self, stream: &Stream, sound: &[u8]) {
         if let Some(to) = self.to {
             let numbers = self.outgoing.speak(self.now, self.beat);
-            self.send(to, numbers, false, payload_type, sound);
+            self.send(to, numbers, false, stream.send_payload_type, sound);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.take_heard(self.now, stream.codec, numbers.spoken(), sound);
+            }
         }
     }
 

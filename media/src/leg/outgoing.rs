@@ -6,6 +6,7 @@
 use std::time::Instant;
 
 use super::incoming::Place;
+use crate::recorder::Spoken;
 use crate::rtp::stats::{LegStats, ticks};
 use crate::rtp::{Fields, rtcp::SenderInfo};
 
@@ -59,6 +60,13 @@ pub(crate) struct Numbers {
     pub(crate) timestamp: u32,
     /// First packet after a switch: the marker bit is set, so that receivers may set up their buffer anew.
     pub(crate) switched: bool,
+}
+
+impl Numbers {
+    /// One clock for all who speak: the line goes on whoever does.
+    pub(crate) fn spoken(self) -> Spoken {
+        Spoken { run: 0, timestamp: self.timestamp }
+    }
 }
 
 impl Outgoing {

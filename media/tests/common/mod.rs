@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use media::rtp::{Fields, Packet, packet::HEADER};
 use media::{
     Codec, Command, Direction, Engine, Event, MediaLegKey, Output, PlayFrom, Prompt, Recorded, Settings,
-    Stream,
+    Sides, Stream, Title,
 };
 
 pub const MS: Duration = Duration::from_millis(1);
@@ -18,6 +18,11 @@ pub const B: MediaLegKey = MediaLegKey(0xb);
 pub const C: MediaLegKey = MediaLegKey(0xc);
 /// The wall clock at the start.
 pub const UNIX_ORIGIN: Duration = Duration::from_secs(1_800_000_000);
+
+/// Of a recording of what the peer says.
+pub fn title(name: &str) -> Arc<Title> {
+    Arc::new(Title { name: name.into(), sides: Sides::Peer, about: String::new() })
+}
 
 /// One engine and what came out of it.
 pub struct Stage {

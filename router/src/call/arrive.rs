@@ -9,7 +9,8 @@ use smallvec::smallvec;
 use tracing::{info, info_span};
 
 use super::{
-    Answered, CALLER, Call, Parties, Stage, Waits, Why, flow::Position, leg::Leg, leg::NoSound, secure,
+    Answered, CALLER, Call, Parties, Stage, Waits, Why, flow::Position, leg::Leg, leg::NoSound,
+    recording::Recording, secure,
 };
 use crate::{
     config::{AgentId, TrunkId},
@@ -84,6 +85,7 @@ impl Call {
             failed_transfer: None,
             own: agent,
             probe_at: None,
+            recording: Recording::default(),
             span,
             parties,
         };
@@ -144,6 +146,7 @@ impl Call {
         let routed = What::Routed { flow, number: number.pattern.to_string() };
         self.language = number.language.or(self.language);
         self.position = Position::at(number.flow).behind(number.hours);
+        self.recording.named = number.recording.clone();
         self.fact(routed, board);
         self.run(board);
     }

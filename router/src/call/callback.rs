@@ -17,6 +17,7 @@ use super::{
     failure::{Failure, Origin},
     flow::{Outcome, Position},
     leg::Leg,
+    recording::Recording,
     ring::{Purpose, Ring, Rung},
 };
 use crate::{
@@ -135,6 +136,7 @@ impl Call {
             is_emergency: false,
             failed_transfer: None,
             probe_at: None,
+            recording: Recording::default(),
             span: info_span!("call", key = %format_args!("{:x}", key.0), callback = %callback.id),
             parties: Parties { caller, called, ..Parties::default() },
             calling_back: None,

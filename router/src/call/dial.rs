@@ -312,6 +312,7 @@ impl Call {
         if let Purpose::Transfer(transfer) = &ring.purpose {
             self.transfer_done(transfer, board);
         }
+        self.record_talk(board);
     }
 
     /// All stop ringing, but for a winner, and show no missed call.

@@ -108,6 +108,7 @@ impl Call {
     }
 
     fn takes_key(&mut self, number: LegNumber, digit: Digit, board: &mut Switchboard) {
+        self.agent_pressed(number, digit.as_char(), board);
         match number == self.seat {
             true => self.pressed(digit.as_char(), board),
             false => self.confirmed(number, digit.as_char(), board),

@@ -126,6 +126,12 @@ impl Why {
         Why::new(Cause::Overload, Fault::Router, status).because(reason)
     }
 
+    /// The call must be recorded and cannot be.
+    pub(super) fn unrecorded(policy: &str) -> Why {
+        let reason = format!("SIP;cause=503;text=\"cannot be recorded (recording.{policy}.required)\"");
+        Why::new(Cause::Rejected, Fault::Router, StatusCode::SERVICE_UNAVAILABLE).because(Some(reason.into()))
+    }
+
     /// The drain deadline came.
     pub fn shutdown() -> Why {
         Why::new(Cause::Shutdown, Fault::None, StatusCode::SERVICE_UNAVAILABLE)
@@ -245,6 +251,7 @@ impl Call {
         if matches!(self.stage, Stage::Ended(_)) {
             return;
         }
+        self.stop_recording("the call ended", board);
         self.note_cut_prompt(board);
         self.settle_callback(&why, board);
         let until = board.now + COUNT_TIMEOUT;

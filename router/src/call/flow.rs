@@ -171,6 +171,7 @@ impl Call {
                 Voicemail::of(step).map_or(Outcome::Next, |visit| self.voicemail_step(visit, board))
             }
             Step::Conference { name } => self.conference_step(name, board),
+            Step::Record { policy } => self.record_step(policy, board),
             Step::Reject { status } => self.finish(Why::rejected(status), board),
             Step::Hangup => self.finish(Why::flow_ended(), board),
             Step::Goto(to) => Outcome::Jump(to),
@@ -313,6 +314,13 @@ impl Call {
         let (open, name) = (found.at(timestamp(board.at)).is_open(), found.name.clone());
         self.fact(What::HoursChecked { hours: name, open }, board);
         open
+    }
+
+    /// A prompt, and then the step that stands here once more.
+    pub(super) fn told_before_step(&mut self, prompt: PromptId) -> Outcome {
+        self.position.detour =
+            Some(Detour::Closed { prompt, then: Goto::Next, before_step: true, early: false });
+        Outcome::Again
     }
 
     /// Closed: the prompt, if there is one, then elsewhere.

@@ -89,6 +89,7 @@ impl Call {
     fn party_besides(&mut self, leg: LegNumber, board: &mut Switchboard) -> Option<Party> {
         let Stage::Talking(talk) = self.stage else { return None };
         let other = self.other_party(leg)?;
+        self.stop_recording("its party goes on in another call", board);
         let number =
             if other == super::CALLER { self.parties.caller.clone() } else { self.number_of(other, board) };
         let own = talk.agent().map(|agent| (agent, talk.queue()));
@@ -267,7 +268,7 @@ impl Call {
         self.fact(What::Transfer(replaced), board);
         if old == self.seat {
             self.fact(What::Transfer(TransferStep::Seated { leg: new }), board);
-            self.seat = new;
+            self.sits(new, board);
             self.answered = super::Answered::Acknowledged;
         }
         let dialled = if old == talk.leg() { new } else { talk.leg() };
@@ -277,6 +278,7 @@ impl Call {
         self.fact(What::Bridged { leg: dialled, agent }, board);
         self.stage = Stage::Talking(talk.at_leg(dialled));
         self.follow_holds(board);
+        self.record_talk(board);
         Ok(())
     }
 

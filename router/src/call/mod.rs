@@ -29,6 +29,7 @@ mod machine;
 mod menu;
 mod own;
 mod parties;
+mod recording;
 mod rejoin;
 mod ring;
 mod rules;
@@ -57,7 +58,7 @@ use tracing::Span;
 
 use self::{
     assign::Place, callback::CallingBack, end::Ending, failure::Failure, flow::Position, leg::Leg,
-    menu::Menu, ring::Ring, talk::Talk, voicemail::Voicemail,
+    menu::Menu, recording::Recording, ring::Ring, talk::Talk, voicemail::Voicemail,
 };
 use crate::{
     config::{AgentId, Config, Language, QueueId, TrunkId},
@@ -134,6 +135,7 @@ pub struct Call {
     own: Option<AgentId>,
     /// When to ask the quiet legs whether they live.
     probe_at: Option<Instant>,
+    recording: Recording,
     span: Span,
 }
 
@@ -359,7 +361,7 @@ impl Call {
         };
         let leaving = self.legs.iter().filter_map(|leg| leg.leaves_at).min();
         let tells_at = self.tells_at();
-        [stage, self.probe_at, leaving, tells_at].into_iter().flatten().min()
+        [stage, self.probe_at, leaving, tells_at, self.recording.deadline()].into_iter().flatten().min()
     }
 
     /// Tells the call what happened; it acts on the board.
@@ -430,6 +432,7 @@ impl Call {
         if self.probe_at.is_some_and(|at| at <= board.now) {
             self.probe_quiet_legs(board);
         }
+        self.recording_due(board);
         match &self.stage {
             Stage::InFlow(Waits::Menu(menu)) if due(menu.deadline(), board) => self.menu_timed_out(board),
             Stage::InFlow(Waits::Voicemail(visit)) if due(visit.deadline(), board) => {

@@ -248,6 +248,7 @@ impl Call {
         self.stage = Stage::Talking(Talk::new(leg, agent, transfer.place(), board.now));
         self.follow_holds(board);
         self.transfer_done(transfer, board);
+        self.record_talk(board);
     }
 
     /// To a queue, a flow or a number, where nobody is to be called first.
@@ -294,7 +295,7 @@ impl Call {
             return;
         }
         self.fact(What::Transfer(TransferStep::Seated { leg }), board);
-        self.seat = leg;
+        self.sits(leg, board);
         self.answered = Answered::Acknowledged;
         let trunk = self.leg(leg).and_then(|leg| leg.trunk);
         let caller = self.number_of(leg, board);
@@ -373,7 +374,8 @@ impl Call {
         if before.leg != self.seat {
             self.fact(What::Transfer(TransferStep::Seated { leg: before.leg }), board);
         }
-        (self.seat, self.parties, self.trunk) = (before.leg, before.parties, before.trunk);
+        self.sits(before.leg, board);
+        (self.parties, self.trunk) = (before.parties, before.trunk);
         if let Some(leg) = self.leg_mut(talk.leg()) {
             leg.engaged = None;
         }
@@ -382,6 +384,7 @@ impl Call {
         self.fact(What::Bridged { leg: talk.leg(), agent }, board);
         self.stage = Stage::Talking(talk);
         self.follow_holds_anew(board);
+        self.record_talk(board);
         self.failed_transfer = Some(Box::new(Failed { transfer, failure, until: board.now + GRACE }));
     }
 

@@ -1,8 +1,11 @@
 //! A message for a mailbox: greeting, beep, and what the caller says then.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use media::{Command, RecordingEnd};
+use media::{Command, RecordingEnd, Sides, Title};
 
 use super::{
     Call, Stage, Waits,
@@ -95,10 +98,12 @@ impl Call {
 
     fn record_message(&mut self, visit: Voicemail, board: &mut Switchboard) -> Outcome {
         let Some(leg) = self.caller().media_key() else { return Outcome::Next };
+        self.stop_recording("a message is recorded", board); // a leg has one recording at a time
         let began = timestamp(board.at).strftime("%Y%m%dT%H%M%SZ");
         let name = format!("{began}-{}-{}", self.id, visit.mailbox);
         let file = format!("{name}.wav");
-        board.media(Command::Record { leg, name: name.into(), quiet: visit.silence });
+        let title = Arc::new(Title { name, sides: Sides::Peer, about: String::new() });
+        board.media(Command::Record { leg, title, quiet: visit.silence });
         self.stage = visit.enter(Phase::Recording { file, since: board.now });
         Outcome::Wait
     }

@@ -18,7 +18,7 @@ use crate::{
     },
     journal::fact::{LegMedia, Micros},
     reason::Reason,
-    record::{Leg, Record, Segment, Transfer},
+    record::{CallRecording, Leg, Record, Segment, Transfer},
 };
 
 /// Writes the last finished calls of the journal in `data_dir`, oldest first: a ladder for people, or one JSON object
@@ -69,9 +69,27 @@ pub fn write_ladder(record: &Record, out: &mut dyn Write) -> Result<(), CommandE
         clip(end, 16)
     )?;
     let last = record.legs.len().saturating_sub(1);
+    record.recordings.iter().try_for_each(|recording| write_recording(record, recording, out))?;
     for (index, leg) in record.legs.iter().enumerate() {
         write_rung(record, leg, if index == last { "└" } else { "├" }, out)?;
     }
+    Ok(())
+}
+
+fn write_recording(
+    record: &Record,
+    recording: &CallRecording,
+    out: &mut dyn Write,
+) -> Result<(), CommandError> {
+    let since = |at: Micros| span(u64::try_from((at - record.arrived_at) / 1_000).unwrap_or(0));
+    let pauses: Vec<&str> = recording.pauses.iter().map(|pause| pause.reason.as_str()).collect();
+    let paused = if pauses.is_empty() { String::new() } else { format!(", paused: {}", pauses.join("; ")) };
+    let what = match &recording.failed {
+        Some(why) if recording.file.is_empty() => format!("not recorded: {why}"),
+        Some(why) => format!("{}{paused}, {why}", recording.file),
+        None => format!("{}{paused}", recording.file),
+    };
+    writeln!(out, "  ├●  {:>6}  {}", since(recording.from), clip(&what, 105))?;
     Ok(())
 }
 
@@ -160,6 +178,7 @@ struct Line<'a> {
     legs: Vec<LegLine<'a>>,
     segments: Vec<SegmentLine<'a>>,
     transfers: Vec<TransferLine<'a>>,
+    recordings: Vec<RecordingLine<'a>>,
     went_to: Option<String>,
 }
 
@@ -182,6 +201,26 @@ struct TransferLine<'a> {
     to: &'a str,
     destination: &'a str,
     status: Option<u16>,
+}
+
+/// A recording of the call.
+#[derive(Debug, Serialize)]
+struct RecordingLine<'a> {
+    file: &'a str,
+    policy: &'a str,
+    by: &'a str,
+    from: String,
+    until: Option<String>,
+    pauses: Vec<PauseLine<'a>>,
+    failed: Option<&'a str>,
+}
+
+/// A time in which nothing was recorded.
+#[derive(Debug, Serialize)]
+struct PauseLine<'a> {
+    from: String,
+    until: Option<String>,
+    reason: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -242,6 +281,7 @@ impl<'a> Line<'a> {
             legs: record.legs.iter().map(LegLine::of).collect(),
             segments: record.segments.iter().map(SegmentLine::of).collect(),
             transfers: record.transfers.iter().map(TransferLine::of).collect(),
+            recordings: record.recordings.iter().map(RecordingLine::of).collect(),
             went_to: record.went_to.map(|call| call.to_string()),
         }
     }
@@ -264,6 +304,25 @@ impl<'a> TransferLine<'a> {
     fn of(transfer: &'a Transfer) -> TransferLine<'a> {
         let Transfer { at, by, agent, to, destination, status } = transfer;
         TransferLine { at: iso(*at), by: *by, agent: agent.as_deref(), to, destination, status: *status }
+    }
+}
+
+impl<'a> RecordingLine<'a> {
+    fn of(recording: &'a CallRecording) -> RecordingLine<'a> {
+        let pauses = recording.pauses.iter().map(|pause| PauseLine {
+            from: iso(pause.from),
+            until: maybe(pause.until),
+            reason: &pause.reason,
+        });
+        RecordingLine {
+            file: &recording.file,
+            policy: &recording.policy,
+            by: &recording.by,
+            from: iso(recording.from),
+            until: maybe(recording.until),
+            pauses: pauses.collect(),
+            failed: recording.failed.as_deref(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! `fernamt check FILE [--at TIME] [--number NUMBER@TRUNK]`: every problem of a file, or what it would do with a call at
 //! a certain time, or make of a number.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -9,8 +9,9 @@ use jiff::civil::DateTime;
 use super::{check_certificates, check_number};
 use crate::config::{
     Because, CallerGroup, Config, Goto, Graph, Hours, HoursId, Names, Number, Opening, PromptId, QueueId,
-    SecretPlace, Srtp, Stale, Step, Wall, load, written,
+    RecordingPolicy, SecretPlace, Srtp, Stale, Step, Wall, load, written,
 };
+use crate::driver::recordings_folder;
 
 /// What the command prints and how it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +50,12 @@ pub fn check(path: &Path, asked: Questions<'_>) -> Outcome {
         Err(text) => return Outcome { text: format!("{text}\n"), code: 2 },
     };
     match load(path, &mut Names::new()) {
-        Ok(config) => answer(&path.display().to_string(), &config, moment, asked.number),
+        Ok(config) => match recordings_folder::trouble(&config.recordings) {
+            Some(text) => {
+                Outcome { text: format!("{}\n", config.problem("recordings.folder", text)), code: 2 }
+            }
+            None => answer(&path.display().to_string(), &config, moment, asked.number),
+        },
         Err(problems) => {
             let (errors, warnings) = (problems.errors().count(), problems.warnings().count());
             let sum = [count(errors, "error"), count(warnings, "warning")];
@@ -111,6 +117,7 @@ pub fn report(file: &str, config: &Config, moment: Option<Moment>) -> String {
         let numbers: Vec<&str> = config.emergency.numbers.iter().map(String::as_str).collect();
         text.push_str(&format!("emergency numbers of agents: {}\n", numbers.join(", ")));
     }
+    text.push_str(&recorded(config));
     text.push_str(&encrypted(config));
     if let Some(moment) = moment {
         for callers in config.caller_groups() {
@@ -129,6 +136,19 @@ pub fn report(file: &str, config: &Config, moment: Option<Moment>) -> String {
         }
     }
     text
+}
+
+/// How calls are recorded, a line each.
+fn recorded(config: &Config) -> String {
+    let sealed = match config.recordings.recipients.len() {
+        0 => "not encrypted".to_owned(),
+        keys => format!("encrypted for {}", count(keys, "key")),
+    };
+    let line = |policy: &Arc<RecordingPolicy>| {
+        let begin = if policy.always { "always" } else { "on demand" };
+        format!("recording.{}: {begin}, kept {}, {sealed}\n", policy.name, written(policy.keep))
+    };
+    config.recordings.policies.iter().map(line).collect()
 }
 
 /// Who speaks SRTP, a line each.
@@ -235,6 +255,7 @@ impl Story<'_> {
             | Step::Language(_)
             | Step::Play { .. }
             | Step::Voicemail { .. }
+            | Step::Record { .. }
             | Step::Callback(_) => {
                 self.lines.push(self.config.step_in_words(step));
                 self.follow(rest);

@@ -14,7 +14,7 @@ use crate::{
         journal_store::FILE,
         journal_writer::{self, JournalError},
     },
-    journal::fact::{CallId, CallbackEnd, Fact, Micros, TransferStep, Unanswered, What},
+    journal::fact::{CallId, CallbackEnd, Fact, Micros, RecordingStep, TransferStep, Unanswered, What},
     reason::Reason,
     standing,
 };
@@ -171,6 +171,7 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
                 end.word()
             )]
         }
+        What::Recording(step) => vec![recording(step)],
         What::Transfer(step) => transfer(step).into_iter().collect(),
         What::LegFailed { status, phrase, q850, reason, correlation, .. } => {
             let told = Reason { cause: *q850, text: reason.clone(), correlation: correlation.clone() };
@@ -185,6 +186,25 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
             vec![format!("the call ends: {}{words}", cause.word())]
         }
         _ => vec![],
+    }
+}
+
+fn recording(step: &RecordingStep) -> String {
+    match step {
+        RecordingStep::Announced { policy, prompt } => {
+            format!("is told that he will be recorded by recording.{policy}: {prompt}")
+        }
+        RecordingStep::Began { policy, file, by, tone_ms } => {
+            let tone = tone_ms.map(|ms| format!(", with a tone every {}", span(ms))).unwrap_or_default();
+            format!("is recorded from now on by recording.{policy} ({by}){tone}: {file}")
+        }
+        RecordingStep::Paused { reason } => format!("the recording is paused: {reason}"),
+        RecordingStep::Resumed { by } => format!("the recording goes on ({by})"),
+        RecordingStep::Ended { length_ms, why, .. } => {
+            format!("the recording ends after {}: {why}", span(*length_ms))
+        }
+        RecordingStep::Failed { file: None, why } => format!("cannot be recorded: {why}"),
+        RecordingStep::Failed { file: Some(file), why } => format!("{file}: {why}"),
     }
 }
 

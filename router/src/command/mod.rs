@@ -11,6 +11,7 @@ mod http;
 pub mod journal;
 pub mod passwd;
 pub mod queue;
+pub mod recordings;
 pub mod simulate;
 pub mod status;
 mod table;

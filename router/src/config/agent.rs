@@ -1,5 +1,7 @@
 //! `[agent.NAME]`: a person who takes calls.
 
+use std::sync::Arc;
+
 use toml::de::DeValue;
 
 use crate::presence::ObjectId;
@@ -10,6 +12,7 @@ use super::phone::Phone;
 use super::presence::object_id;
 use super::problem::Report;
 use super::raw::{Item, SectionDoc, section};
+use super::recording::{self, RecordingPolicy};
 use super::scope::{Scope, Section};
 use super::srtp::{AgentSrtpToml, Srtp};
 
@@ -32,6 +35,8 @@ section! {
         transfers,
         /// The person's object id in Entra ID, such as `"66ad2f10-5a3d-4f4a-8d8f-3b7f0c1e9911"`, by which `[presence.graph]` asks for his presence in Teams. No two agents have the same. Default: his presence is not asked for.
         entra_id,
+        /// How this agent's calls are recorded: a `[recording.NAME]`. Default: by what else says so, or not at all.
+        recording,
     }
 }
 
@@ -84,6 +89,8 @@ pub struct Agent {
     pub transfers: bool,
     /// By which their presence in Teams is asked for; `None`: it is not.
     pub entra_id: Option<ObjectId>,
+    /// How their calls are recorded.
+    pub recording: Option<Arc<RecordingPolicy>>,
     /// Whether sound is encrypted at addresses that go by no trunk.
     pub srtp: Srtp,
 }
@@ -139,6 +146,7 @@ impl Agent {
             }
         }
         let queues = queues(&raw.queues.list(), scope);
+        let recording = recording::named(&raw.recording, scope);
         let rank = scope.agents.sections.iter().position(|other| other.id == section.id).unwrap_or(0);
         let report = &mut *scope.report;
         let srtp = srtp_of(&srtp, &call, report);
@@ -164,6 +172,7 @@ impl Agent {
                 .item
                 .as_ref()
                 .and_then(|item| object_id(item, "the person's object id as Entra shows it", report)),
+            recording,
             srtp,
         })
     }

@@ -40,6 +40,7 @@ impl Config {
                 format!("record a message for {mailbox}{greeting}, until #, {}{silence}", written(*max))
             }
             Step::Conference { name } => format!("conference {name}"),
+            Step::Record { policy } => format!("record by recording.{}", policy.name),
             Step::Reject { status } => format!("refuse with {status}"),
             Step::Hangup => "hang up".to_owned(),
             Step::Goto(goto) => format!("go to {}", self.goto_in_words(*goto)),

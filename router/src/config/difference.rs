@@ -7,12 +7,13 @@ use super::written::is_secret;
 use super::{Config, Media};
 
 /// Keys that are looked at only when the process starts; whole sections end in a dot.
-const AT_START: [&str; 11] = [
+const AT_START: [&str; 12] = [
     "node.",
     "listen.",
     "journal.",
     "log.",
     "voicemail.",
+    "recordings.",
     "media.address",
     "media.advertise",
     "media.ports",

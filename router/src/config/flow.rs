@@ -3,12 +3,14 @@
 //! Steps run in order. `play`, `menu` and `queue` answer the call by themselves unless they are `early`, `voicemail`
 //! always; a flow that runs out hangs up. What is checked when all flows are known stands in [`super::program`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::address::Address;
 use super::callback::CallbackStep;
 use super::languages::Language;
 use super::names::{FlowId, HoursId, PromptId, QueueId};
+use super::recording::RecordingPolicy;
 
 /// What happens to a call, step by step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +117,11 @@ pub enum Step {
     Conference {
         /// Which.
         name: String,
+    },
+    /// `{ record = "NAME" }`: the call is recorded from here on.
+    Record {
+        /// How.
+        policy: Arc<RecordingPolicy>,
     },
     /// `{ reject = 486 }`: final response, the call is over. If already answered, it is hung up.
     Reject {

@@ -10,13 +10,14 @@ use super::conference_step::conference;
 use super::flow::{Flow, Goto, Step};
 use super::raw::{Field, Item, join, nearest, section};
 use super::read::bounds;
+use super::recording;
 use super::scope::{Scope, Section};
 use super::voicemail_step::voicemail;
 
 section! {
-    /// What happens to a call, step by step. `play`, `menu` and `queue` answer by themselves unless they are `early`, `voicemail` and `conference` always; a flow that runs out hangs up.
+    /// What happens to a call, step by step. `play`, `menu` and `queue` answer by themselves unless they are `early`, `voicemail`, `conference` and `record` always; a flow that runs out hangs up.
     FlowToml "[flow.NAME]" {
-        /// A list of steps: `"answer"`, `{ language = … }`, `{ play = … }`, `{ menu = … }`, `{ queue = … }`, `{ dial = … }`, `{ callback = … }`, `{ hours = … }`, `{ voicemail = … }`, `{ conference = … }`, `{ reject = … }`, `"hangup"`, `{ goto = … }`. Required.
+        /// A list of steps: `"answer"`, `{ language = … }`, `{ play = … }`, `{ menu = … }`, `{ queue = … }`, `{ dial = … }`, `{ callback = … }`, `{ hours = … }`, `{ voicemail = … }`, `{ conference = … }`, `{ record = "NAME" }`, `{ reject = … }`, `"hangup"`, `{ goto = … }`. Required.
         steps,
     }
 }
@@ -96,7 +97,7 @@ section! {
 }
 
 /// The kinds of step, as written.
-const STEPS: [&str; 13] = [
+const STEPS: [&str; 14] = [
     "answer",
     "language",
     "play",
@@ -107,6 +108,7 @@ const STEPS: [&str; 13] = [
     "hours",
     "voicemail",
     "conference",
+    "record",
     "reject",
     "hangup",
     "goto",
@@ -236,6 +238,7 @@ fn step_named(name: &str, item: &Item<'_>, scope: &mut Scope<'_, '_>) -> Option<
         "hours" => hours(item, scope),
         "voicemail" => voicemail(item, scope),
         "conference" => conference(item, scope),
+        "record" => recording::policy(item, scope).map(|policy| Step::Record { policy }),
         "reject" => reject(item, scope),
         _ => Goto::resolve(item, scope).map(Step::Goto),
     }

@@ -28,6 +28,7 @@ use super::problem::{Place, Problem, Problems, Report, Severity, Source};
 use super::prompt::{Files, Prompt, PromptFile, Prompts};
 use super::queue::Queue;
 use super::raw::{Field, section};
+use super::recording::{RecordingPolicy, Recordings, RecordingsToml};
 use super::registrar::{Registrar, RegistrarToml};
 use super::scope::{Kind, Scope, Section};
 use super::transfer::{Transfers, TransfersToml};
@@ -69,6 +70,10 @@ section! {
         voicemail,
         /// What prompts have in common.
         prompts,
+        /// Where recordings of calls lie.
+        recordings,
+        /// Which calls are recorded, and how.
+        recording,
         /// What is known elsewhere of agents.
         presence,
         /// Whom calls come from and go to.
@@ -198,6 +203,9 @@ fn resolve(
     let log = Log::resolve(&part!(LogToml, raw.log, empty, report), report);
     let voicemail =
         Voicemail::resolve(&part!(VoicemailToml, raw.voicemail, empty, report), &node.data_dir, report);
+    let recordings = part!(RecordingsToml, raw.recordings, empty, report);
+    let folders = (node.data_dir.as_path(), voicemail.folder.as_path());
+    let mut recordings = Recordings::resolve(&recordings, folders, report);
     let pem = PemFiles { files: &surroundings.files, base_dir };
     let listen_raw = part!(ListenToml, raw.listen, empty, report);
     let listen = Listen::resolve(&listen_raw, pem, report);
@@ -223,6 +231,11 @@ fn resolve(
         Prompts::new((files, base_dir), prompt_names, &surroundings.known, languages.clone(), codecs);
     let mut scope = Scope::gather(root, names, prompts, pem, report);
     scope.speaks = prompts_raw.snippets.item.is_some() && languages.default().is_some();
+    let policy = |section: &Section<'_>, scope: &mut Scope<'_, '_>| {
+        RecordingPolicy::resolve(section, scope).map(Arc::new)
+    };
+    scope.policies = each(|scope| &scope.recordings, policy, &mut scope);
+    recordings.policies = scope.policies.values().cloned().collect();
     let (resolved, numbers) = resolve_named(&raw, graph.as_ref(), &mut scope);
     listen_tls::check(&listen_raw, &listen, &resolved.trunks, &scope.trunks, scope.report);
     let emergency = part!(EmergencyToml, raw.emergency, empty, &mut *scope.report);
@@ -249,6 +262,7 @@ fn resolve(
         journal,
         log,
         voicemail,
+        recordings,
         graph: graph.map(Arc::new),
         emergency,
         registrar,

@@ -44,6 +44,7 @@ mod queue_rules;
 mod queue_tell;
 mod raw;
 mod read;
+mod recording;
 mod reference;
 mod registrar;
 mod scope;
@@ -106,6 +107,7 @@ pub use queue_confirm::QueueConfirm;
 pub use queue_memory::{QueueMemory, Returning, Sticky, Transferred};
 pub use queue_rules::{QueueRules, Unstaffed};
 pub use queue_tell::{QueueTell, Snippets};
+pub use recording::{RecordingPolicy, Recordings};
 pub use reference::reference;
 pub use registrar::{PHONES, Registrar};
 pub use srtp::Srtp;
@@ -156,6 +158,8 @@ pub struct Config {
     pub log: Log,
     /// Where messages of callers lie.
     pub voicemail: Voicemail,
+    /// Where recordings of calls lie, and which there are.
+    pub recordings: Recordings,
     /// How transfers go, and where.
     pub transfers: Transfers,
     /// How agents' presence in Teams is asked for; `None`: it is not.

@@ -1,6 +1,7 @@
 //! `[[number]]`: which flow answers which called number.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::languages::Language;
@@ -8,6 +9,7 @@ use super::names::{FlowId, HoursId, TrunkId};
 use super::pattern::{ByPattern, Pattern};
 use super::raw::{Item, section};
 use super::read::bounds;
+use super::recording::{self, RecordingPolicy};
 use super::scope::Scope;
 
 section! {
@@ -25,6 +27,8 @@ section! {
         language,
         /// Opening hours, a `[hours.NAME]`: outside them its `closed_prompt` and `closed` answer instead. Default: always open.
         hours,
+        /// How its calls are recorded: a `[recording.NAME]`. Default: by what else says so, or not at all.
+        recording,
     }
 }
 
@@ -43,6 +47,8 @@ pub struct Number {
     pub language: Option<Language>,
     /// Outside these hours their `closed_prompt` and `closed` answer instead; `None`: always open.
     pub hours: Option<HoursId>,
+    /// How its calls are recorded.
+    pub recording: Option<Arc<RecordingPolicy>>,
 }
 
 /// Numbers as they are looked up.
@@ -81,6 +87,7 @@ pub(super) struct NumberSection<'i> {
     pub(super) boost: Duration,
     pub(super) language: Option<Language>,
     pub(super) hours: Option<HoursId>,
+    pub(super) recording: Option<Arc<RecordingPolicy>>,
     pub(super) item: Item<'i>,
 }
 
@@ -121,6 +128,7 @@ impl<'i> NumberSection<'i> {
             }),
             boost: raw.boost.duration(bounds("0s", "24h", "0s"), scope.report),
             hours: raw.hours.item.as_ref().and_then(|item| scope.hours_named(item)),
+            recording: recording::named(&raw.recording, scope),
             item: item.clone(),
         })
     }
@@ -138,8 +146,8 @@ mod tests {
                 None => Pattern::Exact((*text).to_owned()),
             };
             let (trunk, boost) = (TrunkId(0), Duration::ZERO);
-            let number =
-                Number { pattern, trunk, flow: FlowId::from(at), boost, language: None, hours: None };
+            let flow = FlowId::from(at);
+            let number = Number { pattern, trunk, flow, boost, language: None, hours: None, recording: None };
             numbers.add(number).expect("no pattern twice");
         }
         numbers

@@ -127,7 +127,7 @@ impl<'f> Program<'f> {
         // A step with a mistake in it might do anything: it ends, and the checks leave it alone.
         let Some(step) = &self.read(node).step else { return vec![way(Goto::Hangup, true, true)] };
         match step {
-            Step::Answer | Step::Language(_) => vec![way(Goto::Next, false, false)],
+            Step::Answer | Step::Language(_) | Step::Record { .. } => vec![way(Goto::Next, false, false)],
             Step::Play { .. } | Step::Voicemail { .. } => vec![way(Goto::Next, true, false)],
             Step::Conference { .. } => vec![way(Goto::Next, false, true)],
             Step::Menu { keys, otherwise, .. } => {
@@ -322,6 +322,7 @@ fn late_rejects(flow: &FlowSection, report: &mut Report) {
             read.step,
             Some(
                 Step::Answer
+                    | Step::Record { .. }
                     | Step::Play { early: false, .. }
                     | Step::Voicemail { .. }
                     | Step::Conference { .. }

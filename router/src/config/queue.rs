@@ -14,6 +14,7 @@ use super::queue_rules::QueueRules;
 use super::queue_tell::QueueTell;
 use super::raw::{Item, section};
 use super::read::bounds;
+use super::recording::{self, RecordingPolicy};
 use super::scope::{Scope, Section};
 use crate::journal::fact::Targets;
 
@@ -94,6 +95,8 @@ section! {
         when_removed,
         /// Opening hours, a `[hours.NAME]`: outside them new callers go on to the next step. Default: always open.
         hours,
+        /// How calls that it brings to agents are recorded: a `[recording.NAME]`. Default: by what else says so, or not at all.
+        recording,
     }
 }
 
@@ -170,6 +173,8 @@ pub struct Queue {
     pub pause_after: u8,
     /// Outside these hours new callers go on to the next step; `None`: always open.
     pub hours: Option<HoursId>,
+    /// How its calls are recorded.
+    pub recording: Option<Arc<RecordingPolicy>>,
     /// When it takes callers, and when it sends away those who wait.
     pub rules: QueueRules,
     /// What it makes of what is remembered of its callers.
@@ -225,6 +230,7 @@ impl Queue {
         let raw = QueueToml::read(table, &section.path, section.span(), scope.report);
         let music = raw.music.item.as_ref().and_then(|item| Music::resolve(item, scope));
         let hours = raw.hours.item.as_ref().and_then(|item| scope.hours_named(item));
+        let recording = recording::named(&raw.recording, scope);
         let strategy = raw.strategy.choice(&Strategy::ALL, scope.report);
         let steps = steps(&raw, scope);
         let rules = QueueRules::resolve(&raw, scope);
@@ -256,6 +262,7 @@ impl Queue {
             dead_air: raw.dead_air.duration(bounds("0s", "30s", "3s"), report),
             pause_after: raw.pause_after.integer(0..=100, 0, report) as u8,
             hours,
+            recording,
             rules,
             memory,
         })

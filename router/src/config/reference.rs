@@ -24,6 +24,7 @@ use super::queue_confirm::ConfirmToml;
 use super::queue_memory::{ReturningToml, StickyToml, TransferredToml};
 use super::queue_tell::TellToml;
 use super::raw::SectionDoc;
+use super::recording::{RecordingToml, RecordingsToml};
 use super::registrar::RegistrarToml;
 use super::srtp::{AgentSrtpToml, TrunkSrtpToml};
 use super::transfer::{TransferToml, TransfersToml};
@@ -58,6 +59,8 @@ const SECTIONS: &[SectionDoc] = &[
     LogToml::DOC,
     VoicemailToml::DOC,
     PromptsToml::DOC,
+    RecordingsToml::DOC,
+    RecordingToml::DOC,
     PresenceToml::DOC,
     GraphToml::DOC,
     TrunkToml::DOC,

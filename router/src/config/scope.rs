@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::flow::Goto;
 use super::languages::Language;
@@ -11,6 +12,7 @@ use super::problem::Report;
 use super::prompt::Prompts;
 use super::raw::{Item, Value, join, nearest};
 use super::read::{any_of, entries};
+use super::recording::RecordingPolicy;
 use super::trunk::Source;
 
 /// The sections of one kind: `[queue.NAME]` for every NAME.
@@ -103,6 +105,9 @@ pub(super) struct Scope<'s, 'i> {
     pub(super) agents: Kind<'i>,
     pub(super) hours: Kind<'i>,
     pub(super) callers: Kind<'i>,
+    pub(super) recordings: Kind<'i>,
+    /// Each `[recording.NAME]`, by its number among them.
+    pub(super) policies: BTreeMap<usize, Arc<RecordingPolicy>>,
     pub(super) prompts: Prompts<'s>,
     pub(super) pem: PemFiles<'s>,
     /// What each `[hours.NAME]` does when closed; steps that name it inherit this.
@@ -132,6 +137,8 @@ impl<'s, 'i> Scope<'s, 'i> {
             hours: Kind::gather(root, "hours", &mut names.hours, report),
             // Nothing outlives a reload that would refer to a group of callers by its id.
             callers: Kind::gather(root, "callers", &mut Interned::default(), report),
+            recordings: Kind::gather(root, "recording", &mut Interned::default(), report),
+            policies: BTreeMap::new(),
             prompts,
             pem,
             closed: BTreeMap::new(),
@@ -163,6 +170,12 @@ impl<'s, 'i> Scope<'s, 'i> {
 
     pub(super) fn agent(&mut self, item: &Item<'_>, name: &str) -> Option<AgentId> {
         self.agents.find(item, name, self.report).map(AgentId::from)
+    }
+
+    /// The policy of that name, or a problem.
+    pub(super) fn recording(&mut self, item: &Item<'_>, name: &str) -> Option<Arc<RecordingPolicy>> {
+        let id = self.recordings.find(item, name, self.report)?;
+        self.policies.get(&id).cloned()
     }
 
     pub(super) fn hours(&mut self, item: &Item<'_>, name: &str) -> Option<HoursId> {

@@ -1,6 +1,7 @@
 //! `[trunk.NAME]`: a carrier, an SBC, Teams: whom calls come from and go to.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -13,6 +14,7 @@ use super::names::TrunkId;
 use super::problem::Report;
 use super::raw::{Item, SectionDoc, section};
 use super::read::bounds;
+use super::recording::{self, RecordingPolicy};
 use super::scope::{Scope, Section};
 use super::srtp::{Srtp, TrunkSrtpToml};
 use super::trunk_account::{TrunkAccount, TrunkAccountToml};
@@ -47,6 +49,8 @@ section! {
         response_timeout,
         /// Longest time a call sent by this trunk may ring, whatever a step or queue allows (RFC 3261 §16.6 timer C). `"5s"` to `"10m"`, default `"3m"`.
         answer_timeout,
+        /// How calls are recorded that come by this trunk or are sent there: a `[recording.NAME]`. Default: by what else says so, or not at all.
+        recording,
     }
 }
 
@@ -96,6 +100,8 @@ pub struct Trunk {
     pub response_timeout: Duration,
     /// Longest time from our INVITE to its final response. 5 s to 10 min, default 3 min.
     pub answer_timeout: Duration,
+    /// How calls by it are recorded.
+    pub recording: Option<Arc<RecordingPolicy>>,
     /// How numbers are written.
     pub numbers: TrunkNumbers,
     /// How its dialogs are kept.
@@ -185,6 +191,7 @@ impl Trunk {
         let failover = TrunkTargetsToml::read_known(table, path, section.span());
         let health = TrunkHealthToml::read_known(table, path, section.span());
         let limits = TrunkLimitsToml::read_known(table, path, section.span());
+        let recording = recording::named(&raw.recording, scope);
         let accept_from = accept_from(id, &raw.accept_from.list(), scope);
         let report = &mut *scope.report;
         let send_to = targets(&raw.send_to.list(), report);
@@ -212,6 +219,7 @@ impl Trunk {
             from: raw.from.item.as_ref().and_then(|item| number(item, report)).unwrap_or_else(caller),
             response_timeout: raw.response_timeout.duration(bounds("500ms", "32s", "8s"), report),
             answer_timeout: raw.answer_timeout.duration(bounds("5s", "10m", "3m"), report),
+            recording,
             numbers: TrunkNumbers::resolve(&numbers, report),
             dialog,
             transfer: TrunkTransfer::resolve(table, section, report),

@@ -96,7 +96,8 @@ pub(super) fn numbers(
         for (item, pattern) in &section.patterns {
             for &trunk in &trunks {
                 let NumberSection { boost, language, hours, .. } = *section;
-                let number = Number { pattern: pattern.clone(), trunk, flow, boost, language, hours };
+                let (written, recording) = (pattern.clone(), section.recording.clone());
+                let number = Number { pattern: written, trunk, flow, boost, language, hours, recording };
                 if numbers.add(number).is_err() {
                     let name = scope.trunks.name(trunk.index());
                     let text = format!("\"{pattern}\" is answered on trunk.{name} already; take one out");
@@ -356,7 +357,8 @@ impl Used {
             | Step::Language(_)
             | Step::Play { .. }
             | Step::Voicemail { .. }
-            | Step::Conference { .. } => {}
+            | Step::Conference { .. }
+            | Step::Record { .. } => {}
             Step::Reject { .. } | Step::Hangup => {}
         }
     }

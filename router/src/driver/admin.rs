@@ -1,4 +1,4 @@
-//! The admin listener: `/healthz`, `/readyz`, `/metrics`, `/status`, and orders to agents and queues.
+//! The admin listener: `/healthz`, `/readyz`, `/metrics`, `/status`, and orders to agents, queues and recordings.
 //!
 //! It has a thread and a runtime of its own, so that no scrape delays a call. It knows nothing by itself: shards answer
 //! [`Question`]s, the journal counts, and whether calls are taken is read from the same word that OPTIONS is.
@@ -25,6 +25,7 @@ use super::{capped::Capped, question::Question};
 use crate::{
     journal::{Journal, fact::Micros},
     metrics::{self, About, Snapshot},
+    recording::{RecordingOrder, RecordingRefusal},
     service::{Service, ServiceState},
     status::{Door, Order, OrderError, Status},
 };
@@ -108,6 +109,7 @@ fn routes(admin: Admin) -> Router {
         .route("/status", get(status))
         .route("/agents/{name}/{order}", post(order_agent))
         .route("/queues/{name}/{door}", post(switch_queue))
+        .route("/recordings/{whose}/{order}", post(order_recording))
         .fallback(nothing_here)
         .with_state(Arc::new(admin))
 }
@@ -192,6 +194,34 @@ async fn switch_queue(
     Ok(Json(answer.map_err(Refusal::Order)?).into_response())
 }
 
+#[derive(Debug, Deserialize)]
+struct RecordingQuery {
+    policy: Option<String>,
+    #[serde(default)]
+    reason: String,
+}
+
+/// The first shard that knows the call answers.
+async fn order_recording(
+    State(admin): Shared,
+    Path((whose, order)): Path<(String, String)>,
+    Query(query): Query<RecordingQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    refuse_pages(&headers)?;
+    let order =
+        RecordingOrder::from_word(&order).ok_or(Refusal::UnknownOrder("start, pause, resume, stop"))?;
+    let mut answer = Err(RecordingRefusal::NoCall(whose.clone()));
+    for shard in &admin.shards {
+        let (whose, policy, reason) = (whose.clone(), query.policy.clone(), query.reason.clone());
+        answer = ask(shard, |reply| Question::Recording { whose, order, policy, reason, reply }).await?;
+        if !matches!(answer, Err(RecordingRefusal::NoCall(_))) {
+            break;
+        }
+    }
+    Ok(Json(answer.map_err(Refusal::Recording)?).into_response())
+}
+
 /// Browsers say where a page's request comes from; no page has business here (cross-site request forgery).
 fn refuse_pages(headers: &HeaderMap) -> Result<(), Refusal> {
     if headers.contains_key(header::ORIGIN) { Err(Refusal::FromAPage) } else { Ok(()) }
@@ -199,7 +229,8 @@ fn refuse_pages(headers: &HeaderMap) -> Result<(), Refusal> {
 
 async fn nothing_here() -> (StatusCode, &'static str) {
     let there_is = "there is GET /healthz /readyz /metrics /status and POST \
-                    /agents/NAME/{login,logout,pause,ready} /queues/NAME/{close,open}\n";
+                    /agents/NAME/{login,logout,pause,ready} /queues/NAME/{close,open} \
+                    /recordings/CALL/{start,pause,resume,stop}\n";
     (StatusCode::NOT_FOUND, there_is)
 }
 
@@ -232,6 +263,7 @@ enum Refusal {
     /// Not one of these.
     UnknownOrder(&'static str),
     Order(OrderError),
+    Recording(RecordingRefusal),
 }
 
 impl IntoResponse for Refusal {
@@ -240,6 +272,12 @@ impl IntoResponse for Refusal {
             Refusal::NoAnswer => (StatusCode::SERVICE_UNAVAILABLE, "a shard does not answer".to_owned()),
             Refusal::FromAPage => (StatusCode::FORBIDDEN, "not from a web page".to_owned()),
             Refusal::UnknownOrder(known) => (StatusCode::NOT_FOUND, format!("orders are {known}")),
+            Refusal::Recording(error) => {
+                let unknown =
+                    matches!(error, RecordingRefusal::NoCall(_) | RecordingRefusal::UnknownPolicy(_));
+                let status = if unknown { StatusCode::NOT_FOUND } else { StatusCode::CONFLICT };
+                (status, error.to_string())
+            }
             Refusal::Order(error) => {
                 let status = match error {
                     OrderError::UnknownAgent { .. } | OrderError::UnknownQueue { .. } => {

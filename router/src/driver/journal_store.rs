@@ -360,7 +360,7 @@ fn insert_records(
 
 fn read_record(row: &Row<'_>) -> rusqlite::Result<Record> {
     let count = |name| row.get::<_, i64>(name).map(|value| value as u64);
-    let Talks { segments, transfers, went_to } = journal_talks::read(row)?;
+    let Talks { segments, transfers, recordings, went_to } = journal_talks::read(row)?;
     Ok(Record {
         call: CallId { run: row.get("run")?, key: count("key")? },
         generation: count("generation")?,
@@ -393,6 +393,7 @@ fn read_record(row: &Row<'_>) -> rusqlite::Result<Record> {
             .map_err(|error| unreadable(row, "legs", error))?,
         segments,
         transfers,
+        recordings,
         went_to,
         progress: Default::default(),
     })

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::journal_store::{unreadable, unwritable};
 use crate::{
     journal::fact::CallId,
-    record::{Record, Segment, Transfer},
+    record::{CallRecording, Record, Segment, Transfer},
 };
 
 #[derive(Serialize)]
@@ -14,6 +14,8 @@ struct Written<'a> {
     segments: &'a [Segment],
     #[serde(skip_serializing_if = "<[Transfer]>::is_empty")]
     transfers: &'a [Transfer],
+    #[serde(skip_serializing_if = "<[CallRecording]>::is_empty")]
+    recordings: &'a [CallRecording],
     #[serde(skip_serializing_if = "Option::is_none")]
     went_to: Option<CallId>,
 }
@@ -24,6 +26,8 @@ pub(super) struct Talks {
     pub(super) segments: Vec<Segment>,
     #[serde(default)]
     pub(super) transfers: Vec<Transfer>,
+    #[serde(default)]
+    pub(super) recordings: Vec<CallRecording>,
     #[serde(default)]
     pub(super) went_to: Option<CallId>,
 }
@@ -38,9 +42,9 @@ pub(super) fn add_column(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Nothing for a call in which nobody spoke with anybody, which is most of what is refused.
 pub(super) fn write(record: &Record) -> rusqlite::Result<Option<String>> {
-    let Record { segments, transfers, went_to, .. } = record;
-    let written = Written { segments, transfers, went_to: *went_to };
-    let is_empty = segments.is_empty() && transfers.is_empty() && went_to.is_none();
+    let Record { segments, transfers, recordings, went_to, .. } = record;
+    let written = Written { segments, transfers, recordings, went_to: *went_to };
+    let is_empty = segments.is_empty() && transfers.is_empty() && recordings.is_empty() && went_to.is_none();
     (!is_empty).then(|| serde_json::to_string(&written).map_err(unwritable)).transpose()
 }
 

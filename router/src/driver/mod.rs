@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod admin;
+mod call_file;
 mod capped;
 pub mod graph;
 mod journal_retention;
@@ -11,6 +12,7 @@ pub mod journal_writer;
 mod open;
 pub mod question;
 pub mod recordings;
+pub mod recordings_folder;
 pub mod run;
 pub mod shard_thread;
 mod tls;

@@ -2,14 +2,14 @@
 //!
 //! Whatever cannot be had is told at once, each with its place in the file, as every other mistake of a configuration.
 
-use std::{fmt::Display, io, io::ErrorKind, net::TcpListener};
+use std::{fmt::Display, io, io::ErrorKind, net::TcpListener, path::Path};
 
 use media::driver::MediaSocket;
 use sip_core::driver::{DnsSettings, DriverSettings, Sockets};
 
 use super::{
     journal_writer::{self, JournalSettings, Prepared},
-    recordings,
+    recordings_folder,
     shard_thread::utc_now,
     tls,
 };
@@ -25,10 +25,11 @@ pub(super) struct Outside {
 /// Opens everything, or nothing. Needs a runtime.
 ///
 /// # Errors
-/// Every address that cannot be listened on, and a `node.data_dir` or `voicemail.folder` that cannot be used.
+/// Every address that cannot be listened on, and a `node.data_dir`, `voicemail.folder` or `recordings.folder` that cannot be used.
 pub(super) fn open(config: &Config) -> Result<Outside, Problems> {
     let mut problems = sound(config);
     problems.extend(voicemail(config));
+    problems.extend(recordings(config));
     let mut told = |more: Vec<Problem>| problems.extend(more);
     let sockets = sip(config).map_err(&mut told).ok();
     let admin = admin(config).map_err(|problem| told(vec![problem])).ok();
@@ -90,12 +91,23 @@ fn voicemail(config: &Config) -> Option<Problem> {
     let mut steps = config.flows().flat_map(|(_, flow)| &flow.steps);
     let is_used = steps.any(|step| matches!(step, Step::Voicemail { .. }));
     let folder = &config.voicemail.folder;
-    let error = is_used.then(|| recordings::prepare(folder).err()).flatten()?;
-    let text = format!(
-        "{} cannot be written: {error}; let this user write there, or name another directory",
-        folder.display()
-    );
-    Some(config.problem("voicemail.folder", text))
+    let error = is_used.then(|| recordings_folder::prepare(folder).err()).flatten()?;
+    Some(config.problem("voicemail.folder", unwritable(folder, &error)))
+}
+
+/// Only if calls are recorded.
+fn recordings(config: &Config) -> Option<Problem> {
+    let folder = &config.recordings.folder;
+    let is_used = !config.recordings.policies.is_empty();
+    let error = is_used.then(|| recordings_folder::prepare(folder).err()).flatten()?;
+    Some(config.problem("recordings.folder", unwritable(folder, &error)))
+}
+
+fn unwritable(folder: &Path, error: &io::Error) -> String {
+    let folder = folder.display();
+    format!(
+        "{folder} cannot be written: {error}; let this user write there, make room, or name another directory"
+    )
 }
 
 fn journal(config: &Config) -> Result<Prepared, Problem> {

@@ -4,7 +4,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     metrics::Snapshot,
-    status::{AgentStatus, Door, Order, OrderError, QueueStatus, Status},
+    recording::{RecordingOrder, RecordingRefusal},
+    status::{AgentStatus, Door, Order, OrderError, QueueStatus, RecordingStatus, Status},
 };
 
 /// One question; the answer goes into `reply`. A reply nobody waits for any more is no error.
@@ -32,6 +33,19 @@ pub enum Question {
         reason: String,
         /// Where the answer goes: the agent as he is now.
         reply: oneshot::Sender<Result<AgentStatus, OrderError>>,
+    },
+    /// The recording of a call is to begin, pause, go on or end.
+    Recording {
+        /// The call, or the name of an agent who talks in it.
+        whose: String,
+        /// What is to be done.
+        order: RecordingOrder,
+        /// The policy by which it is to begin, if another than the call's own.
+        policy: Option<String>,
+        /// The operator's reason; empty if none was given.
+        reason: String,
+        /// Where the answer goes: the recording as it is now.
+        reply: oneshot::Sender<Result<RecordingStatus, RecordingRefusal>>,
     },
     /// A queue is to be closed by hand, or that is to be taken back.
     Queue {

@@ -3,15 +3,17 @@
 //! The media worker only drops pieces into a queue with a bound; whatever the disk does, no packet waits for it. A piece
 //! that found no room is silence in the file. A recording is written as `NAME.wav.part` whose header is brought up to
 //! date every few seconds, so that what a crash leaves can be played, and renamed to `NAME.wav` when it is finished.
+//! Messages for mailboxes are written here, recordings of calls in `call_file`; what goes wrong with these is told to the
+//! shard, once.
 
 use std::{
     collections::BTreeMap,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Seek, SeekFrom, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread::JoinHandle,
@@ -26,14 +28,26 @@ use media::{
 };
 use tracing::{error, info, warn};
 
-use crate::config::Voicemail;
+use super::{
+    call_file::{self, CallFile},
+    recordings_folder::{self, create},
+    shard_thread::utc_now,
+};
+use crate::{
+    config,
+    config::Voicemail,
+    recording::{About, RecorderNews},
+};
 
-/// Pieces of 100 ms that may wait: 16 MB.
+/// Pieces of 100 ms that may wait: 32 MB, as many seconds of a dead disk as a hundred calls bring in ten.
 const ROOM: u64 = 10_000;
 /// Samples after which the header is brought up to date: 5 s.
 const HEADER_EVERY: u64 = RATE as u64 * 5;
 /// How often old recordings are looked for.
 const SWEEP: Duration = Duration::from_secs(1_800);
+/// How often it is tried whether there is room for recordings of calls, and how often while there is none.
+const TRY: Duration = Duration::from_secs(10);
+const TRY_AGAIN: Duration = Duration::from_secs(2);
 /// What the name of a recording under way ends in.
 const PART: &str = "wav.part";
 
@@ -54,6 +68,18 @@ pub struct Shared {
     pub gaps: AtomicU64,
     /// Recordings lost or cut short because a file could not be written.
     pub failed: AtomicU64,
+    news: Mutex<Vec<RecorderNews>>,
+}
+
+impl Shared {
+    /// What the shard has not been told yet.
+    pub fn take_news(&self) -> Vec<RecorderNews> {
+        std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn tell(&self, news: RecorderNews) {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner).push(news);
+    }
 }
 
 impl Recordings {
@@ -61,10 +87,10 @@ impl Recordings {
     ///
     /// # Errors
     /// No thread to be had.
-    pub fn start(settings: Voicemail) -> io::Result<(Recordings, Store)> {
+    pub fn start(settings: Voicemail, calls: config::Recordings) -> io::Result<(Recordings, Store)> {
         let (pieces, waiting) = crossbeam_channel::unbounded();
         let shared = Arc::new(Shared::default());
-        let writer = Writer { settings, shared: Arc::clone(&shared), open: BTreeMap::new() };
+        let writer = Writer::new(settings, calls, Arc::clone(&shared));
         let thread =
             std::thread::Builder::new().name("recordings".into()).spawn(move || writer.run(&waiting))?;
         let store = store(pieces, Arc::clone(&shared));
@@ -97,38 +123,45 @@ fn store(pieces: Sender<Recorded>, shared: Arc<Shared>) -> Store {
     })
 }
 
-/// Makes the folder if there is none, and sees that files can be written there.
-///
-/// # Errors
-/// What the system says.
-pub fn prepare(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let probe = folder.join(format!(".fernamt-{}", std::process::id()));
-    create(&probe)?;
-    fs::remove_file(probe)
-}
-
-fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
-}
-
 struct Writer {
     settings: Voicemail,
+    /// Recordings of calls: where they lie, for whom they are encrypted, and those under way.
+    calls: config::Recordings,
+    keys: Vec<age::x25519::Recipient>,
+    open_calls: BTreeMap<String, Option<CallFile>>,
+    /// Recordings of calls cannot be begun, and that was told.
+    is_in_trouble: bool,
     shared: Arc<Shared>,
     /// Recordings under way; `None`: there is no file, and that was told.
-    open: BTreeMap<Arc<str>, Option<WavFile>>,
+    open: BTreeMap<String, Option<WavFile>>,
 }
 
 impl Writer {
+    fn new(settings: Voicemail, calls: config::Recordings, shared: Arc<Shared>) -> Writer {
+        let keys = call_file::recipients(&calls.recipients).unwrap_or_else(|why| {
+            error!(why, "recordings of calls are not encrypted for anybody, so none are made");
+            Vec::new()
+        });
+        let (open, open_calls) = (BTreeMap::new(), BTreeMap::new());
+        Writer { settings, calls, keys, open_calls, is_in_trouble: false, shared, open }
+    }
+
     fn run(mut self, pieces: &Receiver<Recorded>) {
         self.finish_leftovers();
-        let mut sweep_at = Instant::now();
+        self.finish_calls();
+        let (mut sweep_at, mut try_at) = (Instant::now(), Instant::now());
         loop {
             if sweep_at <= Instant::now() {
                 self.forget_old();
+                self.forget_old_calls();
                 sweep_at = Instant::now() + SWEEP;
             }
-            match pieces.recv_timeout(sweep_at.saturating_duration_since(Instant::now())) {
+            if try_at <= Instant::now() {
+                self.try_folder();
+                try_at = Instant::now() + if self.is_in_trouble { TRY_AGAIN } else { TRY };
+            }
+            let next = sweep_at.min(try_at);
+            match pieces.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Ok(piece) => {
                     self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
                     self.take(&piece);
@@ -137,6 +170,9 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
+        for (_, file) in std::mem::take(&mut self.open_calls) {
+            self.finish_call(file);
+        }
         for (_, file) in std::mem::take(&mut self.open) {
             let finished = file.map(|file| file.finish(RecordingEnd::Keep));
             self.note(finished.transpose().map(drop));
@@ -144,14 +180,115 @@ impl Writer {
     }
 
     fn take(&mut self, piece: &Recorded) {
+        match About::read(&piece.title.about) {
+            Some(about) => self.take_call(piece, &about),
+            None => self.take_message(piece),
+        }
+    }
+
+    fn take_call(&mut self, piece: &Recorded, about: &About) {
+        let name = &piece.title.name;
+        if !self.open_calls.contains_key(name) {
+            let file = match self.keys.len() == self.calls.recipients.len() {
+                true => CallFile::create(&self.calls.folder, name, about, &self.keys),
+                false => Err(io::Error::other("recordings.recipients has what is no public key")),
+            };
+            let file = file.map_err(|error| self.lost(&format!("{name}.wav"), &error)).ok();
+            self.open_calls.insert(name.clone(), file);
+        }
+        if let Some(Some(file)) = self.open_calls.get_mut(name)
+            && !file.is_cut
+        {
+            let written = file.write(piece);
+            file.is_cut = written.is_err();
+            let file = file.file().to_owned();
+            match written {
+                Ok(false) => {}
+                Ok(true) => self.fell_behind(file),
+                Err(error) => self.lost(&file, &error),
+            }
+        }
+        if piece.end.is_some() {
+            let file = self.open_calls.remove(name).flatten();
+            self.finish_call(file);
+        }
+    }
+
+    fn finish_call(&mut self, file: Option<CallFile>) {
+        let Some(file) = file else { return };
+        let name = file.file().to_owned();
+        if let Err(error) = file.finish(utc_now()) {
+            self.lost(&name, &error);
+        }
+    }
+
+    /// A recording is cut short, or there is none. That is an alarm the first time; those that follow are told by their facts.
+    fn lost(&mut self, file: &str, error: &io::Error) {
+        self.shared.failed.fetch_add(1, Ordering::Relaxed);
+        self.shared.tell(RecorderNews::Lost { file: file.to_owned(), why: format!("cut short: {error}") });
+        self.in_trouble(error);
+    }
+
+    fn in_trouble(&mut self, error: &io::Error) {
+        if !std::mem::replace(&mut self.is_in_trouble, true) {
+            let folder = self.calls.folder.display();
+            error!(%folder, %error, "calls cannot be recorded: make room there, or let this user write");
+            self.shared.tell(RecorderNews::Fails(format!("{folder}: {error}")));
+        }
+    }
+
+    fn fell_behind(&mut self, file: String) {
+        warn!(file, "a recording has a gap, the disk is slow: put recordings.folder on a faster one");
+        let why = "has a gap: the disk fell behind".to_owned();
+        self.shared.tell(RecorderNews::Lost { file, why });
+    }
+
+    /// Whether recordings can be begun, before a call needs to know.
+    fn try_folder(&mut self) {
+        if self.calls.policies.is_empty() && self.open_calls.is_empty() {
+            return; // nobody has said that calls are recorded
+        }
+        match recordings_folder::prepare(&self.calls.folder) {
+            Err(error) => self.in_trouble(&error),
+            Ok(()) if std::mem::take(&mut self.is_in_trouble) => {
+                info!(folder = %self.calls.folder.display(), "calls can be recorded again");
+                self.shared.tell(RecorderNews::Works);
+            }
+            Ok(()) => {}
+        }
+    }
+
+    /// Recordings of calls that an earlier run left open.
+    fn finish_calls(&mut self) {
+        let (finished, failed) = call_file::finish_leftovers(&self.calls.folder, utc_now());
+        if finished > 0 {
+            info!(finished, "recordings of calls that an earlier run left open are finished");
+        }
+        for (name, error) in failed {
+            warn!(name, %error, "a recording of a call that an earlier run left open stays as it is");
+        }
+    }
+
+    fn forget_old_calls(&self) {
+        let now = utc_now();
+        let deleted =
+            recordings_folder::delete(&self.calls.folder, now, "retention", |tape| tape.keep_until < now);
+        match deleted {
+            Ok(deleted) if deleted.is_empty() => {}
+            Ok(deleted) => info!(files = deleted.len(), "recordings of calls that are too old are deleted"),
+            Err(error) => warn!(%error, "recordings of calls that are too old cannot be deleted"),
+        }
+    }
+
+    fn take_message(&mut self, piece: &Recorded) {
         let written = self.write(piece);
         if written.is_err() {
-            let file = self.open.entry(Arc::clone(&piece.name)).or_insert(None);
+            let file = self.open.entry(piece.title.name.clone()).or_insert(None);
             file.iter_mut().for_each(|file| file.is_cut = true);
         }
         self.note(written);
         if let Some(end) = piece.end
-            && let Some(file) = self.open.remove(&piece.name).flatten()
+            && let Some(file) = self.open.remove(&piece.title.name).flatten()
         {
             let finished = file.finish(end);
             self.note(finished);
@@ -159,11 +296,11 @@ impl Writer {
     }
 
     fn write(&mut self, piece: &Recorded) -> io::Result<()> {
-        if !self.open.contains_key(&piece.name) {
-            let file = WavFile::create(&self.settings.folder, &piece.name)?;
-            self.open.insert(Arc::clone(&piece.name), Some(file));
+        if !self.open.contains_key(&piece.title.name) {
+            let file = WavFile::create(&self.settings.folder, &piece.title.name)?;
+            self.open.insert(piece.title.name.clone(), Some(file));
         }
-        match self.open.get_mut(&piece.name) {
+        match self.open.get_mut(&piece.title.name) {
             Some(Some(file)) if !file.is_cut => file.write(piece),
             _ => Ok(()),
         }
@@ -286,11 +423,17 @@ impl WavFile {
 
 #[cfg(test)]
 mod tests {
-    use media::wav::Wav;
+    use media::{Sides, Title, wav::Wav};
 
     use super::*;
 
     const NAME: &str = "20261125T080004Z-65a1f0c2b3d40-2a-support";
+
+    /// No calls are recorded.
+    fn none() -> config::Recordings {
+        let folder = std::env::temp_dir().join("fernamt-no-recordings");
+        config::Recordings { folder, recipients: vec![], policies: vec![] }
+    }
 
     struct Folder(PathBuf);
 
@@ -303,7 +446,7 @@ mod tests {
         }
 
         fn start(&self, keep: Duration) -> (Recordings, Store) {
-            Recordings::start(Voicemail { folder: self.0.clone(), keep }).expect("a thread")
+            Recordings::start(Voicemail { folder: self.0.clone(), keep }, none()).expect("a thread")
         }
 
         fn names(&self) -> Vec<String> {
@@ -329,7 +472,8 @@ mod tests {
     const MONTH: Duration = Duration::from_secs(30 * 86_400);
 
     fn piece(at: u64, end: Option<RecordingEnd>) -> Recorded {
-        Recorded { name: NAME.into(), at, samples: vec![1_000; 800].into(), end }
+        let title = Arc::new(Title { name: NAME.into(), sides: Sides::Peer, about: String::new() });
+        Recorded { title, at, samples: vec![1_000; 800].into(), notes: vec![], end }
     }
 
     #[test]
@@ -366,7 +510,7 @@ mod tests {
         {
             let folder = Folder::new("cut");
             let settings = Voicemail { folder: folder.0.clone(), keep: MONTH };
-            let mut writer = Writer { settings, shared: Arc::default(), open: BTreeMap::new() };
+            let mut writer = Writer::new(settings, none(), Arc::default());
             (0..50).for_each(|n| writer.take(&piece(n * 800, None)));
             let read_only = File::open(folder.0.join(format!("{NAME}.{PART}"))).unwrap();
             writer.open.get_mut(NAME).unwrap().as_mut().unwrap().file = read_only;
@@ -421,7 +565,7 @@ mod tests {
     fn a_folder_that_cannot_be_written_costs_the_recording_and_nothing_else() {
         let folder = Folder::new("unwritable");
         fs::write(&folder.0, "a file where the folder should be").unwrap();
-        assert!(prepare(&folder.0).is_err());
+        assert!(recordings_folder::prepare(&folder.0).is_err());
         let (recordings, mut store) = folder.start(MONTH);
         let counters = recordings.counters();
         (0..3).for_each(|n| store(piece(n * 800, None)));
@@ -435,7 +579,7 @@ mod tests {
     #[test]
     fn old_recordings_go_and_foreign_files_stay() {
         let folder = Folder::new("old");
-        prepare(&folder.0).unwrap();
+        recordings_folder::prepare(&folder.0).unwrap();
         let old = SystemTime::now() - MONTH - Duration::from_secs(60);
         for name in [format!("{NAME}.wav"), "music.wav".to_owned(), format!("{NAME}.txt")] {
             create(&folder.0.join(name)).unwrap().set_modified(old).unwrap();

@@ -114,7 +114,7 @@ async fn node(file: PathBuf, config: Arc<Config>, names: Names) -> Result<(), Re
     };
     let admin = admin_listener.map(|listener| start_admin(listener, admin)).transpose()?;
     let wake = Arc::new(Notify::new());
-    let (recordings, store) = Recordings::start(config.voicemail.clone())
+    let (recordings, store) = Recordings::start(config.voicemail.clone(), config.recordings.clone())
         .map_err(|error| Refusal::System(format!("no thread for recordings: {error}")))?;
     let graph = GraphClient::start()
         .map_err(|error| Refusal::System(format!("no thread that asks Graph: {error}")))?;

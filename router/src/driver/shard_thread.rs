@@ -291,6 +291,10 @@ impl Running {
             Question::Agent { agent, order, reason, reply } => {
                 drop(reply.send(self.parts.shard.order(now, &agent, order, &reason)));
             }
+            Question::Recording { whose, order, policy, reason, reply } => {
+                let asked = (policy.as_deref(), reason.as_str());
+                drop(reply.send(self.parts.shard.order_recording(now, &whose, order, asked)));
+            }
             Question::Queue { queue, door, reason, reply } => {
                 drop(reply.send(self.parts.shard.switch(now, &queue, door, &reason)));
             }
@@ -373,6 +377,9 @@ impl Running {
         if (clock.at(now) - self.parts.clock.at(now)).abs() > CLOCK_TOLERANCE {
             self.parts.clock = clock;
             self.parts.shard.handle_input(now, Input::Clock(clock));
+        }
+        for news in self.parts.recordings.take_news() {
+            self.parts.shard.handle_input(now, Input::Recorder(news));
         }
         for warning in self.certificates.handle_time(self.parts.clock.at(now)) {
             warn!("{warning}");

@@ -7,6 +7,7 @@ use std::{fmt, num::ParseIntError, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+pub use super::recording::RecordingStep;
 pub use super::transfer::TransferStep;
 pub use super::words::*;
 use crate::credit::Credit;
@@ -198,6 +199,8 @@ pub enum What {
     },
     /// There was no room left for him in the conference that he has just come to.
     ConferenceFull,
+    /// What becomes of the recording of the call.
+    Recording(RecordingStep),
     /// Opening hours were asked.
     HoursChecked {
         /// Name of the opening hours.

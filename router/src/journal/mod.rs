@@ -6,6 +6,7 @@
 pub mod fact;
 mod handle;
 mod ledger;
+mod recording;
 pub mod spill;
 mod transfer;
 mod words;

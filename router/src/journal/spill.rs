@@ -44,7 +44,7 @@ impl What {
             | What::LegFailed { .. }
             | What::Bridged { .. } => Weight::Record,
             What::TwoWaySound { .. } | What::LegEnded { .. } => Weight::Record,
-            What::VoicemailLeft { .. } | What::Transfer(_) => Weight::Record,
+            What::VoicemailLeft { .. } | What::Recording(_) | What::Transfer(_) => Weight::Record,
             What::ConferenceJoined { .. } | What::ConferenceFull => Weight::Record,
             What::AttemptFailed { .. } | What::TrunkTarget { .. } => Weight::Record,
             What::Overload { .. } => Weight::Record,

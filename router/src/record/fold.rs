@@ -56,6 +56,7 @@ impl Record {
             legs,
             segments: Vec::new(),
             transfers: Vec::new(),
+            recordings: Vec::new(),
             went_to: None,
             progress: Progress { since_ms: whole_ms(fact.at), ..Progress::default() },
         })
@@ -121,6 +122,7 @@ impl Record {
             What::VoicemailLeft { file, .. } => {
                 self.with_leg(0, |leg| leg.recordings.extend(file.iter().cloned()));
             }
+            What::Recording(step) => self.recording(at, step),
             What::LegEnded { leg, media } => {
                 self.with_leg(*leg, |leg| {
                     leg.ended_at.get_or_insert(at);

@@ -5,11 +5,13 @@
 
 mod fold;
 mod live;
+mod recordings;
 mod transfers;
 
 use serde::{Deserialize, Serialize};
 
 pub use live::Records;
+pub use recordings::{CallRecording, Pause};
 pub use transfers::{Segment, Transfer};
 
 use crate::{
@@ -83,6 +85,9 @@ pub struct Record {
     /// Transfers that were asked for, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transfers: Vec<Transfer>,
+    /// Recordings of the call, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recordings: Vec<CallRecording>,
     /// The call in which its party goes on: this one was a consultation before a transfer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub went_to: Option<CallId>,

@@ -13,6 +13,7 @@ mod overload;
 mod phones;
 mod presence;
 mod queues;
+mod recordings;
 mod registrations;
 mod reload;
 mod sent_back;
@@ -53,6 +54,7 @@ use crate::{
     metrics::Histogram,
     presence::{Answer, Ask},
     prompts::Prompts,
+    recording::RecorderNews,
     registrar::{Registrar, toll::Toll},
     staff::Staff,
     standing::Chances,
@@ -136,6 +138,8 @@ pub enum Input {
         /// What came.
         answer: Answer,
     },
+    /// From whoever writes recordings.
+    Recorder(RecorderNews),
     /// End all calls now.
     Shutdown,
 }
@@ -231,6 +235,7 @@ impl Shard {
             closed: parts.closed,
             presence: Presence::default(),
             estimates: Estimates::default(),
+            recorder_trouble: None,
         };
         let calls = Calls::new(parts.owner, capacity);
         let mut shard = Shard { board, calls, sip_timeout: None };
@@ -273,6 +278,7 @@ impl Shard {
                 self.tell_queue(queue, || CallInput::QueueChanged);
             }
             Input::Graph { number, answer } => self.graph_answered(number, answer),
+            Input::Recorder(news) => self.recorder_says(news),
             Input::Shutdown => self.end_all(),
         }
         self.finish_turn();

@@ -20,7 +20,9 @@ use crate::{
     registrar::{Binding, Registrar},
     service::Service,
     staff::Crew,
-    status::{AgentStatus, Door, LiveCall, Order, OrderError, PhoneStatus, QueueStatus, Status},
+    status::{
+        AgentStatus, Door, LiveCall, Order, OrderError, PhoneStatus, QueueStatus, RecordingStatus, Status,
+    },
 };
 
 /// Names told when an order names an agent who does not exist.
@@ -359,6 +361,7 @@ impl Shard {
                 .chain(call.speaks_besides())
                 .map(|agent| self.board.agent_name(agent))
                 .collect(),
+            recording: call.recorded_in().map(|_| RecordingStatus::of(call)),
         }
     }
 }

@@ -126,6 +126,8 @@ pub struct Switchboard {
     pub(super) presence: Presence,
     /// How long callers wait.
     pub(super) estimates: Estimates,
+    /// Why recordings cannot be written; `None`: they can.
+    pub(crate) recorder_trouble: Option<String>,
     /// Queues closed by hand, by name: one that comes by a later reload is closed too.
     pub(super) closed: BTreeSet<String>,
 }

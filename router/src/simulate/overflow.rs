@@ -41,7 +41,8 @@ fn queues_of(step: &Step) -> Vec<QueueId> {
         | Step::Language(_)
         | Step::Play { .. }
         | Step::Voicemail { .. }
-        | Step::Conference { .. } => Vec::new(),
+        | Step::Conference { .. }
+        | Step::Record { .. } => Vec::new(),
         Step::Reject { .. } | Step::Hangup => Vec::new(),
     };
     gotos
@@ -55,7 +56,11 @@ fn next_queue(config: &Config, flow: &Flow, from: usize) -> Option<QueueId> {
     for _ in 0..MOST_STEPS {
         match flow.steps.get(at)? {
             Step::Queue { queue, .. } | Step::Goto(Goto::Queue(queue)) => return Some(*queue),
-            Step::Answer | Step::Language(_) | Step::Play { .. } | Step::Goto(Goto::Next) => at += 1,
+            Step::Answer
+            | Step::Language(_)
+            | Step::Record { .. }
+            | Step::Play { .. }
+            | Step::Goto(Goto::Next) => at += 1,
             Step::Goto(Goto::Flow(id)) => (flow, at) = (config.flow(*id)?, 0),
             Step::Goto(Goto::Hangup)
             | Step::Menu { .. }

@@ -64,6 +64,7 @@ impl Worker {
             shared: false,
             transfers: false,
             entra_id: None,
+            recording: None,
             srtp: Srtp::default(),
         };
         Worker::new(agent, accepting, from, to)

@@ -6,6 +6,7 @@ mod cast;
 mod driver;
 mod ladder;
 mod scene;
+mod tapes;
 mod teams;
 
 use std::{
@@ -44,6 +45,9 @@ pub struct Arguments {
     /// Agents in Teams instead, over TLS and SRTP, with the simulators of Teams and of Graph.
     #[arg(long)]
     teams: bool,
+    /// The configuration records all talks: listens to the recordings, too.
+    #[arg(long)]
+    record: bool,
     /// Only writes what the router needs for `--teams` beside its configuration, into this directory.
     #[arg(long)]
     write: Option<PathBuf>,
@@ -90,6 +94,13 @@ async fn play(arguments: &Arguments) -> Result<bool, String> {
     let settled = wait(&mut floor, &ladder, || books.is_settled(cast::callers().len() as u64)).await;
     let mut verdict = judge(&books, &scene, &floor)?;
     verdict.hold(settled, "calls, legs, ports and records did not settle");
+    if arguments.record {
+        let records = books.records()?;
+        let talks = records.iter().filter(|record| !record.0["connected_at"].is_null()).count();
+        let there = wait(&mut floor, &ladder, || tapes::are_there(&config, talks)).await;
+        verdict.hold(there, "recordings are missing");
+        tapes::judge(&config, (&arguments.fernamt, &arguments.config), &records, &mut verdict)?;
+    }
     verdict.print(&books)?;
     if arguments.keep {
         println!(

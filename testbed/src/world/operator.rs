@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use router::{
     clock::Clock,
     journal::fact::Wish,
+    recording::{RecorderNews, RecordingOrder, RecordingRefusal},
     shard::Input,
-    status::{Door, OrderError},
+    status::{Door, OrderError, RecordingStatus},
 };
 use sip_core::Service;
 
@@ -36,6 +37,27 @@ impl World {
         let switched = self.shard.switch(self.now, queue, door, "story").map(drop);
         self.drain_shard();
         switched
+    }
+
+    /// The operator begins, pauses, resumes or ends the recording of a call, or of whose agent's name it is.
+    ///
+    /// # Errors
+    /// As the router says.
+    pub fn orders_recording(
+        &mut self,
+        whose: &str,
+        order: RecordingOrder,
+        policy: Option<&str>,
+        reason: &str,
+    ) -> Result<RecordingStatus, RecordingRefusal> {
+        let done = self.shard.order_recording(self.now, whose, order, (policy, reason));
+        self.drain_shard();
+        done
+    }
+
+    /// Whoever writes recordings has something to say.
+    pub fn recorder_says(&mut self, news: RecorderNews) {
+        self.tell(Input::Recorder(news));
     }
 
     /// SIGTERM, or its end.

@@ -28,6 +28,11 @@ impl World {
         self.recordings.kept(file)
     }
 
+    /// What was noted beside its sound.
+    pub fn recording_notes(&self, file: &str) -> &[media::Note] {
+        self.recordings.notes(file)
+    }
+
     /// Recordings that were kept.
     pub fn recordings(&self) -> usize {
         self.recordings.len()

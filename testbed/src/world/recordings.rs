@@ -2,30 +2,43 @@
 
 use std::collections::BTreeMap;
 
-use media::{Recorded, RecordingEnd};
+use media::{Note, Recorded, RecordingEnd};
 
 #[derive(Default)]
 pub(super) struct Recordings {
-    under_way: BTreeMap<String, Vec<i16>>,
-    kept: BTreeMap<String, Vec<i16>>,
+    under_way: BTreeMap<String, Kept>,
+    kept: BTreeMap<String, Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    samples: Vec<i16>,
+    notes: Vec<Note>,
 }
 
 impl Recordings {
     /// Takes in a piece; they come in order and without a gap.
     pub(super) fn take(&mut self, piece: &Recorded) {
-        let sound = self.under_way.entry(format!("{}.wav", piece.name)).or_default();
-        assert_eq!(sound.len() as u64, piece.at, "{}: pieces follow each other", piece.name);
-        sound.extend_from_slice(&piece.samples);
+        let name = &piece.title.name;
+        let file = format!("{name}.wav");
+        let kept = self.under_way.entry(file.clone()).or_default();
+        let channels = u64::from(piece.title.sides.channels());
+        assert_eq!(kept.samples.len() as u64, piece.at * channels, "{name}: pieces follow each other");
+        kept.samples.extend_from_slice(&piece.samples);
+        kept.notes.extend(piece.notes.iter().cloned());
         let Some(end) = piece.end else { return };
-        let (file, sound) =
-            self.under_way.remove_entry(&format!("{}.wav", piece.name)).expect("it has just been found");
+        let kept = self.under_way.remove(&file).expect("it has just been found");
         if end == RecordingEnd::Keep {
-            assert!(self.kept.insert(file, sound).is_none(), "{}: a name is used once", piece.name);
+            assert!(self.kept.insert(file, kept).is_none(), "{name}: a name is used once");
         }
     }
 
     pub(super) fn kept(&self, file: &str) -> Option<&[i16]> {
-        self.kept.get(file).map(Vec::as_slice)
+        self.kept.get(file).map(|kept| kept.samples.as_slice())
+    }
+
+    pub(super) fn notes(&self, file: &str) -> &[Note] {
+        self.kept.get(file).map_or(&[], |kept| kept.notes.as_slice())
     }
 
     pub(super) fn len(&self) -> usize {
