@@ -124,7 +124,7 @@ pub(crate) struct Heard<'a> {
 
 /// One beat of what plays and of what is said over it. Either is put away when it is over.
 pub(crate) fn beat<'a>(
-    playing: &'a mut Option<Playing>,
+    playing: &'a mut Option<Box<Playing>>,
     over: &'a mut Option<Box<Over>>,
     beat: u64,
     codec: Codec,

@@ -38,7 +38,7 @@ fn a_tone_keeps_level_pitch_and_length_in_every_kind_of_file() {
             let middle = &samples[edge..samples.len() - edge];
             let level = tone::level_at_rate(wanted, middle, 1_000.0);
             assert!((level + 10.0).abs() < 1.0, "{name} at {wanted} Hz: {level} dBFS");
-            assert!((tone::level(middle) - level).abs() < 0.1, "{name} at {wanted} Hz: not the tone alone");
+            assert!((tone::level(middle) - level).abs() < 0.3, "{name} at {wanted} Hz: not the tone alone");
         }
     }
 }

@@ -56,6 +56,79 @@ const UP_TO_20: [&str; 21] = [
 ];
 const TENS: [&str; 10] = ["0", "10", "20", "30", "40", "50", "60", "70", "80", "90"];
 
+const GERMAN: [&str; 21] = [
+    "null",
+    "eins",
+    "zwei",
+    "drei",
+    "vier",
+    "fünf",
+    "sechs",
+    "sieben",
+    "acht",
+    "neun",
+    "zehn",
+    "elf",
+    "zwölf",
+    "dreizehn",
+    "vierzehn",
+    "fünfzehn",
+    "sechzehn",
+    "siebzehn",
+    "achtzehn",
+    "neunzehn",
+    "zwanzig",
+];
+const GERMAN_TENS: [&str; 10] =
+    ["", "", "", "dreißig", "vierzig", "fünfzig", "sechzig", "siebzig", "achtzig", "neunzig"];
+const GERMAN_WORDS: &[(&str, &str)] = &[
+    ("ein", "ein"),
+    ("und", "und"),
+    ("hundert", "hundert"),
+    ("tausend", "tausend"),
+    (PLACE, "Sie sind an Position"),
+    (WAIT, "Die geschätzte Wartezeit beträgt"),
+    (LESS, "weniger als eine Minute"),
+    (ONE_MINUTE, "eine Minute"),
+    (MINUTES, "Minuten"),
+];
+const ENGLISH: [&str; 21] = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+];
+const ENGLISH_TENS: [&str; 10] =
+    ["", "", "", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+const ENGLISH_WORDS: &[(&str, &str)] = &[
+    ("and", "and"),
+    ("hundred", "hundred"),
+    ("thousand", "thousand"),
+    (PLACE, "You are number"),
+    (IN_LINE, "in line"),
+    (WAIT, "The estimated wait is"),
+    (LESS, "less than a minute"),
+    (ONE_MINUTE, "one minute"),
+    (MINUTES, "minutes"),
+];
+
 impl Tongue {
     /// The grammar of a language; `None` if it is not known.
     pub fn of(language: Language) -> Option<Tongue> {
@@ -82,6 +155,19 @@ impl Tongue {
             all.extend([WAIT, LESS, ONE_MINUTE, MINUTES]);
         }
         all
+    }
+
+    /// The words of a snippet, for a voice that reads them.
+    pub fn text(self, snippet: &str) -> &'static str {
+        let (numbers, tens, words) = match self {
+            Tongue::German => (GERMAN, GERMAN_TENS, GERMAN_WORDS),
+            Tongue::English => (ENGLISH, ENGLISH_TENS, ENGLISH_WORDS),
+        };
+        match snippet.parse::<usize>() {
+            Ok(number @ 0..=20) => numbers[number],
+            Ok(number) => tens.get(number / 10).copied().unwrap_or_default(),
+            Err(_) => words.iter().find(|(name, _)| *name == snippet).map_or("", |(_, text)| text),
+        }
     }
 
     /// What is said, one snippet after another; nothing of numbers beyond [`GREATEST`].
@@ -212,6 +298,30 @@ mod tests {
         ];
         for (number, expected) in cases {
             assert_eq!(place(Tongue::English, number), format!("place {expected} in-line"));
+        }
+    }
+
+    #[test]
+    fn every_snippet_has_its_words() {
+        let sentence = |tongue: Tongue, told: Told| {
+            let words: Vec<&str> = tongue.says(told).iter().map(|snippet| tongue.text(snippet)).collect();
+            words.join(" ")
+        };
+        let told = Told { place: Some(3), minutes: Some(21) };
+        assert_eq!(
+            sentence(Tongue::German, told),
+            "Sie sind an Position drei Die geschätzte Wartezeit beträgt ein und zwanzig Minuten"
+        );
+        assert_eq!(
+            sentence(Tongue::English, told),
+            "You are number three in line The estimated wait is twenty one minutes"
+        );
+        for tongue in [Tongue::German, Tongue::English] {
+            let mut texts: Vec<&str> =
+                tongue.snippets(true, true).iter().map(|name| tongue.text(name)).collect();
+            texts.sort();
+            texts.dedup();
+            assert!(texts.len() == tongue.snippets(true, true).len() && !texts.contains(&""), "{texts:?}");
         }
     }
 

@@ -176,14 +176,16 @@ fn a_file_is_what_it_contains_and_a_name_that_says_otherwise_is_told() {
     files.insert(PathBuf::from("etc/short.mp3"), b"ID3".to_vec());
     let told = |file: &str| problems_of(&format!("{HEAD}{DESK}music = \"{file}\"\n"), &around);
     assert_eq!(told("tune.mp3"), [""; 0]);
-    let at = "f.toml:20:9: queue.desk.music";
+    let at = "queue.desk.music";
     assert_eq!(
         told("tune.wav"),
-        [format!("{at}: warning: etc/tune.wav is MP3 by its content; name it etc/tune.mp3")]
+        [format!("19:9: warning: {at}: etc/tune.wav is MP3 by its content; name it etc/tune.mp3")]
     );
     assert_eq!(
         told("short.mp3"),
-        [format!("{at}: etc/short.mp3 is of no use: the MP3 sound in it ends before its end; copy it again")]
+        [format!(
+            "19:9: {at}: etc/short.mp3 is of no use: the MP3 sound in it ends before its end; copy it again"
+        )]
     );
 }
 
@@ -245,7 +247,7 @@ fn every_language_that_may_be_asked_for_has_a_file_for_every_prompt() {
     }
     let told = |text: &str| {
         let told = problems_of(&format!("{HEAD}{text}"), &around);
-        told.iter().map(|line| line.splitn(4, ':').nth(3).unwrap().trim().to_owned()).collect::<Vec<_>>()
+        told.iter().map(|line| line.splitn(3, ':').nth(2).unwrap().trim().to_owned()).collect::<Vec<_>>()
     };
     let both = "[prompts]\nlanguages = [\"de\", \"en\"]\n";
     let hello = format!("{DESK}announcement = \"{{lang}}/hello.wav\"\n");
@@ -301,20 +303,20 @@ fn what_a_queue_tells_has_been_recorded_in_every_language_and_what_is_missing_is
     }
     let told = |text: &str| {
         let told = problems_of(&format!("{HEAD}{DESK}{text}"), &around);
-        told.iter().map(|line| line.splitn(4, ':').nth(3).unwrap().trim().to_owned()).collect::<Vec<_>>()
+        told.iter().map(|line| line.splitn(3, ':').nth(2).unwrap().trim().to_owned()).collect::<Vec<_>>()
     };
     let prompts = |languages: &str| format!("[prompts]\nlanguages = {languages}\nsnippets = \"{{lang}}\"\n");
     assert_eq!(told(&format!("tell = {{}}\n{}", prompts("[\"de\"]"))), [""; 0]);
     assert_eq!(
         told(&format!("tell = {{}}\n{}", prompts("[\"de\", \"en\"]"))),
         [
-            "prompts.snippets: the folder etc/en lacks 7, and, hundred, thousand, place, in-line; record each as NAME.wav there"
+            "prompts.snippets: the folder etc/en lacks 7, and, hundred, thousand, place, in-line; record each as NAME.wav there, or write tts"
         ]
     );
     assert_eq!(
         told(&format!("tell = {{ wait = true }}\n{}", prompts("[\"de\"]"))),
         [
-            "prompts.snippets: the folder etc/de lacks wait, less-than-a-minute, one-minute, minutes; record each as NAME.wav there"
+            "prompts.snippets: the folder etc/de lacks wait, less-than-a-minute, one-minute, minutes; record each as NAME.wav there, or write tts"
         ]
     );
     assert_eq!(
@@ -326,7 +328,7 @@ fn what_a_queue_tells_has_been_recorded_in_every_language_and_what_is_missing_is
     assert_eq!(
         told("tell = { every = \"1m\" }\n"),
         [
-            "queue.desk.tell: nobody has recorded what is to be said; write languages and snippets in [prompts]"
+            "queue.desk.tell: nobody says what is to be told; write languages, and snippets or tts, in [prompts]"
         ]
     );
     assert_eq!(

@@ -2,10 +2,12 @@
 
 mod config_support;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use config_support::{HEAD, read_with, surroundings, wav};
 use router::config::{Files, Names, Surroundings, reference};
+use router::speech::Tongue;
 
 #[test]
 fn the_reference_page_is_not_stale() {
@@ -44,7 +46,14 @@ fn the_readmes_queue_has_no_mistakes() {
     let shown = readme.split("```toml\n").nth(1).and_then(|text| text.split("```").next()).expect("a sample");
     let prompts =
         ["emergency", "whisper", "callback", "greeting"].map(|name| format!("etc/prompts/{name}.wav"));
-    let files = prompts.map(|name| (name.into(), wav())).into_iter().collect();
+    let mut files: BTreeMap<PathBuf, Vec<u8>> =
+        prompts.map(|name| (name.into(), wav())).into_iter().collect();
+    for (folder, tongue) in [("de", Tongue::German), ("en", Tongue::English)] {
+        let names = tongue.snippets(true, true).into_iter();
+        files.extend(names.map(|name| (format!("etc/prompts/{folder}/numbers/{name}.wav").into(), wav())));
+    }
+    files.insert("etc/jazz/1.wav".into(), wav());
+    files.insert("etc/offer.mp3".into(), include_bytes!("../../media/tests/sounds/mono.mp3").to_vec());
     let surroundings = Surroundings { files: Files::Memory(files), ..surroundings() };
     let head = HEAD.replace("[trunk.teams]\n", "");
     let config = read_with(&format!("{head}{rest}{shown}"), &mut Names::new(), &surroundings);

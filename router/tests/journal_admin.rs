@@ -97,6 +97,7 @@ fn answer(question: Question) {
             let known = vec!["anna".into(), "bo".into()];
             reply.send(Err(OrderError::UnknownAgent { name: agent, known })).unwrap();
         }
+        Question::Recording { whose, .. } => panic!("nobody asked for the recording of {whose}"),
     }
 }
 

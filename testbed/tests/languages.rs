@@ -67,13 +67,8 @@ fn a_language_that_a_reload_takes_away_is_spoken_to_the_end_of_the_call() {
     let caller = world.caller("caller");
     world.dials(caller, "+4420123");
     world.run_for(SECOND);
-    world.reload(&house::house(&[
-        QUEUE,
-        &SPOKEN
-            .replace("[\"de\", \"en\"]", "[\"de\"]")
-            .replace("language = \"en\"", "")
-            .replace("{ language = \"en\" }", "\"answer\""),
-    ]));
+    let german = SPOKEN.replace("{ language = \"en\" }", "\"answer\"").replace("language = \"en\"", "");
+    world.reload(&house::house(&[QUEUE, &german.replace("[\"de\", \"en\"]", "[\"de\"]")]));
     world.presses_in(caller, '1', 4 * SECOND);
     world.hangs_up_in(caller, 8 * SECOND);
     the_end(&mut world);

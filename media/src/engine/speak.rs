@@ -17,7 +17,8 @@ impl Engine {
     /// that two packets never come closer than 20 ms.
     pub(super) fn play(&mut self, now: Instant, index: u32, playing: Playing) {
         let Some(leg) = self.legs.get_mut(index) else { return };
-        let was_playing = leg.player.playing.replace(playing).is_some() | leg.player.over.take().is_some();
+        let was_playing =
+            leg.player.playing.replace(Box::new(playing)).is_some() | leg.player.over.take().is_some();
         self.counters.playing += u64::from(!was_playing);
         self.begin_speaking(now, index);
     }

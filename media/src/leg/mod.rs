@@ -69,7 +69,7 @@ pub(crate) struct Leg {
 /// What we say ourselves on a leg.
 #[derive(Debug, Default)]
 pub(crate) struct Player {
-    pub(crate) playing: Option<Playing>,
+    pub(crate) playing: Option<Box<Playing>>,
     /// What is said over it; mostly nothing is.
     pub(crate) over: Option<Box<Over>>,
     /// Digits being sent; made when the first one is.

@@ -320,6 +320,7 @@ impl Call {
 
     /// The queue is set otherwise, or gone: then it sends its callers on.
     pub(super) fn queue_changed(&mut self, board: &mut Switchboard) {
+        self.tells_from_now_on(board);
         let Stage::Waiting(place) = self.stage else { return self.ring_on(board) };
         let Some(settings) = board.config.queue(place.queue).cloned() else {
             return self.give_up_waiting(place, LeftQueue::Removed, board);

@@ -26,6 +26,13 @@ impl Call {
         self.telling = tell.map(|tell| Telling { at: board.now + tell.first, last: None });
     }
 
+    /// A reload may have the queue tell what it did not.
+    pub(super) fn tells_from_now_on(&mut self, board: &Switchboard) {
+        if let Some(queue) = self.waits_in().filter(|_| self.telling.is_none()) {
+            self.begin_telling(queue, board);
+        }
+    }
+
     /// When he is told something next, if he waits then.
     pub(super) fn tells_at(&self) -> Option<Instant> {
         self.telling

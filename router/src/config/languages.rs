@@ -11,8 +11,12 @@ section! {
     PromptsToml "[prompts]" {
         /// Languages that callers are spoken to in, such as `["de", "en"]`; the first is that of every call of which nothing else is said (`language` of a `[[number]]`, the step `{ language = … }`). In the path of a prompt `{lang}` stands for the call's language; there must be a file for each of these. Default: none.
         languages,
-        /// The folder of recorded numbers and words of which a queue's `tell` is made, such as `"prompts/{lang}/numbers"`. In German `0` to `20`, `30` to `90` by tens, `ein`, `und`, `hundert`, `tausend`; `place` ("Sie sind an Position"); `wait` ("die geschätzte Wartezeit beträgt"), `less-than-a-minute`, `one-minute` ("eine Minute"), `minutes`. In English `and`, `hundred` and `thousand` instead of the four words, and `in-line` after `place` ("You are number") and the number. Each is a sound file of that name; `check` names those that are missing. Default: none.
+        /// The folder of recorded numbers and words of which a queue's `tell` is made, such as `"prompts/{lang}/numbers"`. In German `0` to `20`, `30` to `90` by tens, `ein`, `und`, `hundert`, `tausend`; `place` ("Sie sind an Position"); `wait` ("die geschätzte Wartezeit beträgt"), `less-than-a-minute`, `one-minute` ("eine Minute"), `minutes`. In English `and`, `hundred` and `thousand` instead of the four words, and `in-line` after `place` ("You are number") and the number. Each is a sound file of that name; `check` names those that are missing and that `tts` does not speak. Default: none.
         snippets,
+        /// A command that speaks what of the snippets is not recorded, such as `"espeak-ng -v {lang} --stdout"`. It is split at spaces and run without a shell; the text comes by its standard input, or in place of `{text}`; it writes a sound file to its standard output. Run when this file is read, by `check` too, once for each text: what it has spoken is kept in `speech` under `node.data_dir`, by text, language and command. Default: none.
+        tts,
+        /// How long it may take for one text. `"1s"` to `"1m"`, default `"10s"`.
+        tts_timeout,
     }
 }
 

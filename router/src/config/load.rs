@@ -230,7 +230,8 @@ fn resolve(
     let prompts =
         Prompts::new((files, base_dir), prompt_names, &surroundings.known, languages.clone(), codecs);
     let mut scope = Scope::gather(root, names, prompts, pem, report);
-    scope.speaks = prompts_raw.snippets.item.is_some() && languages.default().is_some();
+    scope.speaks = (prompts_raw.snippets.item.is_some() || prompts_raw.tts.item.is_some())
+        && languages.default().is_some();
     let policy = |section: &Section<'_>, scope: &mut Scope<'_, '_>| {
         RecordingPolicy::resolve(section, scope).map(Arc::new)
     };
@@ -249,7 +250,7 @@ fn resolve(
     let groups = scope.callers.sections.clone();
     let callers = CallerGroups::resolve(&groups, &mut scope);
     let tells = resolved.queues.values().filter_map(|queue| queue.tell.as_ref());
-    let snippets = queue_tell::snippets(&prompts_raw, tells, &mut scope);
+    let snippets = queue_tell::snippets((&prompts_raw, &node.data_dir), tells, &mut scope);
     let (prompts, prompt_names) = scope.prompts.finish();
     names.prompts = prompt_names;
     Config {

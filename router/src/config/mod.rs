@@ -66,6 +66,7 @@ mod trunk_targets;
 mod trunk_teams;
 mod trunk_tls;
 mod trunk_transfer;
+mod tts;
 mod units;
 mod voicemail;
 mod voicemail_step;

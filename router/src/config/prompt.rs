@@ -6,12 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use media::PromptError;
 use media::prompt::FileKind;
 
 use super::languages::{Language, Languages, PLACEHOLDER};
 use super::names::{Interned, PromptId};
 use super::problem::Report;
 use super::raw::Item;
+use super::tts::Tts;
 
 /// Where files beside the configuration come from.
 #[derive(Debug, Clone, Default)]
@@ -165,21 +167,23 @@ impl<'s> Prompts<'s> {
         ids.into_iter().collect()
     }
 
-    /// Files of these names in a folder, whatever their kind. Those that are missing are one problem.
+    /// Files of these names in a folder, whatever their kind. Those that are missing are one problem, unless they are
+    /// spoken.
     pub(super) fn snippets(
         &mut self,
-        folder: &str,
-        names: &[&'static str],
+        folder: Option<&str>,
+        (names, spoken): (&[&'static str], bool),
         item: &Item<'_>,
         report: &mut Report,
     ) -> BTreeMap<&'static str, PromptId> {
+        let Some(folder) = folder else { return BTreeMap::new() };
         let path = self.base_dir.join(folder);
         let there = self.files.sounds_in(&path).unwrap_or_default();
         let file = |name: &str| there.iter().find(|file| Path::new(file).file_stem() == Some(name.as_ref()));
         let missing: Vec<&str> = names.iter().copied().filter(|name| file(name).is_none()).collect();
-        if !missing.is_empty() {
+        if !missing.is_empty() && !spoken {
             let text = format!(
-                "the folder {} lacks {}; record each as NAME.wav there",
+                "the folder {} lacks {}; record each as NAME.wav there, or write tts",
                 path.display(),
                 missing.join(", ")
             );
@@ -188,6 +192,33 @@ impl<'s> Prompts<'s> {
         let found: Vec<_> =
             names.iter().filter_map(|name| Some((*name, format!("{folder}/{}", file(name)?)))).collect();
         found.into_iter().filter_map(|(name, file)| Some((name, self.prompt(&file, item, report)?))).collect()
+    }
+
+    /// A text that a command has spoken, now or earlier.
+    pub(super) fn spoken(
+        &mut self,
+        tts: &Tts<'_>,
+        language: Language,
+        name: &str,
+        text: &str,
+    ) -> Result<PromptId, String> {
+        let Files::Disk = self.files else { return Err("no command is run here; record it".to_owned()) };
+        let path = tts.path(language, name, text);
+        let kept =
+            self.files.read(&path).ok().and_then(|bytes| self.decoded(&bytes, path.clone(), name).ok());
+        let file = match kept {
+            Some(kept) => kept,
+            None => {
+                let bytes = tts.speak(language, text, &path)?;
+                self.decoded(&bytes, path, name)
+                    .map_err(|why| format!("what the command writes is of no use: {why}"))?
+            }
+        };
+        let name = format!("spoken {language} {name}");
+        let id = PromptId::from(self.names.intern(&name));
+        let prompt = Prompt { name: name.clone(), files: vec![(None, file)] };
+        self.loaded.insert(name, Ok(Loaded { id, prompt, misnamed: Vec::new() }));
+        Ok(id)
     }
 
     /// The one line of a small file beside the configuration, without its end.
@@ -253,21 +284,26 @@ impl<'s> Prompts<'s> {
             }
             _ => format!("{shown} cannot be read: {error}; make it a readable sound file"),
         })?;
+        let misnamed = misnamed(&path, FileKind::of(&bytes));
+        let file = self
+            .decoded(&bytes, path, name)
+            .map_err(|why| format!("{} is of no use: {why}", self.base_dir.join(name).display()))?;
+        Ok((file, misnamed))
+    }
+
+    /// The sound of these bytes; what is known already is not decoded again.
+    fn decoded(&self, bytes: &[u8], path: PathBuf, name: &str) -> Result<PromptFile, PromptError> {
         let mut hasher = DefaultHasher::new();
-        hasher.write(&bytes);
+        hasher.write(bytes);
         let digest = hasher.finish();
         let known = self.known.get(&path).filter(|known| known.digest == digest);
         let known = known
             .filter(|known| self.codecs.iter().all(|codec| !codec.is_ours() || known.sound.is_in(*codec)));
         let sound = match known {
             Some(known) => Arc::clone(&known.sound),
-            None => {
-                let sound = media::Prompt::load(&bytes, name, &self.codecs);
-                Arc::new(sound.map_err(|why| format!("{shown} is of no use: {why}"))?)
-            }
+            None => Arc::new(media::Prompt::load(bytes, name, &self.codecs)?),
         };
-        let misnamed = misnamed(&path, FileKind::of(&bytes));
-        Ok((PromptFile { path, sound, digest }, misnamed))
+        Ok(PromptFile { path, sound, digest })
     }
 }
 

@@ -1,6 +1,7 @@
 //! `tell = { … }` of a queue: what those who wait are told of their wait, and the snippets of which it is made.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use super::languages::{Language, PLACEHOLDER, PromptsToml};
@@ -9,10 +10,11 @@ use super::queue::QueueToml;
 use super::raw::section;
 use super::read::bounds;
 use super::scope::Scope;
+use super::tts::Tts;
 use crate::speech::Tongue;
 
 section! {
-    /// What those who wait are told, in German or English by the call's language, from the recordings in `prompts.snippets`.
+    /// What those who wait are told, in German or English by the call's language, from the recordings in `prompts.snippets` or by `prompts.tts`.
     TellToml "tell = { … }" {
         /// Which they are in the queue: "Sie sind an Position drei", "You are number three in line". Default true.
         place,
@@ -61,7 +63,7 @@ impl QueueTell {
         if !scope.speaks {
             item.error(
                 scope.report,
-                "nobody has recorded what is to be said; write languages and snippets in [prompts]",
+                "nobody says what is to be told; write languages, and snippets or tts, in [prompts]",
             );
         }
         Some(tell)
@@ -71,22 +73,22 @@ impl QueueTell {
 /// The snippets of each language, by name.
 pub type Snippets = BTreeMap<Language, BTreeMap<&'static str, PromptId>>;
 
-/// The snippets that the queues need. Each that is missing is told.
+/// The snippets that the queues need, recorded or else spoken. Each that is missing is told.
 pub(super) fn snippets<'q>(
-    raw: &PromptsToml<'_>,
+    (raw, data_dir): (&PromptsToml<'_>, &Path),
     tells: impl Iterator<Item = &'q QueueTell>,
     scope: &mut Scope<'_, '_>,
 ) -> Snippets {
     let (place, wait) =
         tells.fold((false, false), |(place, wait), tell| (place | tell.place, wait | tell.wait));
-    let Some(item) = raw.snippets.item.as_ref().filter(|_| place || wait) else { return Snippets::new() };
-    let Some(folder) = item.text("\"prompts/{lang}/numbers\"", scope.report) else { return Snippets::new() };
+    let folder = raw.snippets.text("\"prompts/{lang}/numbers\"", scope.report);
+    let mut tts = Tts::resolve(raw, data_dir, scope);
+    let item = raw.snippets.item.as_ref().or(raw.tts.item.as_ref());
+    let Some(item) = item.filter(|_| place || wait) else { return Snippets::new() };
     let languages: Vec<Language> = scope.prompts.languages.iter().collect();
-    if languages.len() > 1 && !folder.contains(PLACEHOLDER) {
-        item.error(
-            scope.report,
-            format!("{folder:?} is one folder for several languages; write {{lang}} in it"),
-        );
+    if let Some(folder) = folder.filter(|folder| languages.len() > 1 && !folder.contains(PLACEHOLDER)) {
+        let text = format!("{folder:?} is one folder for several languages; write {{lang}} in it");
+        item.error(scope.report, text);
         return Snippets::new();
     }
     let mut all = Snippets::new();
@@ -98,9 +100,33 @@ pub(super) fn snippets<'q>(
             item.error(scope.report, text);
             continue;
         };
-        let folder = folder.replace(PLACEHOLDER, language.as_str());
         let names = tongue.snippets(place, wait);
-        all.insert(language, scope.prompts.snippets(&folder, &names, item, scope.report));
+        let folder = folder.map(|folder| folder.replace(PLACEHOLDER, language.as_str()));
+        let mut found =
+            scope.prompts.snippets(folder.as_deref(), (&names, tts.is_some()), item, scope.report);
+        for name in names {
+            if tts.is_some() && !found.contains_key(name) {
+                found.extend(spoken(&mut tts, (language, tongue, name), scope).map(|id| (name, id)));
+            }
+        }
+        all.insert(language, found);
     }
     all
+}
+
+/// Has a snippet spoken. A command that fails is told once and not tried again.
+fn spoken(
+    tts: &mut Option<Tts<'_>>,
+    (language, tongue, name): (Language, Tongue, &'static str),
+    scope: &mut Scope<'_, '_>,
+) -> Option<PromptId> {
+    let speaker = tts.as_ref()?;
+    match scope.prompts.spoken(speaker, language, name, tongue.text(name)) {
+        Ok(id) => Some(id),
+        Err(why) => {
+            speaker.item.error(scope.report, why);
+            *tts = None;
+            None
+        }
+    }
 }
