@@ -39,6 +39,7 @@ fn stream(leg: u64, odd: Codec) -> Stream {
         remote_holds: false,
         rtcp_wanted: true,
         keys: None,
+        dtls: None,
     }
 }
 

@@ -12,7 +12,9 @@ pub mod codec;
 pub mod driver;
 pub mod dtmf;
 pub mod engine;
+pub mod fingerprint;
 mod leg;
+mod path;
 mod player;
 pub mod ports;
 pub mod prompt;
@@ -31,6 +33,7 @@ pub use engine::{
     Command, Counters, Engine, Event, Forward, MediaLegKey, Output, PlayFrom, Recorded, RecordingEnd,
     Settings,
 };
+pub use path::{Identity, IdentityError, PathError};
 pub use ports::PortPool;
 pub use prompt::{Prompt, PromptError};
 pub use rtp::LegStats;

@@ -70,5 +70,6 @@ fn stream(peer: SocketAddr) -> Stream {
         remote_holds: false,
         rtcp_wanted: true,
         keys: None,
+        dtls: None,
     }
 }

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::record::{Recorded, RecordingEnd};
 use crate::dtmf::Digit;
+use crate::path::PathError;
 use crate::prompt::Prompt;
 use crate::rtp::LegStats;
 use crate::sdp::Stream;
+use crate::srtp::Suite;
 
 /// Names one media leg for its whole life. Whoever opens legs makes the keys and never uses one twice;
 /// a key whose leg is closed is recognised and ignored.
@@ -189,6 +191,22 @@ pub enum Event {
         /// From whom.
         leg: MediaLegKey,
     },
+    /// A handshake has brought the keys: from now on the leg sends and hears (RFC 5764).
+    Keyed {
+        /// Which.
+        leg: MediaLegKey,
+        /// By which suite.
+        suite: Suite,
+        /// When.
+        at: Instant,
+    },
+    /// ICE or DTLS came to nothing, or ended: nothing can be sent or heard any more. Told once.
+    PathBroken {
+        /// Which.
+        leg: MediaLegKey,
+        /// Why.
+        why: PathError,
+    },
     /// Nobody has spoken for as long as [`Command::Record`] said. Told once a recording.
     Quiet {
         /// Where.
@@ -255,6 +273,8 @@ impl Event {
             | Event::Silent { leg, .. }
             | Event::Unheard { leg, .. }
             | Event::Unauthentic { leg }
+            | Event::Keyed { leg, .. }
+            | Event::PathBroken { leg, .. }
             | Event::Quiet { leg }
             | Event::RtcpWanted { leg, .. }
             | Event::Closed { leg, .. } => *leg,

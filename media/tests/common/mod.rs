@@ -187,6 +187,7 @@ pub fn stream(leg: MediaLegKey) -> Stream {
         remote_holds: false,
         rtcp_wanted: true,
         keys: None,
+        dtls: None,
     }
 }
 

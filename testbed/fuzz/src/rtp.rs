@@ -77,6 +77,7 @@ fn stream(leg: MediaLegKey) -> Stream {
         remote_holds: false,
         rtcp_wanted: true,
         keys: None,
+        dtls: None,
     }
 }
 
