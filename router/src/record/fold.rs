@@ -134,7 +134,7 @@ impl Record {
             What::Arrived { .. } | What::Acknowledged | What::PromptStarted { .. } => {}
             What::PromptEnded { .. } | What::HoursChecked { .. } => {}
             What::OpenToAll { .. } | What::Widened { .. } | What::Chosen { .. } => {}
-            What::Presence { .. } | What::HeldBack { .. } => {}
+            What::Presence { .. } | What::HeldBack { .. } | What::PathBroken { .. } => {}
             What::Started { .. } | What::Stopped | What::ConfigLoaded { .. } | What::Gap { .. } => {}
             What::TollRefused { .. } | What::LockedOut { .. } => {}
             What::Registered { .. } | What::Unregistered { .. } => {}
