@@ -102,7 +102,7 @@ impl Path {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut Datagrams) -> Option<News> {
-        if self.lite.lost_at() <= now {
+        if !self.is_broken && self.lite.lost_at() <= now {
             let why = if self.lite.peer().is_some() { PathError::ConsentLost } else { PathError::NoCheck };
             return self.tell(Some(News::Broken(why)));
         }
