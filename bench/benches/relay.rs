@@ -40,6 +40,7 @@ fn stream(leg: u64, odd: Codec) -> Stream {
         opus: media::codec::OpusParameters::default(),
         rtcp_wanted: true,
         keys: None,
+        dtls: None,
     }
 }
 

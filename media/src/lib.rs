@@ -13,8 +13,10 @@ pub mod driver;
 pub mod dtmf;
 mod ear;
 pub mod engine;
+pub mod fingerprint;
 mod leg;
 mod mouth;
+mod path;
 mod player;
 mod playlist;
 pub mod ports;
@@ -35,6 +37,7 @@ pub use engine::{
     Absence, Channel, Command, Counters, Engine, Event, Forward, MediaLegKey, Note, Output, PlayFrom,
     Recorded, RecordingEnd, Settings, Sides, Supervision, Title,
 };
+pub use path::{Identity, IdentityError, PathError};
 pub use player::Gain;
 pub use playlist::Playlist;
 pub use ports::PortPool;

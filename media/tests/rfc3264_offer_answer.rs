@@ -66,6 +66,7 @@ fn an_ordinary_offer_gets_an_ordinary_answer() {
         direction: Direction::SendRecv,
         ptime: 20,
         remote_holds: false,
+        dtls: None,
         opus: media::codec::OpusParameters::default(),
         rtcp_wanted: true,
         keys: None,

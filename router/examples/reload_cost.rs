@@ -113,6 +113,7 @@ fn shard(config: Arc<Config>) -> Shard {
         callers: Callers::default(),
         lost_places: LostPlaces::default(),
         callbacks: Callbacks::default(),
+        identity: media::Identity::generate().expect("a system with randomness"),
     };
     let mut shard = Shard::new(parts, now);
     drained(&mut shard, now);

@@ -1,5 +1,6 @@
 //! The program itself with a telephone in a browser: it registers by secure WebSocket, is rung, answers, and is gone with
-//! its connection (RFC 7118). The client is of another make; the sound is plain RTP, as between servers.
+//! its connection (RFC 7118). The client is of another make; the sound is plain RTP, as between servers (`media = "rtp"`);
+//! that of a real browser is in `testbed/browser`.
 #![cfg(feature = "driver")]
 #![allow(missing_docs)]
 
@@ -42,7 +43,7 @@ impl Router {
              [registrar]\naccept_from = [\"127.0.0.1\"]\nrealm = \"desk.test\"\n\
              [[number]]\nmatch = \"*\"\ntrunk = \"carrier\"\nflow = \"wait\"\n\
              [flow.wait]\nsteps = [{{ queue = \"desk\" }}]\n[queue.desk]\n\
-             [agent.anna]\ncall = \"phone\"\nqueues = [\"desk\"]\nphone = {{ ha1_sha256 = \"{}\" }}\n",
+             [agent.anna]\ncall = \"phone\"\nqueues = [\"desk\"]\nphone = {{ ha1_sha256 = \"{}\", media = \"rtp\" }}\n",
             ha1.reveal()
         );
         let files = [("us.pem", ca.issue("desk.test"))];

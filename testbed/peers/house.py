@@ -40,7 +40,7 @@ houses = itertools.count(1)
 
 
 class House:
-    """At an address of 127.0.0.0/8, with ports 5060 (UDP, TCP), 5061 (TLS) and 8060 (admin)."""
+    """At an address of 127.0.0.0/8, with ports 5060 (UDP, TCP), 5061 (TLS), 8443 (secure WebSocket) and 8060 (admin)."""
 
     def __init__(self, address, binaries, work, phones=PHONES):
         """`phones`: where telephones come from."""

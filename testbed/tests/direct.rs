@@ -172,7 +172,7 @@ fn a_caller_who_never_acknowledges_is_hung_up_and_blamed() {
     let mut world = world(13, &[DIRECT]);
     let caller = world.caller("caller");
     let callee = teams(&mut world, Behaviour::Answers(SECOND));
-    let router = testbed::world::ROUTER.parse().unwrap();
+    let router: std::net::SocketAddr = testbed::world::ROUTER.parse().unwrap();
     world.lose_if(move |datagram| datagram.to == router && datagram.start_line().starts_with("ACK"));
     world.dials(caller, "+4930123");
     world.run_for(40 * SECOND);

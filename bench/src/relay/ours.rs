@@ -71,5 +71,6 @@ fn stream(peer: SocketAddr) -> Stream {
         opus: media::codec::OpusParameters::default(),
         rtcp_wanted: true,
         keys: None,
+        dtls: None,
     }
 }

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 use super::record::{Recorded, RecordingEnd, Title};
 use super::rooms::Supervision;
 use crate::dtmf::Digit;
+use crate::path::PathError;
 use crate::player::Gain;
 use crate::playlist::Playlist;
 use crate::rtp::LegStats;
 use crate::sdp::Stream;
+use crate::srtp::Suite;
 
 /// Names one media leg for its whole life. Whoever opens legs makes the keys and never uses one twice;
 /// a key whose leg is closed is recognised and ignored.
@@ -263,6 +265,22 @@ pub enum Event {
         /// Who would have joined.
         leg: MediaLegKey,
     },
+    /// A handshake has brought the keys: from now on the leg sends and hears (RFC 5764).
+    Keyed {
+        /// Which.
+        leg: MediaLegKey,
+        /// By which suite.
+        suite: Suite,
+        /// When.
+        at: Instant,
+    },
+    /// ICE or DTLS came to nothing, or ended: nothing can be sent or heard any more. Told once.
+    PathBroken {
+        /// Which.
+        leg: MediaLegKey,
+        /// Why.
+        why: PathError,
+    },
     /// Nobody has spoken for as long as [`Command::Record`] said. Told once a recording.
     Quiet {
         /// Where.
@@ -331,6 +349,8 @@ impl Event {
             | Event::Unauthentic { leg }
             | Event::Alone { leg }
             | Event::Full { leg }
+            | Event::Keyed { leg, .. }
+            | Event::PathBroken { leg, .. }
             | Event::Quiet { leg }
             | Event::RtcpWanted { leg, .. }
             | Event::Closed { leg, .. } => *leg,

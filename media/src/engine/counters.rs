@@ -73,9 +73,15 @@ counters! {
     unexpected,
     /// Dropped: came twice, too late, or far out of sequence.
     out_of_sequence,
-    /// Dropped: STUN.
+    /// ICE checks answered with success.
+    checks,
+    /// DTLS handshakes that brought keys.
+    handshakes,
+    /// Legs whose ICE or DTLS came to nothing, or ended.
+    paths_broken,
+    /// Dropped or refused: STUN that is no check of the peer's.
     stun,
-    /// Dropped: DTLS.
+    /// Dropped: DTLS where none was agreed, or from an address without a check.
     dtls,
     /// Dropped: not RTP nor anything known.
     noise,

@@ -10,6 +10,7 @@ mod counters;
 mod deadlines;
 mod legs;
 mod outbox;
+mod path;
 mod record;
 mod relay;
 mod report;
@@ -272,6 +273,7 @@ impl Engine {
         if leg.reports.next_at.is_some_and(|at| at <= now) {
             self.report(now, index);
         }
+        self.serve_path(now, index);
         self.hand_out(now, index);
         self.enter_deadline(index);
     }

@@ -38,8 +38,8 @@ impl Engine {
         match Kind::of(packet.get(..len)?) {
             Kind::Rtp => return self.handle_rtp(now, index, from, packet, len),
             Kind::Rtcp => self.read_rtcp(now, index, from, &mut packet[..len]),
-            Kind::Stun => self.counters.stun += 1,
-            Kind::Dtls => self.counters.dtls += 1,
+            Kind::Stun => self.read_stun(now, index, from, &packet[..len]),
+            Kind::Dtls => self.read_dtls(now, index, from, &packet[..len]),
             Kind::Other => self.counters.noise += 1,
         }
         None
@@ -96,6 +96,7 @@ impl Engine {
         let Some(leg) = self.legs.get_mut(index) else { return };
         match why {
             Unopened::Truncated => self.counters.malformed += 1,
+            Unopened::Early => self.counters.unexpected += 1,
             Unopened::Replayed => self.counters.srtp_replayed += 1,
             Unopened::Stranger => {
                 leg.rejected += 1;
@@ -213,7 +214,7 @@ impl Engine {
             return None;
         }
         let partner = self.legs.get_mut(partner_index)?;
-        let target = partner.latch.target().filter(|_| partner.may_send() && !partner.is_speaking());
+        let target = partner.target().filter(|_| partner.may_send() && !partner.is_speaking());
         let (Some(to), Some(stream)) = (target, &partner.stream) else {
             self.counters.held_back += 1;
             return None;
@@ -325,7 +326,7 @@ impl Leg {
         if sort == Sort::Unknown {
             return Err(Refused::UnknownPayload);
         }
-        if !self.latch.admit(now, from, self.secure.is_some()) {
+        if !self.admit(now, from) {
             self.rejected += 1;
             return Err(Refused::Stranger);
         }

@@ -298,7 +298,7 @@ impl Engine {
     /// A prompt or digits of our own go before what others say.
     fn say(&mut self, now: Instant, index: u32, beat: u64, sound: &Sound) {
         let Some(leg) = self.legs.get_mut(index).filter(|leg| !leg.is_speaking()) else { return };
-        let Some(to) = leg.latch.target().filter(|_| leg.may_send()) else { return };
+        let Some(to) = leg.target().filter(|_| leg.may_send()) else { return };
         let Leg { key, stream: Some(stream), outgoing, slow: Some(slow), secure, recorder, .. } = leg else {
             return;
         };

@@ -52,10 +52,10 @@ impl Engine {
         }
     }
 
-    /// Joins the cadence and speaks at once, unless the leg has its beat already or is not connected yet.
+    /// Joins the cadence and speaks at once, unless the leg has its beat already or is not connected yet, with its keys if it needs some.
     pub(super) fn begin_speaking(&mut self, now: Instant, index: u32) {
         let Some(leg) = self.legs.get_mut(index) else { return };
-        if leg.player.seat.is_some() || leg.stream.is_none() {
+        if leg.player.seat.is_some() || !leg.is_connected() {
             return;
         }
         let beat = self.cadence.beat_at(now);
@@ -81,7 +81,7 @@ impl Engine {
 
     fn serve(&mut self, now: Instant, index: u32, beat: u64) {
         let Some(leg) = self.legs.get_mut(index) else { return };
-        let to = leg.latch.target().filter(|_| leg.may_send());
+        let to = leg.target().filter(|_| leg.may_send());
         let Leg { key, stream: Some(stream), outgoing, player, secure, recorder, .. } = leg else { return };
         let (secure, recorder, outbox) = (secure.as_deref_mut(), recorder.as_deref_mut(), &mut self.outbox);
         let mut line = Line { now, beat, leg: *key, to, outgoing, secure, recorder, outbox, sent: 0 };

@@ -23,10 +23,11 @@ use crate::cadence::Seat;
 use crate::codec::Codec;
 use crate::dtmf;
 use crate::engine::MediaLegKey;
+use crate::path::Path;
 use crate::player::{Over, Playing};
 use crate::recorder::Recorder;
 use crate::rtp::LegStats;
-use crate::sdp::{Direction, Stream};
+use crate::sdp::{Direction, Dtls, Stream};
 
 /// Comfort noise, RFC 3389: understood as a sign of life, played to nobody.
 const COMFORT_NOISE: u8 = 13;
@@ -42,7 +43,9 @@ pub(crate) struct Leg {
     pub(crate) key: MediaLegKey,
     pub(crate) stream: Option<Stream>,
     pub(crate) latch: Latch,
-    /// SRTP, if it was agreed.
+    /// ICE and DTLS, if they were agreed: then the peer is where they say, not where the latch does.
+    pub(crate) path: Option<Box<Path>>,
+    /// SRTP, if it was agreed and its keys are known.
     pub(crate) secure: Option<Box<Secure>>,
     pub(crate) turned_away: TurnedAway,
     pub(crate) incoming: Incoming,
@@ -133,6 +136,7 @@ impl Leg {
             key,
             stream: None,
             latch: Latch::default(),
+            path: None,
             secure: None,
             turned_away: TurnedAway::default(),
             incoming: Incoming::default(),
@@ -154,7 +158,13 @@ impl Leg {
 
     /// Takes over what SDP agreed. Numbers and statistics go on.
     pub(crate) fn connect(&mut self, now: Instant, mut stream: Stream) {
-        self.secure = Secure::renew(self.secure.take(), stream.keys.take().as_deref());
+        match stream.dtls.take() {
+            Some(agreed) => self.take_path(now, *agreed),
+            None => {
+                self.path = None;
+                self.secure = Secure::renew(self.secure.take(), stream.keys.take().as_deref());
+            }
+        }
         let (could_send, could_receive) = (self.may_send(), self.may_receive());
         if self.stream.as_ref().is_none_or(|before| before.remote_rtcp != stream.remote_rtcp) {
             self.reports.forget_address();
@@ -182,6 +192,44 @@ impl Leg {
         }
     }
 
+    /// ICE and DTLS as agreed, first or anew; keys of an association that goes on are kept.
+    fn take_path(&mut self, now: Instant, agreed: Dtls) {
+        let (path, is_new) = Path::renew(self.path.take(), now, agreed);
+        self.path = Some(path);
+        if is_new {
+            self.secure = None;
+        }
+    }
+
+    /// Something has been agreed, and the keys are there if it needs some.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.stream.is_some() && (self.path.is_none() || self.secure.is_some())
+    }
+
+    /// Where the peer is.
+    pub(crate) fn target(&self) -> Option<SocketAddr> {
+        match &self.path {
+            Some(path) => path.peer(),
+            None => self.latch.target(),
+        }
+    }
+
+    /// Whether a valid RTP packet from this address is the peer's.
+    pub(crate) fn admit(&mut self, now: Instant, from: SocketAddr) -> bool {
+        match &self.path {
+            Some(path) => path.admits(from),
+            None => self.latch.admit(now, from, self.secure.is_some()),
+        }
+    }
+
+    /// Whether a packet from this address is worth looking at.
+    pub(crate) fn would_admit(&self, now: Instant, from: SocketAddr) -> bool {
+        match &self.path {
+            Some(path) => path.admits(from),
+            None => self.latch.would_admit(now, from),
+        }
+    }
+
     /// Packets of the peer are welcome: our direction says so (RFC 3264 §5.1).
     pub(crate) fn may_receive(&self) -> bool {
         self.stream
@@ -189,10 +237,11 @@ impl Leg {
             .is_some_and(|stream| matches!(stream.direction, Direction::SendRecv | Direction::RecvOnly))
     }
 
-    /// We may send: our direction says so, and the peer has an address.
+    /// We may send: our direction says so, and the peer has an address, and keys if it needs some.
     pub(crate) fn may_send(&self) -> bool {
         let Some(stream) = &self.stream else { return false };
-        matches!(stream.direction, Direction::SendRecv | Direction::SendOnly) && stream.remote.is_some()
+        let has_way = if self.path.is_some() { self.secure.is_some() } else { stream.remote.is_some() };
+        matches!(stream.direction, Direction::SendRecv | Direction::SendOnly) && has_way
     }
 
     /// The peer ought to be sending: it may, and it has not put us on hold.
@@ -228,7 +277,7 @@ impl Leg {
     /// Where RTCP goes: where it came from, else where SDP said, else beside the address that RTP came from.
     pub(crate) fn rtcp_target(&self) -> Option<SocketAddr> {
         let stream = self.stream.as_ref()?;
-        let rtp = self.latch.target()?;
+        let rtp = self.target().filter(|_| self.is_connected())?;
         if stream.rtcp_mux {
             return Some(rtp);
         }
@@ -239,6 +288,9 @@ impl Leg {
 
     /// RTCP is believed from the host that RTP comes from, or from the address SDP gave for it.
     pub(crate) fn admits_rtcp(&self, from: SocketAddr) -> bool {
+        if let Some(path) = &self.path {
+            return path.admits(from);
+        }
         let same_host = self.latch.target().is_some_and(|rtp| rtp.ip() == from.ip());
         same_host || self.stream.as_ref().is_some_and(|stream| stream.remote_rtcp == Some(from))
     }
@@ -291,7 +343,8 @@ impl Leg {
             self.quiet_since().filter(|_| !self.silence.told).map(|since| since + silence_timeout);
         let block_at = self.recorder.as_ref().map(|recorder| recorder.due_at());
         let awaited = [self.awaited_until(), self.awaited_on_hold_until()];
-        let deadlines = [self.events.poll_timeout(), self.reports.next_at, silent_at, block_at];
+        let path_at = self.path.as_ref().and_then(|path| path.poll_timeout());
+        let deadlines = [self.events.poll_timeout(), self.reports.next_at, silent_at, block_at, path_at];
         deadlines.into_iter().chain(awaited).flatten().min()
     }
 

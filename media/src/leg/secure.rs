@@ -84,6 +84,8 @@ fn append(
 pub(crate) enum Unopened {
     /// Not from our peer's address: not even tried, so that a flood costs little.
     Stranger,
+    /// Before the handshake has brought the keys.
+    Early,
     /// Too short for its header and tag.
     Truncated,
     /// Not by this key. True: that has been so for a while, and is to be told.
@@ -101,19 +103,27 @@ impl Leg {
         from: SocketAddr,
         packet: &mut [u8],
     ) -> Result<usize, Unopened> {
-        let Some(secure) = &mut self.secure else { return Ok(packet.len()) };
-        if !self.latch.would_admit(now, from) {
+        if self.secure.is_none() {
+            return self.unprotected(packet);
+        }
+        if !self.would_admit(now, from) {
             return Err(Unopened::Stranger);
         }
+        let Some(secure) = &mut self.secure else { return Err(Unopened::Early) };
         let opened = secure.receiver.unprotect_rtp(packet);
         self.note_opened(opened)
     }
 
     /// Takes SRTCP off, if the leg has any.
     pub(crate) fn open_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, Unopened> {
-        let Some(secure) = &mut self.secure else { return Ok(packet.len()) };
+        let Some(secure) = &mut self.secure else { return self.unprotected(packet) };
         let opened = secure.receiver.unprotect_rtcp(packet);
         self.note_opened(opened)
+    }
+
+    /// Without keys: as it is, unless they are still to come.
+    fn unprotected(&self, packet: &[u8]) -> Result<usize, Unopened> {
+        if self.path.is_some() { Err(Unopened::Early) } else { Ok(packet.len()) }
     }
 
     fn note_opened(&mut self, opened: Result<usize, SrtpError>) -> Result<usize, Unopened> {

@@ -237,11 +237,14 @@ impl Media {
         }
     }
 
-    /// The refusal of this medium: same kind, transport and formats, port 0 (RFC 3264 §6).
+    /// The refusal of this medium: same kind, transport and formats, port 0 (RFC 3264 §6), and its name if it has one,
+    /// without which browsers do not take the answer (RFC 9429 §5.3.1).
     #[must_use]
     pub fn refused(&self) -> Media {
         let formats = self.formats.iter().map(|format| Format::bare(&format.name)).collect();
-        Media::new(self.kind.clone(), 0, &self.protocol, formats)
+        let mid = self.attributes.iter().filter(|attribute| attribute.name == "mid").take(1).cloned();
+        let attributes = mid.collect();
+        Media { attributes, ..Media::new(self.kind.clone(), 0, &self.protocol, formats) }
     }
 }
 

@@ -90,6 +90,12 @@ pub enum NegotiationError {
         /// What is wrong with each, without the keys.
         theirs: String,
     },
+    /// ICE and DTLS, with something missing that they need.
+    #[error("ICE and DTLS cannot be agreed: {why}")]
+    NoAssociation {
+        /// What.
+        why: &'static str,
+    },
     /// None of the peer's formats is among ours.
     #[error("no codec in common: the far end has {theirs}, we have {}", Names(ours))]
     NoCommonCodec {
@@ -146,6 +152,7 @@ impl NegotiationError {
             | NegotiationError::Encrypted { .. }
             | NegotiationError::NotEncrypted { .. }
             | NegotiationError::NoUsableKey { .. }
+            | NegotiationError::NoAssociation { .. }
             | NegotiationError::NoCommonCodec { .. }
             | NegotiationError::Address { .. }
             | NegotiationError::Multicast(_)
@@ -168,7 +175,9 @@ impl NegotiationError {
             NegotiationError::NoAudio { .. } | NegotiationError::Refused => 304,
             NegotiationError::NoCommonCodec { .. } => 305,
             NegotiationError::Multicast(_) => 330,
-            NegotiationError::Unreadable(_) | NegotiationError::Mismatch(_) => 399,
+            NegotiationError::Unreadable(_)
+            | NegotiationError::Mismatch(_)
+            | NegotiationError::NoAssociation { .. } => 399,
             NegotiationError::Glare | NegotiationError::Unasked => return None,
         };
         Some((code, quotable(&self.to_string())))

@@ -19,6 +19,17 @@ pub(super) struct FarEnd {
 }
 
 impl FarEnd {
+    /// Of a far end that is found by ICE: what `c=` and `m=` say is one of its candidates, or nothing at all (RFC 8839 §4.2).
+    pub(super) fn by_ice(description: &Description, media: &Media) -> FarEnd {
+        FarEnd {
+            rtp: None,
+            rtcp: None,
+            direction: description.direction_of(media),
+            ptime: ptime(media),
+            rtcp_wanted: description.wants_rtcp(media),
+        }
+    }
+
     /// `local` decides the address family, `mux` whether RTCP shares the port.
     pub(super) fn read(
         description: &Description,

@@ -3,6 +3,7 @@
 //! [`Description`] is what a description says, [`Negotiation`] what two ends make of two of them, [`Stream`] the result
 //! the engine works with. Reading is generous, writing strict.
 
+mod association;
 mod crypto;
 mod description;
 mod error;
@@ -14,10 +15,11 @@ mod security;
 mod stream;
 mod write;
 
+pub use association::IceCredentials;
 pub use description::{
     Attribute, Connection, Crypto, Description, Direction, Encoding, Format, Media, MediaKind, Origin, Rtcp,
 };
 pub use error::{NegotiationError, SdpError};
 pub use offer_answer::Negotiation;
 pub use read::{MAX_BYTES, MAX_FORMATS, MAX_LINES, MAX_MEDIA};
-pub use stream::{Keys, Policy, Srtp, Stream};
+pub use stream::{Dtls, Keys, Policy, Srtp, Stream};

@@ -7,14 +7,18 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
+use super::association::{self, Association, Theirs};
 use super::crypto::Line;
-use super::description::{Connection, Crypto, Description, Direction, Media, MediaKind, Origin, Rtcp};
+use super::description::{
+    Attribute, Connection, Crypto, Description, Direction, Media, MediaKind, Origin, Rtcp,
+};
 use super::far_end::FarEnd;
 use super::payload::{self, Numbered, Numbers};
 use super::security::{self, Confidential, OurLine, Security};
-use super::{NegotiationError, Policy, Srtp, Stream};
+use super::{Dtls, IceCredentials, NegotiationError, Policy, Srtp, Stream};
 use crate::Codec;
 use crate::codec::OpusParameters;
+use crate::path::Identity;
 
 /// One leg's offer/answer state: what was agreed, and whether an offer of ours waits for its answer.
 #[derive(Debug, Clone)]
@@ -31,6 +35,7 @@ pub struct Negotiation {
     wanted: Direction,
     numbers: Numbers,
     security: Security,
+    association: Association,
     /// The media of this session as we last described them; their number and order stay (RFC 3264 §8).
     media: Vec<Media>,
     /// Which of them is the audio, and what its numbers mean.
@@ -62,6 +67,7 @@ struct Choice {
     mux: bool,
     far_end: FarEnd,
     crypto: Option<Line>,
+    dtls: Option<Theirs>,
 }
 
 impl Negotiation {
@@ -82,6 +88,7 @@ impl Negotiation {
             wanted: Direction::SendRecv,
             numbers: Numbers::default(),
             security: Security::new(secret),
+            association: Association::default(),
             media: Vec::new(),
             audio: 0,
             described: None,
@@ -162,8 +169,9 @@ impl Negotiation {
         let direction = choice.far_end.direction.reversed().and(self.wanted);
         let protocol = &offer.media[choice.index].protocol;
         let keys = self.security.answer(choice.crypto.clone());
+        let dtls = self.associate(choice.dtls.clone(), Association::answer);
         let crypto = self.security.written();
-        let audio = self.describe(protocol, &numbered, direction, choice.mux, crypto);
+        let audio = self.describe(protocol, &numbered, direction, choice.mux, crypto, false);
         self.media = offer.media.iter().map(Media::refused).collect();
         self.media[choice.index] = audio;
         self.audio = choice.index;
@@ -171,7 +179,7 @@ impl Negotiation {
         self.offered = None;
         let mut stream =
             self.stream_of(&choice, choice.number, direction, !choice.far_end.direction.receives());
-        stream.keys = keys.map(Box::new);
+        (stream.keys, stream.dtls) = (keys.map(Box::new), dtls.map(Box::new));
         self.agreed = Some(stream.clone());
         Ok((self.publish(), stream))
     }
@@ -204,7 +212,8 @@ impl Negotiation {
             allowed.retain(|codec| self.is_of_use(*codec));
         }
         let numbered = self.numbers.give(&allowed, self.policy.telephone_event);
-        let mux = self.agreed.as_ref().is_some_and(|agreed| agreed.rtcp_mux);
+        let by_policy = self.policy.dtls.is_some();
+        let mux = self.agreed.as_ref().map_or(by_policy, |agreed| agreed.rtcp_mux);
         self.offer_numbered(numbered, wanted, wanted, mux)
     }
 
@@ -227,6 +236,7 @@ impl Negotiation {
         let mut stream = self.stream_of(&choice, receive, direction, holds);
         stream.receive_event = stream.send_event.and(event);
         stream.keys = self.security.accept(&offered.lines, choice.crypto).map(Box::new);
+        stream.dtls = self.associate(choice.dtls, Association::accept).map(Box::new);
         self.numbers.learn(choice.codec, receive, event);
         self.settle();
         self.agreed = Some(stream.clone());
@@ -270,16 +280,17 @@ impl Negotiation {
 
     fn consider(&self, offer: &Description, index: usize) -> Result<Choice, NegotiationError> {
         let media = &offer.media[index];
-        let crypto = security::of_offer(&self.policy, media)?;
+        let dtls = Theirs::read(&self.policy, offer, media)?;
+        let crypto = if dtls.is_some() { None } else { security::of_offer(&self.policy, media)? };
         let mut in_our_order = self.policy.codecs.iter().filter(|codec| self.is_of_use(**codec));
         let (codec, number) = in_our_order
             .find_map(|ours| payload::codecs(media).find(|(theirs, _)| theirs == ours))
             .ok_or_else(|| self.no_common_codec(media))?;
         let event = self.policy.telephone_event.then(|| payload::events(media, codec.clock_rate())).flatten();
         let opus = payload::opus(media, number);
-        let mux = self.policy.rtcp_mux && media.rtcp_mux;
-        let far_end = FarEnd::read(offer, media, self.local.ip(), mux)?;
-        Ok(Choice { index, codec, number, event, opus, mux, far_end, crypto })
+        let mux = (self.policy.rtcp_mux || dtls.is_some()) && media.rtcp_mux;
+        let far_end = self.far_end(offer, media, mux, dtls.is_some())?;
+        Ok(Choice { index, codec, number, event, opus, mux, far_end, crypto, dtls })
     }
 
     fn no_common_codec(&self, media: &Media) -> NegotiationError {
@@ -304,7 +315,16 @@ impl Negotiation {
         if media.port == 0 {
             return Err(NegotiationError::Refused);
         }
-        let crypto = security::of_answer(&self.policy, &offered.lines, media)?;
+        let is_dtls = association::is_dtls(&offered.audio.protocol);
+        if is_dtls && !association::is_dtls(&media.protocol) {
+            let text = format!("{} where {} was offered", media.protocol, offered.audio.protocol);
+            return Err(NegotiationError::Mismatch(text));
+        }
+        let dtls = if is_dtls { Theirs::read(&self.policy, answer, media)? } else { None };
+        let crypto = match dtls {
+            Some(_) => None,
+            None => security::of_answer(&self.policy, &offered.lines, media)?,
+        };
         let (codec, number) = payload::codecs(media)
             .find(|(theirs, _)| offered.numbered.codecs.iter().any(|(ours, _)| ours == theirs))
             .ok_or_else(|| self.no_common_codec(media))?;
@@ -312,8 +332,40 @@ impl Negotiation {
         let event = offered.numbered.event(clock_rate).and_then(|_| payload::events(media, clock_rate));
         let opus = payload::opus(media, number);
         let mux = offered.audio.rtcp_mux && media.rtcp_mux;
-        let far_end = FarEnd::read(answer, media, self.local.ip(), mux)?;
-        Ok(Choice { index: self.audio, codec, number, event, opus, mux, far_end, crypto })
+        let far_end = self.far_end(answer, media, mux, dtls.is_some())?;
+        Ok(Choice { index: self.audio, codec, number, event, opus, mux, far_end, crypto, dtls })
+    }
+
+    fn far_end(
+        &self,
+        description: &Description,
+        media: &Media,
+        mux: bool,
+        by_ice: bool,
+    ) -> Result<FarEnd, NegotiationError> {
+        match by_ice {
+            true => Ok(FarEnd::by_ice(description, media)),
+            false => FarEnd::read(description, media, self.local.ip(), mux),
+        }
+    }
+
+    /// Agrees on an association, or forgets the one there was. What a far end says of ICE and DTLS was only read because
+    /// the policy has a certificate.
+    fn associate(
+        &mut self,
+        theirs: Option<Theirs>,
+        agree: impl FnOnce(&mut Association, &Identity, Theirs, &mut dyn FnMut() -> IceCredentials) -> Dtls,
+    ) -> Option<Dtls> {
+        let Negotiation { policy, association, security, .. } = self;
+        match (theirs, &policy.dtls) {
+            (Some(theirs), Some(identity)) => {
+                Some(agree(association, identity, theirs, &mut || security.draw_credentials()))
+            }
+            _ => {
+                *association = Association::default();
+                None
+            }
+        }
     }
 
     fn stream_of(&self, choice: &Choice, receive: u8, direction: Direction, remote_holds: bool) -> Stream {
@@ -332,6 +384,7 @@ impl Negotiation {
             remote_holds,
             rtcp_wanted: far_end.rtcp_wanted,
             keys: None,
+            dtls: None,
             opus: choice.opus,
         }
     }
@@ -347,11 +400,18 @@ impl Negotiation {
             Some(offered) if !offered.answered => offered.wanted_before,
             _ => self.wanted,
         };
-        let lines = self.security.offer(&self.policy, self.agreed.is_some());
-        let crypto = lines.iter().map(OurLine::written).collect();
         let first = || security::protocol(&self.policy);
-        let protocol = self.media.get(self.audio).map_or_else(first, |media| media.protocol.as_str());
-        let audio = self.describe(protocol, &numbered, direction, mux, crypto);
+        let protocol =
+            self.media.get(self.audio).map_or_else(first, |media| media.protocol.as_str()).to_owned();
+        let lines = match association::is_dtls(&protocol) {
+            true => {
+                self.association.offer(|| self.security.draw_credentials());
+                Vec::new()
+            }
+            false => self.security.offer(&self.policy, self.agreed.is_some()),
+        };
+        let crypto = lines.iter().map(OurLine::written).collect();
+        let audio = self.describe(&protocol, &numbered, direction, mux, crypto, true);
         self.wanted = wanted;
         let mut media = self.media.clone();
         place(audio.clone(), self.audio, &mut media);
@@ -376,6 +436,7 @@ impl Negotiation {
         direction: Direction,
         mux: bool,
         crypto: Vec<Crypto>,
+        is_offer: bool,
     ) -> Media {
         let mut media = Media::new(MediaKind::Audio, self.local.port(), protocol, numbered.formats());
         media.direction = Some(direction);
@@ -384,6 +445,9 @@ impl Negotiation {
         let port = self.local.port().checked_add(1).filter(|_| !mux);
         media.rtcp = port.map(|port| Rtcp { port, address: None });
         media.crypto = crypto;
+        if let Some(identity) = self.policy.dtls.as_ref().filter(|_| association::is_dtls(protocol)) {
+            media.attributes = self.association.lines(identity, self.local, is_offer);
+        }
         media
     }
 
@@ -392,6 +456,11 @@ impl Negotiation {
         let (bytes, media) = self.publish_media(media);
         self.media = media;
         bytes
+    }
+
+    fn session_lines(&self, media: &[Media]) -> Vec<Attribute> {
+        let is_dtls = media.get(self.audio).is_some_and(|audio| association::is_dtls(&audio.protocol));
+        if is_dtls { self.association.session_lines() } else { Vec::new() }
     }
 
     /// The same version for the same description, the next for another (RFC 3264 §8). Gives the media back.
@@ -407,7 +476,7 @@ impl Negotiation {
             direction: None,
             rtcp_senders: None,
             rtcp_receivers: None,
-            attributes: Vec::new(),
+            attributes: self.session_lines(&media),
             media,
         };
         let mut bytes = description.write();

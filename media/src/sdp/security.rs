@@ -5,9 +5,12 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 
 use super::NegotiationError;
+use super::association::{self, IceCredentials};
 use super::crypto::{self, Line};
 use super::description::{Crypto, Media};
 use super::stream::{Keys, Policy, Srtp};
@@ -80,6 +83,14 @@ impl Security {
         self.ours.iter().map(OurLine::written).collect()
     }
 
+    /// New credentials for ICE, with 48 and 144 random bits (RFC 8445 §5.3).
+    pub(super) fn draw_credentials(&mut self) -> IceCredentials {
+        self.drawn += 1;
+        let key = MasterKey::draw(Suite::AeadAes256Gcm, &self.secret, self.drawn);
+        let (ufrag, rest) = key.as_bytes().split_at(6);
+        IceCredentials { ufrag: BASE64.encode(ufrag), pwd: BASE64.encode(&rest[..18]) }
+    }
+
     fn draw(&mut self, tag: u32, suite: Suite) -> OurLine {
         self.drawn += 1;
         OurLine { tag, key: MasterKey::draw(suite, &self.secret, self.drawn) }
@@ -149,6 +160,9 @@ fn rank(policy: &Policy, suite: Suite) -> Option<usize> {
 /// The transport of a first offer (RFC 4568 §7.1.1). With "optional" the lines stand in an ordinary offer: who does not
 /// know them does not see them.
 pub(super) fn protocol(policy: &Policy) -> &'static str {
+    if policy.dtls.is_some() {
+        return association::PROTOCOL;
+    }
     if policy.srtp == Srtp::Required { "RTP/SAVP" } else { "RTP/AVP" }
 }
 

@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 
 use super::Direction;
+use super::association::IceCredentials;
 use crate::Codec;
 use crate::codec::OpusParameters;
+use crate::fingerprint::Fingerprint;
+use crate::path::Identity;
 use crate::srtp::{MasterKey, PeerKey, Suite};
 
 /// What one leg may agree to.
@@ -25,6 +28,9 @@ pub struct Policy {
     /// Suites we offer if it is, best first, none twice. Of an offer the first of these is taken that stands in it, else
     /// the strongest we know. Default AES_CM_128_HMAC_SHA1_80, which everybody knows.
     pub suites: Vec<Suite>,
+    /// With a certificate ICE and DTLS-SRTP (RFC 5763) are offered, instead of what `srtp` says, and taken where they are
+    /// offered. Default none: who offers nothing else is refused.
+    pub dtls: Option<Identity>,
 }
 
 impl Default for Policy {
@@ -36,6 +42,7 @@ impl Default for Policy {
             rtcp_mux: true,
             srtp: Srtp::Off,
             suites: vec![Suite::AesCm128HmacSha1_80],
+            dtls: None,
         }
     }
 }
@@ -52,7 +59,22 @@ pub enum Srtp {
     Required,
 }
 
-/// What SDES agreed.
+/// What was agreed of ICE, where we are the lite agent, and of DTLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dtls {
+    /// Our key and certificate.
+    pub identity: Identity,
+    /// What the far end's checks must know.
+    pub ours: IceCredentials,
+    /// The far end's `a=ice-ufrag`, by which its checks are known beside ours.
+    pub their_ufrag: String,
+    /// We begin the handshake (`a=setup:active`).
+    pub active: bool,
+    /// Of the far end's certificate; one of the strongest function must be right. Never empty.
+    pub fingerprints: Vec<Fingerprint>,
+}
+
+/// Keys of both directions, by SDES or out of a DTLS handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys {
     /// What we send with.
@@ -88,8 +110,10 @@ pub struct Stream {
     pub remote_holds: bool,
     /// False when the far end wants no RTCP (`b=RS:0` and `b=RR:0`, RFC 3556).
     pub rtcp_wanted: bool,
-    /// The keys of SRTP and SRTCP; `None`: sound in the clear.
+    /// The keys of SRTP and SRTCP that SDP brought; `None`: sound in the clear, unless `dtls` says otherwise.
     pub keys: Option<Box<Keys>>,
     /// What the far end would like of Opus; says nothing about other codecs.
     pub opus: OpusParameters,
+    /// The peer's address and keys come by ICE and DTLS: `remote` is none, and nothing is sent or heard before.
+    pub dtls: Option<Box<Dtls>>,
 }

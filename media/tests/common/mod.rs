@@ -193,6 +193,7 @@ pub fn stream(leg: MediaLegKey) -> Stream {
         opus: media::codec::OpusParameters::default(),
         rtcp_wanted: true,
         keys: None,
+        dtls: None,
     }
 }
 

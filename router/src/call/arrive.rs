@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use media::sdp::{Policy, Srtp};
-use sip_core::{Body, LegKey, Message, Reply, StatusCode, message::Header};
+use sip_core::{Body, Flow, LegKey, Message, Reply, StatusCode, message::Header};
 use smallvec::smallvec;
 use tracing::{info, info_span};
 
@@ -49,7 +49,7 @@ impl Call {
         sip: LegKey,
         (trunk, agent): (TrunkId, Option<AgentId>),
         invite: &Message,
-        source: &str,
+        flow: Flow,
         board: &mut Switchboard,
     ) -> Call {
         let parties = match agent {
@@ -68,7 +68,7 @@ impl Call {
             transferred: None,
             credits: Vec::new(),
             seat: CALLER,
-            legs: smallvec![Leg { agent, ..Leg::new(CALLER, Some(sip)) }],
+            legs: smallvec![Leg { agent, is_web: flow.transport.is_web(), ..Leg::new(CALLER, Some(sip)) }],
             offer: Some(invite.body()).filter(|body| !body.is_empty()),
             answered: Answered::No,
             carried: if agent.is_some() { Vec::new() } else { carried(invite) },
@@ -96,7 +96,7 @@ impl Call {
             from: call.parties.caller.clone(),
             to: call.parties.called.clone(),
             sip_call_id,
-            source: source.to_owned(),
+            source: flow.remote.to_string(),
             diverted_from: Some(call.parties.diverted_from.clone()).filter(|by| !by.is_empty()),
             hairpin_of: board.call_come_back(trunk, invite),
             agent: agent.map(|agent| board.agent_name(agent)),
@@ -168,7 +168,7 @@ impl Call {
     /// heard with keys and without.
     fn policy_for_caller(&self, board: &Switchboard) -> Policy {
         let policy = match self.own {
-            Some(agent) => board.direct_policy(Some(agent)),
+            Some(agent) => board.phone_policy(agent, self.legs[usize::from(CALLER)].is_web),
             None => board.policy(self.trunk),
         };
         if self.is_emergency { Policy { srtp: Srtp::Optional, ..policy } } else { policy }

@@ -141,6 +141,7 @@ impl Call {
         let mut leg = Leg::new(number, None);
         (leg.agent, leg.address, leg.uri) = (agent, address, way.uri.clone());
         leg.called_at = Some(board.now);
+        leg.is_web = way.flow.is_some_and(|flow| flow.transport.is_web());
         let offer = self.offer_for(&mut leg, way.trunk, board)?;
         let told = self.told_at(number, agent, &way, board);
         let tokens = way.tokens;
@@ -217,11 +218,11 @@ impl Call {
         trunk: Option<TrunkId>,
         board: &mut Switchboard,
     ) -> Result<Bytes, Failure> {
-        let whose = match leg.address {
-            Some(Address::Phone(agent)) => Some(agent),
-            _ => leg.agent,
+        let policy = match (trunk, &leg.address) {
+            (Some(trunk), _) => board.policy(trunk),
+            (None, Some(Address::Phone(agent))) => board.phone_policy(*agent, leg.is_web),
+            (None, _) => board.direct_policy(leg.agent),
         };
-        let policy = trunk.map_or_else(|| board.direct_policy(whose), |trunk| board.policy(trunk));
         let other = self.reserved().map_or(self.seat, |reserved| reserved.leg);
         let other = self.leg(other).and_then(|leg| leg.sound.as_ref()?.negotiation.stream());
         let codec = other.map(|stream| stream.codec);

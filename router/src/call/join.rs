@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use media::sdp::{Negotiation, Policy};
-use sip_core::{LegKey, Message, Named, Reply, StatusCode, message::Replaces};
+use sip_core::{Flow, LegKey, Message, Named, Reply, StatusCode, message::Replaces};
 use tracing::{info, warn};
 
 use super::{
@@ -220,7 +220,7 @@ impl Call {
         old: LegNumber,
         sip: LegKey,
         from: (TrunkId, Option<AgentId>),
-        (invite, source): (&Message, &str),
+        (invite, flow): (&Message, Flow),
         board: &mut Switchboard,
     ) -> Result<(), Box<Reply>> {
         let refused = |status| Err(Box::new(Reply::new(status)));
@@ -241,9 +241,9 @@ impl Call {
             return refused(board.overload_status(trunk));
         }
         let new = LegNumber::try_from(self.legs.len()).unwrap_or(LegNumber::MAX);
-        let mut leg = Leg::new(new, Some(sip));
+        let mut leg = Leg { is_web: flow.transport.is_web(), ..Leg::new(new, Some(sip)) };
         let policy = match agent {
-            Some(agent) => board.direct_policy(Some(agent)),
+            Some(agent) => board.phone_policy(agent, flow.transport.is_web()),
             None => board.policy(trunk),
         };
         let description = describe(&mut leg, self.key, policy, invite, board)?;
@@ -262,7 +262,7 @@ impl Call {
             None => Parties::of(invite, board.config.trunk(trunk)),
         };
         let sip_call_id = text(invite.call_id().ok().as_deref().unwrap_or_default());
-        let (trunk, party, source) = (board.trunk_name(trunk), parties.caller, source.to_owned());
+        let (trunk, party, source) = (board.trunk_name(trunk), parties.caller, flow.remote.to_string());
         let replaced =
             TransferStep::Replaced { leg: old, by: new, sip_call_id, trunk, party, agent: whose, source };
         self.fact(What::Transfer(replaced), board);

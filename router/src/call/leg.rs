@@ -76,6 +76,8 @@ pub(super) struct Leg {
     pub(super) offered: Option<Offered>,
     /// Its keys come in the sound.
     pub(super) presses_by_event: bool,
+    /// Its SIP goes by WebSocket: it is a browser.
+    pub(super) is_web: bool,
 }
 
 /// Offer and answer, port and engine leg.
@@ -133,6 +135,7 @@ impl Leg {
             told_held,
             offered,
             presses_by_event,
+            is_web: false,
         }
     }
 

@@ -418,6 +418,7 @@ impl Call {
             MediaEvent::Full { .. } => self.conference_is_full(board),
             MediaEvent::TwoWay { at, .. } => self.sound_went_both_ways(at, board),
             MediaEvent::Unauthentic { .. } => self.could_not_be_opened(leg),
+            MediaEvent::PathBroken { why, .. } => self.path_broken(leg, &why, board),
             MediaEvent::Silent { .. } => self.fell_silent(leg, board),
             MediaEvent::Unheard { on_hold: true, .. } => self.holds_in_silence(leg, board),
             MediaEvent::Unheard { on_hold: false, .. } => self.was_never_heard(leg, board),

@@ -138,6 +138,7 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
             let others = if *beside == 1 { "1 other".to_owned() } else { format!("{beside} others") };
             vec![format!("{agent} rings too, beside {others}, after {} in {queue}", span(*waited_ms))]
         }
+        What::PathBroken { leg, why } => vec![format!("no sound can come or go at leg {leg}: {why}")],
         What::HeldBack { agents, more, .. } => {
             let names = agents.iter().map(|(agent, says)| format!("{agent} ({says})"));
             let more = (*more > 0).then(|| format!("{more} more"));

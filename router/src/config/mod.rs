@@ -70,6 +70,7 @@ mod tts;
 mod units;
 mod voicemail;
 mod voicemail_step;
+mod way_of_sound;
 mod whole;
 mod written;
 
@@ -128,6 +129,7 @@ pub use trunk_targets::{TrunkFailover, TrunkTarget};
 pub use trunk_tls::TrunkTls;
 pub use trunk_transfer::{Rejoin, TrunkTransfer};
 pub use voicemail::Voicemail;
+pub use way_of_sound::WayOfSound;
 
 use bytes::Bytes;
 use sip_core::{OwnName, PeerId, Sources, Terms, auth::GuardSettings};

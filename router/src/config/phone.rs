@@ -7,6 +7,7 @@ use super::names::TrunkId;
 use super::problem::Report;
 use super::raw::{Field, Item, section};
 use super::scope::{Scope, Section};
+use super::way_of_sound::WayOfSound;
 
 section! {
     /// A telephone that registers here as this agent. `call = "phone"` rings all that have registered. `fernamt passwd USER --realm REALM` makes the HA1s; a password itself never stands in this file.
@@ -29,6 +30,8 @@ section! {
         calls_at_once,
         /// Calls of the agent by the trunk that may begin within an hour, answered or not. 1 to 10000, default 60.
         calls_per_hour,
+        /// How sound comes and goes: `"auto"`, with a telephone that registered by `ws:` or `wss:`, which is a browser, as by `"webrtc"`, else as by `"rtp"`; `"rtp"`: as `agent.NAME.srtp` says; `"webrtc"`: by ICE and DTLS-SRTP (RFC 8445, 5763), with us as the lite end, so `media.advertise` must be reached from where the telephone is. Default `"auto"`.
+        media,
     }
 }
 
@@ -49,6 +52,8 @@ pub struct Phone {
     pub calls_at_once: usize,
     /// Begun within an hour. 1 to 10,000, default 60.
     pub calls_per_hour: usize,
+    /// By which way its sound comes and goes. Default: as it has registered.
+    pub media: WayOfSound,
 }
 
 /// Beginnings of numbers, and whether they may be called.
@@ -103,6 +108,7 @@ impl Phone {
             reach: Reach(reach),
             calls_at_once: raw.calls_at_once.integer(1..=20, 2, report) as usize,
             calls_per_hour: raw.calls_per_hour.integer(1..=10_000, 60, report) as usize,
+            media: WayOfSound::of_phone(&raw.media, report),
         })
     }
 }

@@ -45,6 +45,7 @@ use super::trunk_tls::TrunkTlsToml;
 use super::trunk_transfer::TrunkTransferToml;
 use super::voicemail::VoicemailToml;
 use super::voicemail_step::VoicemailStepToml;
+use super::way_of_sound::TrunkWayToml;
 
 /// The page's sections, in the order in which a reader writes a file.
 const SECTIONS: &[SectionDoc] = &[
@@ -79,6 +80,7 @@ const SECTIONS: &[SectionDoc] = &[
     TrunkEmergencyToml::DOC,
     TrunkHeadersToml::DOC,
     TrunkSrtpToml::DOC,
+    TrunkWayToml::DOC,
     TargetToml::DOC,
     RegisterToml::DOC,
     HeaderRulesToml::DOC,

@@ -31,6 +31,7 @@ use super::trunk_register::{TrunkRegister, TrunkRegisterToml};
 use super::trunk_targets::{TrunkFailover, TrunkTarget, TrunkTargetsToml, targets};
 use super::trunk_tls::{TrunkTls, TrunkTlsToml};
 use super::trunk_transfer::{TrunkTransfer, TrunkTransferToml};
+use super::way_of_sound::{TrunkWayToml, WayOfSound};
 
 section! {
     /// A carrier, an SBC, Teams: whom calls come from and go to.
@@ -71,6 +72,7 @@ const GROUPS: &[SectionDoc] = &[
     TrunkHeadersToml::DOC,
     TrunkTlsToml::DOC,
     TrunkSrtpToml::DOC,
+    TrunkWayToml::DOC,
 ];
 
 /// Whom calls come from and go to.
@@ -118,6 +120,8 @@ pub struct Trunk {
     pub tls: TrunkTls,
     /// Whether sound is encrypted.
     pub srtp: Srtp,
+    /// By which way sound comes and goes. Default RTP.
+    pub media: WayOfSound,
     /// Who we are to the far end.
     pub account: TrunkAccount,
     /// Our registration there, if it needs one.
@@ -184,6 +188,7 @@ impl Trunk {
         let tls = TrunkTls::resolve(&tls, scope.pem, scope.report);
         let dialog = TrunkDialog::resolve(&dialog, scope);
         let srtp = TrunkSrtpToml::read_known(table, &section.path, section.span());
+        let media = TrunkWayToml::read_known(table, &section.path, section.span());
         let account = TrunkAccount::resolve(table, section, scope);
         let id = TrunkId::from(section.id);
         let path = &section.path;
@@ -228,6 +233,7 @@ impl Trunk {
             headers: HeaderRules::resolve(&headers, report),
             tls,
             srtp: Srtp::resolve(&srtp.srtp, &srtp.srtp_suites, report),
+            media: WayOfSound::of_trunk(&media.media, report),
             account,
             register,
         })

@@ -10,7 +10,10 @@ use std::{
     time::Instant,
 };
 
-use media::driver::{Worker, WorkerSettings};
+use media::{
+    Identity,
+    driver::{Worker, WorkerSettings},
+};
 use rand::{TryRngCore, rngs::OsRng};
 use scheduler::{Capacity, Scheduler};
 use sip_core::{Endpoint, Settings, driver::Sockets};
@@ -121,7 +124,8 @@ async fn node(file: PathBuf, config: Arc<Config>, names: Names) -> Result<(), Re
     let worker = start_worker(&config, &wake, store)?;
     let now = Instant::now();
     let clock = Clock::new(now, utc_now());
-    let shard = Shard::new(parts(&config, &sockets, clock, opened.restored), now);
+    let identity = Identity::generate().map_err(|error| Refusal::System(error.to_string()))?;
+    let shard = Shard::new(parts(&config, &sockets, clock, opened.restored, identity), now);
     let (order, orders) = mpsc::channel(ORDERS);
     let room = capacity(&config);
     // Heard before we say that we run: whoever waits for that may send one at once.
@@ -178,7 +182,13 @@ fn start_worker(config: &Config, wake: &Arc<Notify>, store: Store) -> Result<Wor
         .map_err(|error| Refusal::System(format!("no media worker: {error}")))
 }
 
-fn parts(config: &Arc<Config>, sockets: &Sockets, clock: Clock, restored: Restored) -> Parts {
+fn parts(
+    config: &Arc<Config>,
+    sockets: &Sockets,
+    clock: Clock,
+    restored: Restored,
+    identity: Identity,
+) -> Parts {
     let calls = config.limits.max_calls as usize;
     let mut settings = Settings::new(seed(), sockets.listeners());
     // A finished leg lingers 32 s (timers H, I, J: RFC 3261 §17), so there are many more of them than calls at once.
@@ -201,6 +211,7 @@ fn parts(config: &Arc<Config>, sockets: &Sockets, clock: Clock, restored: Restor
         callers,
         lost_places: restored.lost_places,
         callbacks: restored.callbacks,
+        identity,
     }
 }
 

@@ -327,6 +327,8 @@ impl Running {
             rejected: media.engine.rejected,
             srtp_unauthentic: media.engine.srtp_unauthentic,
             srtp_replayed: media.engine.srtp_replayed,
+            handshakes: media.engine.handshakes,
+            paths_broken: media.engine.paths_broken,
             legs: media.engine.legs,
         };
         numbers

@@ -454,6 +454,13 @@ pub enum What {
         /// On hold now.
         held: bool,
     },
+    /// ICE or DTLS of a leg came to nothing, or ended (RFC 7675).
+    PathBroken {
+        /// The leg.
+        leg: LegNumber,
+        /// Why, in words.
+        why: String,
+    },
     /// A leg's media is over; its final count. Comes before the call's [`Ended`](What::Ended).
     LegEnded {
         /// The leg.

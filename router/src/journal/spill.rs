@@ -52,7 +52,7 @@ impl What {
             What::PromptEnded { .. } | What::Chose { .. } | What::HoursChecked { .. } => Weight::Detail,
             What::Ringing { .. } | What::Held { .. } | What::Agent { .. } => Weight::Detail,
             What::OpenToAll { .. } | What::Widened { .. } | What::Chosen { .. } => Weight::Detail,
-            What::Presence { .. } | What::HeldBack { .. } => Weight::Detail,
+            What::Presence { .. } | What::HeldBack { .. } | What::PathBroken { .. } => Weight::Detail,
         }
     }
 }

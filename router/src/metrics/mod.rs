@@ -241,6 +241,10 @@ pub struct MediaCounters {
     pub srtp_unauthentic: u64,
     /// Packets that SRTP has seen before: dropped.
     pub srtp_replayed: u64,
+    /// DTLS handshakes that brought keys.
+    pub handshakes: u64,
+    /// Legs whose ICE or DTLS came to nothing, or ended.
+    pub paths_broken: u64,
     /// Legs open now.
     pub legs: u64,
 }
@@ -336,6 +340,8 @@ impl Snapshot {
         self.media.rejected += other.media.rejected;
         self.media.srtp_unauthentic += other.media.srtp_unauthentic;
         self.media.srtp_replayed += other.media.srtp_replayed;
+        self.media.handshakes += other.media.handshakes;
+        self.media.paths_broken += other.media.paths_broken;
         self.media.legs += other.media.legs;
         self.certificates.extend(other.certificates.iter().map(|(by, end)| (by.clone(), *end)));
         self.loop_lag.add(&other.loop_lag);

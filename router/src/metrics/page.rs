@@ -275,7 +275,10 @@ impl Page {
         let packets = [("in", media.packets_in), ("out", media.packets_out), ("rejected", media.rejected)];
         sheet.counters("media_packets", "RTP packets", "direction", packets)?;
         let refused = [("unauthentic", media.srtp_unauthentic), ("replayed", media.srtp_replayed)];
-        sheet.counters("srtp_refused", "SRTP and SRTCP packets dropped", "why", refused)
+        sheet.counters("srtp_refused", "SRTP and SRTCP packets dropped", "why", refused)?;
+        let paths = [("keyed", media.handshakes), ("broken", media.paths_broken)];
+        let help = "Legs of browsers: keys agreed by DTLS, and ICE or DTLS that came to nothing or ended";
+        sheet.counters("browser_legs", help, "how", paths)
     }
 
     fn presence(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {

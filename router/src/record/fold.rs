@@ -137,7 +137,7 @@ impl Record {
             What::PromptEnded { .. } | What::HoursChecked { .. } => {}
             What::ConferenceJoined { .. } | What::ConferenceFull => {}
             What::OpenToAll { .. } | What::Widened { .. } | What::Chosen { .. } => {}
-            What::Presence { .. } | What::HeldBack { .. } => {}
+            What::Presence { .. } | What::HeldBack { .. } | What::PathBroken { .. } => {}
             What::Started { .. } | What::Stopped | What::ConfigLoaded { .. } | What::Gap { .. } => {}
             What::TollRefused { .. } | What::LockedOut { .. } => {}
             What::Registered { .. } | What::Unregistered { .. } => {}

@@ -45,7 +45,7 @@ impl Shard {
             None => Err(Box::new(Reply::new(StatusCode::CALL_DOES_NOT_EXIST))),
             Some((mut call, number)) => {
                 let span = call.span().entered();
-                let taken = call.replaced(number, leg, (trunk, agent), (invite, &source), board);
+                let taken = call.replaced(number, leg, (trunk, agent), (invite, flow), board);
                 drop(span);
                 self.put_back(call);
                 taken

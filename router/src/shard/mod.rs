@@ -28,7 +28,7 @@ use std::{
     time::Instant,
 };
 
-use media::{Command, Event as MediaEvent};
+use media::{Command, Event as MediaEvent, Identity};
 use rand::{SeedableRng, rngs::StdRng};
 use scheduler::{Match, Scheduler};
 use sip_core::{
@@ -97,6 +97,8 @@ pub struct Parts {
     pub lost_places: LostPlaces,
     /// Customers who are to be called back.
     pub callbacks: Callbacks,
+    /// Our certificate for sound of browsers.
+    pub identity: Identity,
 }
 
 /// What a shard is told.
@@ -233,6 +235,7 @@ impl Shard {
             staff: Staff::new(now),
             restaffed: VecDeque::new(),
             closed: parts.closed,
+            identity: parts.identity,
             presence: Presence::default(),
             estimates: Estimates::default(),
             recorder_trouble: None,
@@ -447,7 +450,7 @@ impl Shard {
         let key = if help.is_some() { self.calls.reserve_spare() } else { self.calls.reserve() };
         let Some(key) = key else { return self.refuse(leg, invite, (trunk, agent), flow) };
         self.board.goes_as_trunk_says(leg, trunk);
-        let mut call = Call::arrive(key, leg, (trunk, agent), invite, &source, &mut self.board);
+        let mut call = Call::arrive(key, leg, (trunk, agent), invite, flow, &mut self.board);
         let span = call.span().entered();
         match (help, self.comes_back(&call)) {
             (Some(number), _) => call.call_for_help(number, &mut self.board),

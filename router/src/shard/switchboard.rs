@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use media::{Command, MediaLegKey, PlayFrom, Playlist, sdp::Policy};
+use media::{Command, Identity, MediaLegKey, PlayFrom, Playlist, sdp::Policy};
 use rand::{Rng, distr::StandardUniform, prelude::Distribution, rngs::StdRng};
 use scheduler::{Agent, Caller, Line, Match, Rested, Scheduler, Withdrawn};
 use sip_core::{Endpoint, LegKey, Listener, Message, Service};
@@ -22,7 +22,9 @@ use crate::{
     callbacks::Callbacks,
     callers::Callers,
     clock::Clock,
-    config::{AgentId, Config, Language, Music, MusicStart, PHONES, QueueId, Strategy, Trunk, TrunkId},
+    config::{
+        AgentId, Config, Language, Music, MusicStart, PHONES, QueueId, Strategy, Trunk, TrunkId, WayOfSound,
+    },
     estimate::Estimates,
     journal::fact::{
         AgentState, CallId, Cause, Fact, Fault, LegNumber, MessageEnd, Micros, TollRefusal, Unanswered, What,
@@ -130,6 +132,8 @@ pub struct Switchboard {
     pub(crate) recorder_trouble: Option<String>,
     /// Queues closed by hand, by name: one that comes by a later reload is closed too.
     pub(super) closed: BTreeSet<String>,
+    /// Our certificate for sound of browsers.
+    pub(super) identity: Identity,
 }
 
 /// Names of all queues and agents of this and earlier configurations: one that was removed still has callers to
@@ -306,13 +310,25 @@ impl Switchboard {
         let defaults = self.default_policy();
         let Some(trunk) = self.config.trunk(trunk) else { return defaults };
         let codecs = trunk.codecs.clone().unwrap_or_else(|| defaults.codecs.clone());
-        trunk.srtp.applied(Policy { codecs, ..defaults })
+        let dtls = self.identity_for(trunk.media, false);
+        trunk.srtp.applied(Policy { codecs, dtls, ..defaults })
     }
 
     /// What we may agree to with an address that goes by no trunk.
     pub(crate) fn direct_policy(&self, agent: Option<AgentId>) -> Policy {
         let agent = agent.and_then(|agent| self.config.agent(agent));
         agent.map_or_else(|| self.default_policy(), |agent| agent.srtp.applied(self.default_policy()))
+    }
+
+    /// What we may agree to with a telephone of an agent's; `is_web`: it has registered by WebSocket.
+    pub(crate) fn phone_policy(&self, agent: AgentId, is_web: bool) -> Policy {
+        let phone = self.config.agent(agent).and_then(|agent| agent.phone.as_ref());
+        let media = phone.map(|phone| phone.media).unwrap_or_default();
+        Policy { dtls: self.identity_for(media, is_web), ..self.direct_policy(Some(agent)) }
+    }
+
+    fn identity_for(&self, media: WayOfSound, is_web: bool) -> Option<Identity> {
+        media.is_webrtc(is_web).then(|| self.identity.clone())
     }
 
     fn default_policy(&self) -> Policy {

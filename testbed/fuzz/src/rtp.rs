@@ -78,6 +78,7 @@ fn stream(leg: MediaLegKey) -> Stream {
         opus: media::codec::OpusParameters::default(),
         rtcp_wanted: true,
         keys: None,
+        dtls: None,
     }
 }
 

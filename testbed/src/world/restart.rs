@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use media::{Engine, PortPool};
+use media::{Engine, Identity, PortPool};
 use rand::{Rng, rngs::SmallRng};
 use router::{
     callers::{Callers, Met},
@@ -109,6 +109,7 @@ pub(super) fn shard(
         callers,
         lost_places: ledger.lost_places,
         callbacks: ledger.callbacks,
+        identity: Identity::generate().expect("a system with randomness"),
     };
     (Shard::new(parts, now), scheduler)
 }
