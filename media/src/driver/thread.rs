@@ -10,7 +10,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
-use super::socket::{Alarm, MediaSocket, Poller};
+use super::pace::Pace;
+use super::socket::{Alarm, MediaSocket, Poller, ROUND};
 use super::sockets::Sockets;
 use super::worker::{Order, Shared, WorkerCounters, WorkerSettings};
 use crate::engine::{Command, Engine, Event, MediaLegKey, Output, Recorded, Settings, Spot};
@@ -42,6 +43,7 @@ pub(super) struct Thread {
     store: Box<dyn FnMut(Recorded) + Send>,
     counters: WorkerCounters,
     ended: bool,
+    pace: Pace,
     /// Wakes us for `due`.
     clock: Alarm,
     /// What the clock is set to; it may ring too early, but never too late.
@@ -83,15 +85,19 @@ impl Thread {
             store,
             counters,
             ended,
+            pace: Pace::new(settings.sweep),
             clock,
             due,
         })
     }
 
     pub(super) fn run(mut self) {
-        let mut packet = [0; DATAGRAM + TAIL];
+        let (mut packet, mut pause) = ([0; DATAGRAM + TAIL], None);
         while !self.ended {
             let only_looks = self.finish_round();
+            if let Some(pause) = pause.filter(|_| !only_looks) {
+                std::thread::sleep(pause);
+            }
             let ready = match self.poller.wait(only_looks) {
                 Ok(ready) => ready,
                 Err(error) => {
@@ -105,6 +111,7 @@ impl Thread {
                 self.read(now, self.poller.token(n), &mut packet);
             }
             self.engine.handle_timeout(now);
+            pause = self.pace.round(now, ready, ready < ROUND);
         }
         self.finish_round();
     }
