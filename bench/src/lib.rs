@@ -2,4 +2,4 @@
 //! the items, `results` figures with the commands that repeat them.
 
 pub mod calls;
-pub mod relay;
+pub mod streams;

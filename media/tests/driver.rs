@@ -111,6 +111,24 @@ fn two_bridged_legs_hear_each_other() {
 }
 
 #[test]
+fn a_busy_worker_passes_everything_on_in_order() {
+    let (worker, _) = worker();
+    let (a, b) = (connect(&worker, A), connect(&worker, B));
+    worker.send(Command::Bridge { a: A, b: B }).unwrap();
+    // When its prompt arrives the bridge stands.
+    let (prompt, from) = (prompt(1), PlayFrom::Start);
+    worker.send(Command::Play { leg: A, play: 1, prompt, repeat: false, from }).unwrap();
+    assert_eq!(a.receive().len(), 160);
+    wait_for(&worker, |event| *event == Event::Played { leg: A, play: 1 });
+    // More in a millisecond than from where on it looks away between its rounds.
+    for burst in 0..50 {
+        let numbers = 40 * burst..40 * (burst + 1);
+        numbers.clone().for_each(|n| a.send(0xa1, n, &[n as u8; 160]));
+        numbers.for_each(|n| assert_eq!(b.receive(), [n as u8; 160], "packet {n}"));
+    }
+}
+
+#[test]
 fn sound_goes_over_ipv6_and_between_the_families() {
     let six = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
     if let Err(error) = UdpSocket::bind((six, 0)) {

@@ -296,7 +296,10 @@ impl Call {
 
     fn plays(&mut self) -> &mut Call {
         let (prompt, from) = (prompt(200), PlayFrom::Start);
-        self.engine.handle_command(self.now, Command::Play { leg: A, play: 1, prompt: prompt.into(), repeat: true, from });
+        self.engine.handle_command(
+            self.now,
+            Command::Play { leg: A, play: 1, prompt: prompt.into(), repeat: true, from },
+        );
         self
     }
 

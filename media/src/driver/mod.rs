@@ -1,5 +1,6 @@
 //! The outside of [`Engine`](crate::Engine): one thread per worker, its sockets and its clock.
 
+mod pace;
 mod socket;
 mod sockets;
 mod thread;

@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// DSCP 46, expedited forwarding (RFC 3246, RFC 4594 §4.1), in the upper six bits.
 const EXPEDITED: u32 = 46 << 2;
 /// Sockets looked at in one round: enough to save calls, few enough that the round's time still holds.
-const ROUND: usize = 64;
+pub(super) const ROUND: usize = 64;
 
 /// A bound UDP socket for one leg's RTP, or its RTCP.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
 use super::socket::MediaSocket;
-use crate::engine::{KeyHasher, MediaLegKey};
+use crate::engine::{KeyHasher, MediaLegKey, Spot};
 
 /// The sockets of open legs, in places that are used again.
 #[derive(Default)]
@@ -18,26 +18,31 @@ pub(super) struct Sockets {
 #[derive(Default)]
 pub(super) struct Place {
     turn: u32,
-    pub(super) leg: Option<(MediaLegKey, MediaSocket)>,
+    pub(super) leg: Option<(Spot, MediaSocket)>,
     pub(super) rtcp: Option<MediaSocket>,
 }
 
 impl Sockets {
-    /// Takes in a leg's socket and gives the token of its RTP; one more is the token of its RTCP. `None` if the key
-    /// is open already.
-    pub(super) fn insert(&mut self, leg: MediaLegKey, socket: MediaSocket) -> Option<u64> {
-        if self.by_key.contains_key(&leg) {
-            return None;
-        }
-        let index = self.free.pop().unwrap_or(self.places.len() as u32);
-        if index as usize == self.places.len() {
+    pub(super) fn contains(&self, leg: MediaLegKey) -> bool {
+        self.by_key.contains_key(&leg)
+    }
+
+    /// The index that the next leg will have.
+    pub(super) fn next_index(&self) -> u32 {
+        self.free.last().copied().unwrap_or(self.places.len() as u32)
+    }
+
+    /// Takes in a leg's socket, whose key is not open, and gives the token of its RTP; one more is the token of its RTCP.
+    pub(super) fn insert(&mut self, spot: Spot, socket: MediaSocket) -> u64 {
+        let index = self.next_index();
+        if self.free.pop().is_none() {
             self.places.push(Place::default());
         }
         let place = &mut self.places[index as usize];
         place.turn = place.turn.wrapping_add(1);
-        place.leg = Some((leg, socket));
-        self.by_key.insert(leg, index);
-        Some(token(index, place.turn))
+        place.leg = Some((spot, socket));
+        self.by_key.insert(spot.leg(), index);
+        token(index, place.turn)
     }
 
     pub(super) fn remove(&mut self, leg: MediaLegKey) {
@@ -49,12 +54,18 @@ impl Sockets {
 
     /// All open legs.
     pub(super) fn legs(&self) -> impl Iterator<Item = MediaLegKey> {
-        self.places.iter().filter_map(|place| place.leg.as_ref().map(|(leg, _)| *leg))
+        self.places.iter().filter_map(|place| place.leg.as_ref().map(|(spot, _)| spot.leg()))
     }
 
     pub(super) fn get(&self, leg: MediaLegKey, rtcp: bool) -> Option<&MediaSocket> {
         let place = &self.places[*self.by_key.get(&leg)? as usize];
         if rtcp { place.rtcp.as_ref() } else { place.leg.as_ref().map(|(_, socket)| socket) }
+    }
+
+    /// The RTP socket of a leg whose index is known.
+    pub(super) fn at(&self, index: u32, leg: MediaLegKey) -> Option<&MediaSocket> {
+        let (spot, socket) = self.places.get(index as usize)?.leg.as_ref()?;
+        (spot.leg() == leg).then_some(socket)
     }
 
     pub(super) fn place_mut(&mut self, leg: MediaLegKey) -> Option<(&mut Place, u64)> {
@@ -65,14 +76,14 @@ impl Sockets {
     }
 
     /// Whose socket a token is; `None` if that leg has been closed since.
-    pub(super) fn by_token(&self, reported: u64) -> Option<(MediaLegKey, &MediaSocket)> {
+    pub(super) fn by_token(&self, reported: u64) -> Option<(Spot, &MediaSocket)> {
         let index = (reported >> 1) as u32 & 0x7fff_ffff;
         let place = self.places.get(index as usize)?;
-        let (leg, rtp) = place.leg.as_ref()?;
+        let (spot, rtp) = place.leg.as_ref()?;
         if token(index, place.turn) | reported & 1 != reported {
             return None;
         }
-        Some((*leg, if reported & 1 == 1 { place.rtcp.as_ref()? } else { rtp }))
+        Some((*spot, if reported & 1 == 1 { place.rtcp.as_ref()? } else { rtp }))
     }
 }
 

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
-use super::socket::{Alarm, MediaSocket, Poller};
+use super::pace::Pace;
+use super::socket::{Alarm, MediaSocket, Poller, ROUND};
 use super::sockets::Sockets;
 use super::worker::{Order, Shared, WorkerCounters, WorkerSettings};
-use crate::engine::{Command, Engine, Event, MediaLegKey, Output, Recorded, Settings};
+use crate::engine::{Command, Engine, Event, MediaLegKey, Output, Recorded, Settings, Spot};
 
 /// Bytes of the largest datagram taken; sound in packets is far below.
 const DATAGRAM: usize = 1_600;
@@ -42,6 +43,7 @@ pub(super) struct Thread {
     store: Box<dyn FnMut(Recorded) + Send>,
     counters: WorkerCounters,
     ended: bool,
+    pace: Pace,
     /// Wakes us for `due`.
     clock: Alarm,
     /// What the clock is set to; it may ring too early, but never too late.
@@ -83,15 +85,19 @@ impl Thread {
             store,
             counters,
             ended,
+            pace: Pace::new(settings.sweep),
             clock,
             due,
         })
     }
 
     pub(super) fn run(mut self) {
-        let mut packet = [0; DATAGRAM + TAIL];
+        let (mut packet, mut pause) = ([0; DATAGRAM + TAIL], None);
         while !self.ended {
             let only_looks = self.finish_round();
+            if let Some(pause) = pause.filter(|_| !only_looks) {
+                std::thread::sleep(pause);
+            }
             let ready = match self.poller.wait(only_looks) {
                 Ok(ready) => ready,
                 Err(error) => {
@@ -105,6 +111,7 @@ impl Thread {
                 self.read(now, self.poller.token(n), &mut packet);
             }
             self.engine.handle_timeout(now);
+            pause = self.pace.round(now, ready, ready < ROUND);
         }
         self.finish_round();
     }
@@ -190,14 +197,17 @@ impl Thread {
 
     fn open(&mut self, now: Instant, socket: MediaSocket, command: Command) {
         let Command::Open { leg, .. } = command else { return };
-        let Some(token) = self.sockets.insert(leg, socket) else {
+        if self.sockets.contains(leg) {
             tracing::error!(%leg, "a media leg was opened twice");
             return;
-        };
+        }
+        self.engine.handle_command(now, command);
+        // Where there is no room for it the engine says that it is closed, and here the socket is.
+        let Some(spot) = self.engine.mark(leg, self.sockets.next_index()) else { return };
+        let token = self.sockets.insert(spot, socket);
         if let Some(Err(error)) = self.sockets.get(leg, false).map(|socket| self.poller.add(socket, token)) {
             tracing::error!(%leg, %error, "a media leg will hear nothing");
         }
-        self.engine.handle_command(now, command);
     }
 
     /// RTCP's own socket, one port above. Without it there are no reports, but sound.
@@ -225,7 +235,7 @@ impl Thread {
             return self.take_orders(now);
         }
         let rtcp = token & 1 == 1;
-        let Some((leg, socket)) = self.sockets.by_token(token) else { return };
+        let Some((spot, socket)) = self.sockets.by_token(token) else { return };
         let (len, from) = match socket.receive(&mut packet[..DATAGRAM]) {
             Ok(received) => received,
             Err(error) => return note_failed(&mut self.counters, &error),
@@ -233,15 +243,15 @@ impl Thread {
         if len == DATAGRAM {
             self.counters.oversized += 1;
         } else if rtcp {
-            self.engine.handle_rtcp(now, leg, from, &mut packet[..len]);
+            self.engine.handle_rtcp(now, spot.leg(), from, &mut packet[..len]);
         } else {
-            self.relay(now, leg, from, packet, len);
+            self.relay(now, spot, from, packet, len);
         }
     }
 
-    fn relay(&mut self, now: Instant, leg: MediaLegKey, from: SocketAddr, packet: &mut [u8], len: usize) {
-        let Some(forward) = self.engine.handle_packet(now, leg, from, packet, len) else { return };
-        if let Some(socket) = self.sockets.get(forward.leg, false) {
+    fn relay(&mut self, now: Instant, spot: Spot, from: SocketAddr, packet: &mut [u8], len: usize) {
+        let Some(forward) = self.engine.handle_packet_at(now, spot, from, packet, len) else { return };
+        if let Some(socket) = self.sockets.at(forward.mark, forward.leg) {
             let bytes = &packet[forward.start..forward.start + forward.len];
             note_sent(&mut self.counters, socket.send(bytes, forward.to));
         }

@@ -28,6 +28,9 @@ pub struct WorkerSettings {
     pub rtcp_interval: Duration,
     /// See [`Settings::max_legs`](crate::Settings::max_legs). Default 20,000.
     pub max_legs: usize,
+    /// How long the worker looks away from its sockets after each round while there is much to do, from 16,000 packets a
+    /// second on: so much later a packet leaves at most, and so much less it costs to be woken. Zero: never. Default 250 µs.
+    pub sweep: Duration,
     /// Commands that may wait. Default 65,536.
     pub commands: usize,
     /// Events that may wait. When full, Digit, Heard, TwoWay, Silent, Unheard and Unauthentic are dropped and counted; Played and
@@ -44,6 +47,7 @@ impl WorkerSettings {
             silence_timeout: Duration::from_secs(60),
             rtcp_interval: Duration::from_secs(5),
             max_legs: 20_000,
+            sweep: Duration::from_micros(250),
             commands: 65_536,
             events: 65_536,
         }

@@ -301,11 +301,27 @@ pub enum Event {
     },
 }
 
+/// Where a leg lies in its engine: found once, so that it is not looked for with every packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spot {
+    pub(crate) leg: MediaLegKey,
+    pub(crate) index: u32,
+}
+
+impl Spot {
+    /// Whose it is.
+    pub fn leg(&self) -> MediaLegKey {
+        self.leg
+    }
+}
+
 /// A packet on its way through: send `packet[start..start + len]` from the socket of `leg`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Forward {
     /// Whose socket sends.
     pub leg: MediaLegKey,
+    /// What [`Engine::mark`](super::Engine::mark) said of that leg, else 0.
+    pub mark: u32,
     /// Where to.
     pub to: SocketAddr,
     /// First byte: contributing sources and header extension are left behind before it.

@@ -19,7 +19,7 @@ mod speak;
 
 use std::time::{Duration, Instant};
 
-pub use command::{Command, Event, Forward, MediaLegKey, Output, PlayFrom};
+pub use command::{Command, Event, Forward, MediaLegKey, Output, PlayFrom, Spot};
 pub use counters::{COUNTERS, Counters};
 pub use record::{Absence, Channel, Note, Recorded, RecordingEnd, Sides, Title};
 pub use rooms::Supervision;
@@ -309,6 +309,14 @@ impl Engine {
     /// What was counted so far.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Where an open leg lies; `mark` comes back with every packet that it is to send on, and says what its owner likes.
+    /// `None` if it is not open.
+    pub fn mark(&mut self, leg: MediaLegKey, mark: u32) -> Option<Spot> {
+        let index = self.legs.find(leg)?;
+        self.legs.get_mut(index)?.mark = mark;
+        Some(Spot { leg, index })
     }
 
     /// Whom a leg hears and is heard by; `None` if it is not bridged.

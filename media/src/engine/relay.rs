@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::{Engine, Event, Forward, MediaLegKey};
+use super::{Engine, Event, Forward, MediaLegKey, Spot};
 use crate::dtmf;
 use crate::leg::{Leg, Place, Sort, Unopened};
 use crate::recorder::Spoken;
@@ -31,7 +31,37 @@ impl Engine {
         packet: &mut [u8],
         len: usize,
     ) -> Option<Forward> {
-        let Some(index) = self.legs.find(leg) else {
+        let index = self.legs.find(leg);
+        self.handle_packet_in(now, index, from, packet, len)
+    }
+
+    /// The same for a leg of which is known where it lies.
+    pub fn handle_packet_at(
+        &mut self,
+        now: Instant,
+        spot: Spot,
+        from: SocketAddr,
+        packet: &mut [u8],
+        len: usize,
+    ) -> Option<Forward> {
+        let index = self.at(spot).map(|_| spot.index);
+        self.handle_packet_in(now, index, from, packet, len)
+    }
+
+    /// The leg, unless it has been closed since.
+    pub(crate) fn at(&self, spot: Spot) -> Option<&Leg> {
+        self.legs.get(spot.index).filter(|leg| leg.key == spot.leg)
+    }
+
+    fn handle_packet_in(
+        &mut self,
+        now: Instant,
+        index: Option<u32>,
+        from: SocketAddr,
+        packet: &mut [u8],
+        len: usize,
+    ) -> Option<Forward> {
+        let Some(index) = index else {
             self.counters.stale += 1;
             return None;
         };
@@ -235,7 +265,7 @@ impl Engine {
             return None;
         };
         let fields = partner.outgoing.stamp(now, numbers, packet.marker, payload_type, packet.payload_len());
-        let leg = partner.key;
+        let (leg, mark) = (partner.key, partner.mark);
         if let Sort::Sound(from) = sort {
             if from != codec {
                 if !from.convert(codec, &mut datagram[packet.start..packet.end]) {
@@ -260,7 +290,7 @@ impl Engine {
             Some(secure) => secure.protect_rtp(&mut datagram[start..], len)?,
             None => len,
         };
-        Some(Forward { leg, to, start, len })
+        Some(Forward { leg, mark, to, start, len })
     }
 
     /// Sound of the leg has reached its partner: two-way once both have.

@@ -41,6 +41,8 @@ const EARLY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Leg {
     pub(crate) key: MediaLegKey,
+    /// Given from outside, by which its socket is found.
+    pub(crate) mark: u32,
     pub(crate) stream: Option<Stream>,
     pub(crate) latch: Latch,
     /// ICE and DTLS, if they were agreed: then the peer is where they say, not where the latch does.
@@ -134,6 +136,7 @@ impl Leg {
     pub(crate) fn new(key: MediaLegKey, outgoing: Outgoing, cname: u64) -> Leg {
         Leg {
             key,
+            mark: 0,
             stream: None,
             latch: Latch::default(),
             path: None,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::key::PeerKey;
+use super::key::{PeerKey, SessionKeys};
 use super::session::{Numbered, Session};
 use super::window::Sources;
 use super::{ENCRYPTED, RTCP_CLEAR, SrtpError, Suite};
@@ -13,7 +13,8 @@ pub struct Receiver {
     suite: Suite,
     mki_len: usize,
     rtp: Session,
-    rtcp: Session,
+    /// Made ready for each report, as in [`Sender`](super::Sender).
+    rtcp: SessionKeys,
     rtp_sources: Sources,
     rtcp_sources: Sources,
 }
@@ -26,7 +27,7 @@ impl Receiver {
             suite: peer.key.suite(),
             mki_len: usize::from(peer.mki_len),
             rtp: Session::rtp(&peer.key.rtp()),
-            rtcp: Session::rtcp(&peer.key.rtcp()),
+            rtcp: peer.key.rtcp(),
             rtp_sources: Sources::default(),
             rtcp_sources: Sources::default(),
         }
@@ -63,15 +64,16 @@ impl Receiver {
     /// # Errors
     /// As [`unprotect_rtp`](Self::unprotect_rtp).
     pub fn unprotect_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, SrtpError> {
-        let tail = 4 + self.rtcp.tag_len() + self.mki_len;
+        let session = Session::rtcp(&self.rtcp);
+        let tail = 4 + session.tag_len() + self.mki_len;
         let len =
             packet.len().checked_sub(tail).filter(|len| *len >= RTCP_CLEAR).ok_or(SrtpError::Truncated)?;
         let ssrc = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
         let (packet, tail) = packet.split_at_mut(len);
-        let (word, tail) = match self.rtcp.tag_is_last() {
+        let (word, tail) = match session.tag_is_last() {
             true => tail.split_at(4),
             false => {
-                let (tag, rest) = tail.split_at(self.rtcp.tag_len());
+                let (tag, rest) = tail.split_at(session.tag_len());
                 (&rest[..4], tag)
             }
         };
@@ -84,7 +86,7 @@ impl Receiver {
             return Err(SrtpError::Replayed);
         }
         let at = Numbered { ssrc, index, clear: RTCP_CLEAR, trailer: Some(word) };
-        if !self.rtcp.open(packet, self.tag(&self.rtcp, tail), &at) {
+        if !session.open(packet, self.tag(&session, tail), &at) {
             return Err(SrtpError::Unauthentic);
         }
         self.rtcp_sources.note(ssrc, index);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::key::MasterKey;
+use super::key::{MasterKey, SessionKeys};
 use super::session::{Numbered, Session};
 use super::window::Window;
 use super::{ENCRYPTED, GROWTH, RTCP_CLEAR, Suite};
@@ -15,7 +15,8 @@ const MOST_RTP: u64 = 1 << 48;
 pub struct Sender {
     suite: Suite,
     rtp: Session,
-    rtcp: Session,
+    /// Made ready for each report: those are few, and a key made ready takes a kilobyte.
+    rtcp: SessionKeys,
     /// `None` before the first packet, whose rollover counter is 0.
     sent: Option<Window>,
     reports: u32,
@@ -25,7 +26,7 @@ impl Sender {
     /// A source that has sent nothing under this key.
     #[must_use]
     pub fn new(key: &MasterKey) -> Sender {
-        let (rtp, rtcp) = (Session::rtp(&key.rtp()), Session::rtcp(&key.rtcp()));
+        let (rtp, rtcp) = (Session::rtp(&key.rtp()), key.rtcp());
         Sender { suite: key.suite(), rtp, rtcp, sent: None, reports: 0 }
     }
 
@@ -61,8 +62,9 @@ impl Sender {
         let ssrc = u32::from_be_bytes([buffer[4], buffer[5], buffer[6], buffer[7]]);
         let word = ENCRYPTED | index;
         let at = Numbered { ssrc, index: u64::from(index), clear: RTCP_CLEAR, trailer: Some(word) };
-        let tag = self.rtcp.seal(&mut buffer[..len], &at)?;
-        let (word_at, tag_at) = match self.rtcp.tag_is_last() {
+        let session = Session::rtcp(&self.rtcp);
+        let tag = session.seal(&mut buffer[..len], &at)?;
+        let (word_at, tag_at) = match session.tag_is_last() {
             true => (len, len + 4),
             false => (len + tag.len, len),
         };
