@@ -61,7 +61,7 @@ impl Ours {
             ours.open(call, [peers[0], peers[1]], [None, None])?;
             for leg in keys(call) {
                 let (prompt, from) = (prompt.clone(), PlayFrom::Shared);
-                ours.send(call, Command::Play { leg, play: 1, prompt, repeat: true, from })?;
+                ours.send(call, Command::Play { leg, play: 1, prompt: prompt.into(), repeat: true, from })?;
             }
         }
         Ok(ours)
