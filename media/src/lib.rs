@@ -16,6 +16,7 @@ mod leg;
 mod player;
 pub mod ports;
 pub mod prompt;
+pub mod quality;
 mod recorder;
 pub mod rtp;
 pub mod sdp;

@@ -47,6 +47,12 @@ counters! {
     rtcp_sent,
     /// RTCP packets read.
     rtcp_received,
+    /// Reports that were due on legs whose R so far (ITU-T G.107) is 80 or more.
+    rated_good,
+    /// The same with 70 or more: some are dissatisfied.
+    rated_fair,
+    /// The same with less: many are dissatisfied.
+    rated_poor,
     /// Digits heard.
     digits,
     /// Silences told.

@@ -155,6 +155,7 @@ impl Engine {
         match sort {
             Sort::Sound(codec) => {
                 leg.incoming.time(arrival(self.settings.origin, now), packet.timestamp);
+                leg.incoming.listen(place, codec, payload);
                 if let Some(recorder) = &mut leg.recorder {
                     recorder.take(now, codec, place, packet.timestamp, payload);
                 }

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use crate::codec::Codec;
+use crate::quality::{Heard, Losses, Loudness};
 use crate::rtp::rtcp::ReportBlock;
 use crate::rtp::sequence::{Arrival, Sequence};
 use crate::rtp::stats::{Jitter, LegStats, ticks_to_us};
@@ -17,6 +19,8 @@ pub(crate) struct Incoming {
     runs: u32,
     jitter: Jitter,
     lost_before: u64,
+    /// Made with the first packet that is looked at, or the first source that leaves.
+    sound: Option<Box<Sound>>,
     packets: u64,
     octets: u64,
     reordered: u64,
@@ -24,6 +28,13 @@ pub(crate) struct Incoming {
     late: u64,
     first_heard: Option<Instant>,
     last_heard: Option<Instant>,
+}
+
+/// What was lost of sources that left, and how loud all were.
+#[derive(Debug, Default)]
+struct Sound {
+    losses: Losses,
+    loudness: Loudness,
 }
 
 #[derive(Debug)]
@@ -78,6 +89,16 @@ impl Incoming {
         self.jitter.arrive(arrival, timestamp);
     }
 
+    /// Looks at the sound of a packet now and then.
+    #[inline]
+    pub(crate) fn listen(&mut self, place: Place, codec: Codec, payload: &[u8]) -> Option<Heard> {
+        if Loudness::wants(place.number) {
+            self.sound.get_or_insert_default().loudness.hear(codec, payload)
+        } else {
+            None
+        }
+    }
+
     /// Makes the packet's source the one who speaks. True if it is new; it takes the place of the older of the two.
     fn turn_to(&mut self, packet: &Packet) -> bool {
         let is_it =
@@ -92,8 +113,11 @@ impl Incoming {
             self.runs += 1;
             let sequence = Sequence::new(packet.sequence);
             let source = Source { ssrc: packet.ssrc, run: self.runs, sequence };
-            let left = self.sources[0].replace(source);
-            self.lost_before += left.map_or(0, |source| source.lost());
+            if let Some(left) = self.sources[0].replace(source) {
+                self.lost_before += left.lost();
+                let sound = self.sound.get_or_insert_default();
+                sound.losses = sound.losses.plus(left.sequence.losses());
+            }
         }
         is_new
     }
@@ -101,12 +125,35 @@ impl Incoming {
     /// Forgets who spoke: what came meanwhile was not looked at (hold), and must not count as lost.
     pub(crate) fn forget_sources(&mut self) {
         self.lost_before = self.lost();
+        let losses = self.losses();
+        self.sound.get_or_insert_default().losses = losses;
         self.sources = [None, None];
         self.jitter.pause();
     }
 
     fn lost(&self) -> u64 {
         self.lost_before + self.sources.iter().flatten().map(Source::lost).sum::<u64>()
+    }
+
+    /// What was lost so far, by chance and in bursts.
+    pub(crate) fn losses(&self) -> Losses {
+        let sources = self.sources.iter().flatten();
+        let before = self.sound.as_ref().map(|sound| sound.losses).unwrap_or_default();
+        sources.fold(before, |sum, source| sum.plus(source.sequence.losses()))
+    }
+
+    /// Interarrival jitter in microseconds.
+    pub(crate) fn jitter_us(&self) -> u32 {
+        ticks_to_us(self.jitter.ticks())
+    }
+
+    /// Packets that came, and how many of them were too late for use.
+    pub(crate) fn received(&self) -> (u64, u64) {
+        (self.packets - self.duplicates, self.late)
+    }
+
+    pub(crate) fn loudness(&self) -> Loudness {
+        self.sound.as_ref().map(|sound| sound.loudness).unwrap_or_default()
     }
 
     /// One packet has been accepted so far.
@@ -138,7 +185,9 @@ impl Incoming {
         stats.received_packets = self.packets;
         stats.received_octets = self.octets;
         stats.lost = self.lost();
-        stats.jitter_us = ticks_to_us(self.jitter.ticks());
+        stats.jitter_us = self.jitter_us();
+        stats.losses = self.losses();
+        stats.loudness = self.loudness();
         stats.reordered = self.reordered;
         stats.duplicates = self.duplicates;
         stats.late = self.late;

@@ -3,6 +3,7 @@
 mod incoming;
 mod latch;
 mod outgoing;
+mod quality;
 mod reports;
 mod secure;
 
@@ -280,6 +281,7 @@ impl Leg {
         stats.suite = self.secure.as_ref().map(|secure| secure.suite());
         stats.unauthentic = self.turned_away.unauthentic;
         stats.replayed = self.turned_away.replayed;
+        stats.rating = self.rating();
         self.incoming.write_stats(&mut stats);
         self.outgoing.write_stats(&mut stats);
         self.reports.write_stats(&mut stats);

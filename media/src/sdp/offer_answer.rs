@@ -8,12 +8,15 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 
 use super::crypto::Line;
-use super::description::{Connection, Crypto, Description, Direction, Media, MediaKind, Origin, Rtcp};
-use super::far_end::FarEnd;
+use super::description::{
+    Attribute, Connection, Crypto, Description, Direction, Media, MediaKind, Origin, Rtcp,
+};
+use super::far_end::{FarEnd, RTCP_XR};
 use super::payload::{self, Numbered, Numbers};
 use super::security::{self, Confidential, OurLine, Security};
 use super::{NegotiationError, Policy, Srtp, Stream};
 use crate::Codec;
+use crate::rtp::xr::Wanted;
 
 /// One leg's offer/answer state: what was agreed, and whether an offer of ours waits for its answer.
 #[derive(Debug, Clone)]
@@ -312,6 +315,7 @@ impl Negotiation {
             ptime: far_end.ptime.unwrap_or(self.policy.ptime),
             remote_holds,
             rtcp_wanted: far_end.rtcp_wanted,
+            wanted_reports: far_end.wanted_reports,
             keys: None,
         }
     }
@@ -364,6 +368,9 @@ impl Negotiation {
         let port = self.local.port().checked_add(1).filter(|_| !mux);
         media.rtcp = port.map(|port| Rtcp { port, address: None });
         media.crypto = crypto;
+        if self.policy.rtcp_xr {
+            media.attributes.push(Attribute { name: RTCP_XR.into(), value: Some(Wanted::ALL.into()) });
+        }
         media
     }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::Direction;
 use crate::Codec;
+use crate::rtp::xr::Wanted;
 use crate::srtp::{MasterKey, PeerKey, Suite};
 
 /// What one leg may agree to.
@@ -24,6 +25,9 @@ pub struct Policy {
     /// Suites we offer if it is, best first, none twice. Of an offer the first of these is taken that stands in it, else
     /// the strongest we know. Default AES_CM_128_HMAC_SHA1_80, which everybody knows.
     pub suites: Vec<Suite>,
+    /// Whether the far end is asked for extended reports (`a=rtcp-xr`, RFC 3611 §5). What it asks for it gets in any case.
+    /// Default false.
+    pub rtcp_xr: bool,
 }
 
 impl Default for Policy {
@@ -35,6 +39,7 @@ impl Default for Policy {
             rtcp_mux: true,
             srtp: Srtp::Off,
             suites: vec![Suite::AesCm128HmacSha1_80],
+            rtcp_xr: false,
         }
     }
 }
@@ -87,6 +92,8 @@ pub struct Stream {
     pub remote_holds: bool,
     /// False when the far end wants no RTCP (`b=RS:0` and `b=RR:0`, RFC 3556).
     pub rtcp_wanted: bool,
+    /// Extended reports that the far end asks for (RFC 3611 §5).
+    pub wanted_reports: Wanted,
     /// The keys of SRTP and SRTCP; `None`: sound in the clear.
     pub keys: Option<Box<Keys>>,
 }

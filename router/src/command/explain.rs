@@ -14,10 +14,13 @@ use crate::{
         journal_store::FILE,
         journal_writer::{self, JournalError},
     },
-    journal::fact::{CallId, CallbackEnd, Fact, Micros, TransferStep, Unanswered, What},
+    journal::fact::{CallId, CallbackEnd, Fact, LegMedia, Micros, TransferStep, Unanswered, What},
     reason::Reason,
     standing,
 };
+
+/// More of the samples at full scale than one in a hundred is distortion that people hear.
+const CLIPPED_PPM: u32 = 10_000;
 
 /// Which call is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,6 +180,7 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
                 .into_iter()
                 .collect()
         }
+        What::LegEnded { leg, media } => sound(*leg, media).into_iter().collect(),
         What::Ended { cause, reason, .. } => {
             let words = reason.as_deref().and_then(|reason| Reason::q850(reason).in_words());
             let words = words.map(|words| format!(" ({words})")).unwrap_or_default();
@@ -184,6 +188,36 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
         }
         _ => vec![],
     }
+}
+
+/// How a leg sounded: in what it differs from a good one.
+fn sound(leg: u16, media: &LegMedia) -> Option<String> {
+    let quality = media.quality.as_ref()?;
+    let mut words = vec![format!(
+        "MOS {:.1} listening, {:.1} talking",
+        quality.mos_listening, quality.mos_conversational
+    )];
+    words.extend(quality.mos_remote.map(|mos| format!("{mos:.1} by the far end's report on us")));
+    words.extend((quality.lost > 0).then(|| {
+        format!(
+            "{} packets lost, {} of them in {} bursts",
+            quality.lost, quality.lost_in_bursts, quality.bursts
+        )
+    }));
+    words.extend((quality.late > 0).then(|| format!("{} too late", quality.late)));
+    words.extend(quality.speech_dbm0.map(|level| format!("speech at {level} dBm0")));
+    words.extend(
+        (quality.clipped_ppm > CLIPPED_PPM)
+            .then(|| format!("clipped for {:.1} %", f64::from(quality.clipped_ppm) / 1e4)),
+    );
+    words.extend(
+        quality
+            .nothing_percent
+            .filter(|percent| *percent > 0)
+            .map(|percent| format!("digital silence for {percent} %")),
+    );
+    let who = if leg == 0 { "the caller's leg".to_owned() } else { format!("leg {leg}") };
+    Some(format!("{who} sounded: {}", words.join(", ")))
 }
 
 fn transfer(step: &TransferStep) -> Option<String> {

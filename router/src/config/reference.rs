@@ -35,6 +35,7 @@ use super::trunk_limits::TrunkLimitsToml;
 use super::trunk_name::TrunkNameToml;
 use super::trunk_numbers::{RewriteToml, TrunkNumbersToml};
 use super::trunk_register::{RegisterToml, TrunkRegisterToml};
+use super::trunk_sound::TrunkSoundToml;
 use super::trunk_targets::{TargetToml, TrunkTargetsToml};
 use super::trunk_tls::TrunkTlsToml;
 use super::trunk_transfer::TrunkTransferToml;
@@ -71,6 +72,7 @@ const SECTIONS: &[SectionDoc] = &[
     TrunkEmergencyToml::DOC,
     TrunkHeadersToml::DOC,
     TrunkSrtpToml::DOC,
+    TrunkSoundToml::DOC,
     TargetToml::DOC,
     RegisterToml::DOC,
     HeaderRulesToml::DOC,

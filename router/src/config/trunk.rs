@@ -26,6 +26,7 @@ use super::trunk_limits::{TrunkLimits, TrunkLimitsToml};
 use super::trunk_name::{TrunkNameToml, own_name};
 use super::trunk_numbers::{TrunkNumbers, TrunkNumbersToml};
 use super::trunk_register::{TrunkRegister, TrunkRegisterToml};
+use super::trunk_sound::{TrunkSound, TrunkSoundToml};
 use super::trunk_targets::{TrunkFailover, TrunkTarget, TrunkTargetsToml, targets};
 use super::trunk_tls::{TrunkTls, TrunkTlsToml};
 use super::trunk_transfer::{TrunkTransfer, TrunkTransferToml};
@@ -67,6 +68,7 @@ const GROUPS: &[SectionDoc] = &[
     TrunkHeadersToml::DOC,
     TrunkTlsToml::DOC,
     TrunkSrtpToml::DOC,
+    TrunkSoundToml::DOC,
 ];
 
 /// Whom calls come from and go to.
@@ -112,6 +114,8 @@ pub struct Trunk {
     pub tls: TrunkTls,
     /// Whether sound is encrypted.
     pub srtp: Srtp,
+    /// What is asked and done about sound.
+    pub sound: TrunkSound,
     /// Who we are to the far end.
     pub account: TrunkAccount,
     /// Our registration there, if it needs one.
@@ -178,6 +182,7 @@ impl Trunk {
         let tls = TrunkTls::resolve(&tls, scope.pem, scope.report);
         let dialog = TrunkDialog::resolve(&dialog, scope);
         let srtp = TrunkSrtpToml::read_known(table, &section.path, section.span());
+        let sound = TrunkSoundToml::read_known(table, &section.path, section.span());
         let account = TrunkAccount::resolve(table, section, scope);
         let id = TrunkId::from(section.id);
         let path = &section.path;
@@ -220,6 +225,7 @@ impl Trunk {
             headers: HeaderRules::resolve(&headers, report),
             tls,
             srtp: Srtp::resolve(&srtp.srtp, &srtp.srtp_suites, report),
+            sound: TrunkSound::resolve(&sound, report),
             account,
             register,
         })

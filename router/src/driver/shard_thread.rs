@@ -324,6 +324,7 @@ impl Running {
             srtp_unauthentic: media.engine.srtp_unauthentic,
             srtp_replayed: media.engine.srtp_replayed,
             legs: media.engine.legs,
+            rated: [media.engine.rated_good, media.engine.rated_fair, media.engine.rated_poor],
         };
         numbers
     }
