@@ -59,6 +59,8 @@ counters! {
     silences,
     /// Legs on which nothing was heard in the time that was set.
     unheard,
+    /// Peers who had our SSRC: it was changed.
+    collisions,
     /// Dropped: RTP header malformed.
     malformed,
     /// Dropped: RTCP malformed.

@@ -68,6 +68,9 @@ impl Engine {
         if !matches!(accepted, Err(Refused::Unexpected | Refused::UnknownPayload | Refused::Stranger)) {
             self.counters.received += 1;
             self.note_heard(now, index);
+            if self.legs.get(index)?.outgoing.ssrc() == packet.ssrc {
+                self.resolve_collision(now, index);
+            }
         }
         match accepted {
             Ok((sort, place)) => {
@@ -107,6 +110,24 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// The peer uses our SSRC: BYE for it, and another one (RFC 3550 §8.2). Once a leg: who does it again sends back what he
+    /// hears, and would do so for ever.
+    #[cold]
+    fn resolve_collision(&mut self, now: Instant, index: u32) {
+        if self.legs.get(index).is_none_or(|leg| leg.renamed) {
+            return;
+        }
+        self.say_goodbye(now, index);
+        let ssrc = self.dice.ssrc();
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        leg.renamed = true;
+        leg.outgoing.rename(ssrc);
+        if let Some(secure) = &mut leg.secure {
+            secure.renamed();
+        }
+        self.counters.collisions += 1;
     }
 
     /// Signs of life: the first packet, the first through a bridge, the first after a silence.

@@ -46,6 +46,8 @@ pub(crate) struct Leg {
     pub(crate) turned_away: TurnedAway,
     pub(crate) incoming: Incoming,
     pub(crate) outgoing: Outgoing,
+    /// It has another SSRC than it was opened with, for the peer had that one.
+    pub(crate) renamed: bool,
     pub(crate) bridge: Option<Side>,
     pub(crate) rejected: u64,
     pub(crate) events: dtmf::Receiver,
@@ -129,6 +131,7 @@ impl Leg {
             turned_away: TurnedAway::default(),
             incoming: Incoming::default(),
             outgoing,
+            renamed: false,
             bridge: None,
             rejected: 0,
             events: dtmf::Receiver::default(),

@@ -76,6 +76,11 @@ impl Outgoing {
         self.ssrc
     }
 
+    /// The peer has our SSRC (RFC 3550 §8.2): the line goes on under another one.
+    pub(crate) fn rename(&mut self, ssrc: u32) {
+        self.ssrc = ssrc;
+    }
+
     /// The next packet, whoever sends it, begins anew: after hold, bridging, unbridging.
     pub(crate) fn forget_speaker(&mut self) {
         self.speaker = Speaker::Nobody;

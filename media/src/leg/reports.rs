@@ -131,6 +131,11 @@ impl Dice {
         mixed ^ mixed >> 31
     }
 
+    /// An SSRC that nobody has, as far as 32 bits go.
+    pub(crate) fn ssrc(&mut self) -> u32 {
+        (self.roll() >> 32) as u32
+    }
+
     /// Half to one and a half times `mean`, evenly (§6.2). The divisor e - 3/2 of §6.3.1 makes up for
     /// reconsideration, which a session of two has no need of.
     pub(crate) fn around(&mut self, mean: Duration) -> Duration {
