@@ -32,6 +32,7 @@ pub use engine::{
     Command, Counters, Engine, Event, Forward, MediaLegKey, Output, PlayFrom, Recorded, RecordingEnd,
     Settings,
 };
+pub use leg::DeadAir;
 pub use ports::PortPool;
 pub use prompt::{Prompt, PromptError};
 pub use rtp::LegStats;

@@ -82,7 +82,9 @@ fn a_flood_on_one_port_delays_another_ports_packets_by_a_few_packets_only() {
     const FLOOD: u32 = 150;
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
     let stands = std::sync::Mutex::new(stopped);
-    let wake = Box::new(move || drop(stands.lock().unwrap().recv()));
+    let wake = Box::new(move || {
+        let _ = stands.lock().unwrap().recv();
+    });
     let worker = Worker::spawn(WorkerSettings::new(1), wake).unwrap();
     let (a, b) = (connect(&worker, A), connect(&worker, B));
     let ear = UdpSocket::bind((HERE, 0)).unwrap();

@@ -12,12 +12,18 @@ pub struct Prompts {
     files: BTreeMap<PromptId, Arc<Prompt>>,
     ringback: Arc<Prompt>,
     beep: Arc<Prompt>,
+    warning: Arc<Prompt>,
 }
 
 impl Prompts {
     /// The prompts that were loaded; one that is missing is passed over by the flow.
     pub fn new(files: BTreeMap<PromptId, Arc<Prompt>>) -> Prompts {
-        Prompts { files, ringback: Arc::new(ringback()), beep: Arc::new(beep()) }
+        Prompts {
+            files,
+            ringback: Arc::new(ringback()),
+            beep: Arc::new(beep()),
+            warning: Arc::new(warning()),
+        }
     }
 
     /// These, and those of `older` that are not among them: a call keeps its flow over a reload, and the prompts that
@@ -25,7 +31,12 @@ impl Prompts {
     pub fn beside(&self, older: &Prompts) -> Prompts {
         let mut files = older.files.clone();
         files.extend(self.files.iter().map(|(id, prompt)| (*id, Arc::clone(prompt))));
-        Prompts { files, ringback: Arc::clone(&self.ringback), beep: Arc::clone(&self.beep) }
+        Prompts {
+            files,
+            ringback: Arc::clone(&self.ringback),
+            beep: Arc::clone(&self.beep),
+            warning: Arc::clone(&self.warning),
+        }
     }
 
     /// A prompt of the configuration.
@@ -42,6 +53,18 @@ impl Prompts {
     pub fn beep(&self) -> Arc<Prompt> {
         Arc::clone(&self.beep)
     }
+
+    /// Somebody cannot be heard: 425 Hz twice for 100 ms, softly.
+    pub fn warning(&self) -> Arc<Prompt> {
+        Arc::clone(&self.warning)
+    }
+}
+
+fn warning() -> Prompt {
+    let mut samples = tone::sine(425.0, 100, -20.0);
+    samples.extend(tone::silence(100));
+    samples.extend(tone::sine(425.0, 100, -20.0));
+    Prompt::from_samples(&samples, "warning")
 }
 
 fn beep() -> Prompt {

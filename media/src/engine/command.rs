@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::record::{Recorded, RecordingEnd};
 use crate::dtmf::Digit;
+use crate::leg::DeadAir;
 use crate::prompt::Prompt;
 use crate::rtp::LegStats;
 use crate::sdp::Stream;
@@ -77,6 +78,21 @@ pub enum Command {
         /// He has put us on hold and says that he sends something by himself (RFC 3264 §8.4): what came before counts for
         /// nothing, nor does the hold, and a Connect by which he takes us back ends the waiting.
         on_hold: bool,
+    },
+    /// The peer has answered and ought to be heard from now on: what comes within this time is judged, and if it is nothing
+    /// that anybody could hear, that is [`Event::DeadAir`]. A Connect meanwhile begins the time anew; nothing is expected of a
+    /// peer who holds us then.
+    Guard {
+        /// Whom.
+        leg: MediaLegKey,
+        /// Within which time.
+        within: Duration,
+    },
+    /// Whoever is heard next on the leg is believed to be the peer, as when the session started: for one whose sound comes from
+    /// another address than before. Until somebody is, our sound goes to where SDP said.
+    Relatch {
+        /// Whose.
+        leg: MediaLegKey,
     },
     /// Plays a prompt instead of what plays now; on a bridged leg the partner is not heard meanwhile. Before the
     /// leg is connected it waits; while the peer holds us it goes on unheard.
@@ -184,6 +200,13 @@ pub enum Event {
         /// Which of the two waits is over: that for the sound of somebody who holds us.
         on_hold: bool,
     },
+    /// Nobody can be heard, though [`Command::Guard`] said that somebody ought to be. Told once a guard.
+    DeadAir {
+        /// Of whom.
+        leg: MediaLegKey,
+        /// Why.
+        why: DeadAir,
+    },
     /// For a second's worth of packets none could be opened by the peer's SRTP key. Told once, until one can.
     Unauthentic {
         /// From whom.
@@ -254,6 +277,7 @@ impl Event {
             | Event::TwoWay { a: leg, .. }
             | Event::Silent { leg, .. }
             | Event::Unheard { leg, .. }
+            | Event::DeadAir { leg, .. }
             | Event::Unauthentic { leg }
             | Event::Quiet { leg }
             | Event::RtcpWanted { leg, .. }

@@ -61,6 +61,8 @@ counters! {
     unheard,
     /// Peers who had our SSRC: it was changed.
     collisions,
+    /// Legs on which nobody could be heard in the first seconds.
+    dead_air,
     /// Dropped: RTP header malformed.
     malformed,
     /// Dropped: RTCP malformed.

@@ -111,6 +111,8 @@ impl Engine {
             Command::Expect { leg, within, on_hold } => {
                 self.expect(now, self.legs.find(leg)?, within, on_hold);
             }
+            Command::Guard { leg, within } => self.guard(now, self.legs.find(leg)?, within),
+            Command::Relatch { leg } => self.legs.find_mut(leg)?.latch.open(),
             Command::Play { leg, play, prompt, repeat, from } => {
                 self.play(now, self.legs.find(leg)?, crate::player::Playing::new(play, prompt, repeat, from));
             }
@@ -153,6 +155,13 @@ impl Engine {
         match on_hold {
             true => leg.expect_on_hold(now, within),
             false => leg.expect(now, within),
+        }
+        self.enter_deadline(index);
+    }
+
+    fn guard(&mut self, now: Instant, index: u32, within: Duration) {
+        if let Some(leg) = self.legs.get_mut(index) {
+            leg.guard(now, within);
         }
         self.enter_deadline(index);
     }
@@ -227,6 +236,11 @@ impl Engine {
             leg.silence.told = true;
             self.outbox.event(Event::Silent { leg: leg.key, since });
             self.counters.silences += 1;
+        }
+        // Before the next: what is told of an agent's leg is told while the call is still his.
+        if let Some(why) = leg.judge(now) {
+            self.outbox.event(Event::DeadAir { leg: leg.key, why });
+            self.counters.dead_air += 1;
         }
         for (is_due, on_hold) in [(leg.is_unheard(now), false), (leg.is_unheard_on_hold(now), true)] {
             if is_due {

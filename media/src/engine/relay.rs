@@ -176,17 +176,22 @@ impl Engine {
         match sort {
             Sort::Sound(codec) => {
                 leg.incoming.time(arrival(self.settings.origin, now), packet.timestamp);
-                leg.incoming.listen(place, codec, payload);
+                match &mut leg.guard {
+                    Some(guard) => guard.hear(leg.incoming.listen_closely(codec, payload)),
+                    None => leg.incoming.listen(place, codec, payload),
+                }
                 if let Some(recorder) = &mut leg.recorder {
                     recorder.take(now, codec, place, packet.timestamp, payload);
                 }
             }
             Sort::Event => {
+                leg.guard.iter_mut().for_each(|guard| guard.hear_event());
                 if let Some(payload) = dtmf::Payload::read(payload) {
                     ended = leg.events.arrive(now, packet.timestamp, payload);
                 }
             }
-            Sort::Noise | Sort::Unknown => {}
+            Sort::Noise => leg.guard.iter_mut().for_each(|guard| guard.hear_noise()),
+            Sort::Unknown => {}
         }
         let leg = leg.key;
         for pressed in cut.into_iter().chain(ended.into_iter().flatten()) {
@@ -314,6 +319,7 @@ impl Leg {
         }
         let sort = self.sort(packet.payload_type);
         if sort == Sort::Unknown {
+            self.unknown += 1;
             return Err(Refused::UnknownPayload);
         }
         if !self.latch.admit(now, from, self.secure.is_some()) {

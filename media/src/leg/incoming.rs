@@ -91,12 +91,15 @@ impl Incoming {
 
     /// Looks at the sound of a packet now and then.
     #[inline]
-    pub(crate) fn listen(&mut self, place: Place, codec: Codec, payload: &[u8]) -> Option<Heard> {
+    pub(crate) fn listen(&mut self, place: Place, codec: Codec, payload: &[u8]) {
         if Loudness::wants(place.number) {
-            self.sound.get_or_insert_default().loudness.hear(codec, payload)
-        } else {
-            None
+            self.sound.get_or_insert_default().loudness.hear(codec, payload);
         }
+    }
+
+    /// Looks at the sound of a packet in any case.
+    pub(crate) fn listen_closely(&mut self, codec: Codec, payload: &[u8]) -> Option<Heard> {
+        self.sound.get_or_insert_default().loudness.hear(codec, payload)
     }
 
     /// Makes the packet's source the one who speaks. True if it is new; it takes the place of the older of the two.

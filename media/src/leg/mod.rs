@@ -1,5 +1,6 @@
 //! One leg: a peer's address, a line of packets each way, and what is to be told of them.
 
+mod guard;
 mod incoming;
 mod latch;
 mod outgoing;
@@ -10,6 +11,8 @@ mod secure;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+pub use guard::DeadAir;
+use guard::Guard;
 pub(crate) use incoming::{Incoming, Place, arrival};
 pub(crate) use latch::Latch;
 pub(crate) use outgoing::{Numbers, Outgoing};
@@ -50,6 +53,8 @@ pub(crate) struct Leg {
     pub(crate) renamed: bool,
     pub(crate) bridge: Option<Side>,
     pub(crate) rejected: u64,
+    /// Packets of a payload type that was not agreed.
+    pub(crate) unknown: u64,
     pub(crate) events: dtmf::Receiver,
     pub(crate) player: Player,
     /// Made when a recording begins.
@@ -58,6 +63,8 @@ pub(crate) struct Leg {
     /// RTCP has a socket or shares ours.
     pub(crate) rtcp_open: bool,
     pub(crate) silence: Silence,
+    /// Watches the first seconds after an answer.
+    pub(crate) guard: Option<Box<Guard>>,
     /// The entry in the engine's deadlines that counts.
     pub(crate) entered_at: Option<Instant>,
 }
@@ -134,6 +141,8 @@ impl Leg {
             renamed: false,
             bridge: None,
             rejected: 0,
+            unknown: 0,
+            guard: None,
             events: dtmf::Receiver::default(),
             player: Player::default(),
             recorder: None,
@@ -161,6 +170,7 @@ impl Leg {
             since => since,
         };
         self.silence.awaited = self.silence.awaited.map(|awaited| Awaited { since: now, ..awaited });
+        self.guard_anew(now);
         let holds = self.stream.as_ref().is_some_and(|stream| stream.remote_holds);
         self.silence.awaited_on_hold = self.silence.awaited_on_hold.filter(|_| holds);
         if !could_receive {
@@ -272,7 +282,7 @@ impl Leg {
         let silent_at =
             self.quiet_since().filter(|_| !self.silence.told).map(|since| since + silence_timeout);
         let block_at = self.recorder.as_ref().map(|recorder| recorder.due_at());
-        let awaited = [self.awaited_until(), self.awaited_on_hold_until()];
+        let awaited = [self.awaited_until(), self.awaited_on_hold_until(), self.guarded_until()];
         let deadlines = [self.events.poll_timeout(), self.reports.next_at, silent_at, block_at];
         deadlines.into_iter().chain(awaited).flatten().min()
     }

@@ -10,6 +10,7 @@ mod assign;
 mod attempts;
 mod callback;
 mod confirm;
+mod dead_air;
 mod dial;
 mod diversion;
 mod dtmf;
@@ -409,6 +410,7 @@ impl Call {
             MediaEvent::Silent { .. } => self.fell_silent(leg, board),
             MediaEvent::Unheard { on_hold: true, .. } => self.holds_in_silence(leg, board),
             MediaEvent::Unheard { on_hold: false, .. } => self.was_never_heard(leg, board),
+            MediaEvent::DeadAir { why, .. } => self.is_not_heard(leg, why, board),
             MediaEvent::Closed { stats, .. } => self.counted(leg, &stats, board),
             _ => {}
         }

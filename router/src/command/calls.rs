@@ -215,6 +215,7 @@ struct LegLine<'a> {
     reason: Option<&'a str>,
     correlation: Option<&'a str>,
     remote: Option<bool>,
+    dead_air: Option<&'static str>,
     media: Option<&'a LegMedia>,
 }
 
@@ -299,6 +300,7 @@ impl<'a> LegLine<'a> {
             reason: leg.reason.as_deref(),
             correlation: leg.correlation.as_deref(),
             remote: leg.remote,
+            dead_air: leg.dead_air.map(|why| why.word()),
             media: leg.media.as_ref(),
         }
     }

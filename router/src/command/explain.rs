@@ -14,7 +14,9 @@ use crate::{
         journal_store::FILE,
         journal_writer::{self, JournalError},
     },
-    journal::fact::{CallId, CallbackEnd, Fact, LegMedia, Micros, TransferStep, Unanswered, What},
+    journal::fact::{
+        CallId, CallbackEnd, Cure, DeadAir, Fact, LegMedia, Micros, TransferStep, Unanswered, What,
+    },
     reason::Reason,
     standing,
 };
@@ -180,6 +182,7 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
                 .into_iter()
                 .collect()
         }
+        What::DeadAir { leg, why, cure } => vec![dead_air(*leg, *why, *cure)],
         What::LegEnded { leg, media } => sound(*leg, media).into_iter().collect(),
         What::Ended { cause, reason, .. } => {
             let words = reason.as_deref().and_then(|reason| Reason::q850(reason).in_words());
@@ -188,6 +191,26 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
         }
         _ => vec![],
     }
+}
+
+fn dead_air(leg: u16, why: DeadAir, cure: Cure) -> String {
+    let seen = match why {
+        DeadAir::Nothing => "no packet came",
+        DeadAir::WrongSource => "packets came from a wrong address only",
+        DeadAir::Unauthentic => "packets came that the SRTP key does not open",
+        DeadAir::UnknownPayload => "packets came in a format that was not agreed",
+        DeadAir::DigitalSilence => "digital silence came, as from a microphone that is off",
+    };
+    let done = match cure {
+        Cure::None => "",
+        Cure::Relatched => "; that address is believed from now on",
+        Cure::Reinvited => "; a re-INVITE is sent",
+    };
+    format!("nobody is heard on {}: {seen}{done}", leg_name(leg))
+}
+
+fn leg_name(leg: u16) -> String {
+    if leg == 0 { "the caller's leg".to_owned() } else { format!("leg {leg}") }
 }
 
 /// How a leg sounded: in what it differs from a good one.
@@ -216,8 +239,7 @@ fn sound(leg: u16, media: &LegMedia) -> Option<String> {
             .filter(|percent| *percent > 0)
             .map(|percent| format!("digital silence for {percent} %")),
     );
-    let who = if leg == 0 { "the caller's leg".to_owned() } else { format!("leg {leg}") };
-    Some(format!("{who} sounded: {}", words.join(", ")))
+    Some(format!("{} sounded: {}", leg_name(leg), words.join(", ")))
 }
 
 fn transfer(step: &TransferStep) -> Option<String> {

@@ -340,6 +340,47 @@ pub enum Wish {
     LoggedOut,
 }
 
+/// Why nobody could be heard on a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeadAir {
+    /// No packet came.
+    Nothing,
+    /// Packets came from a wrong address only.
+    WrongSource,
+    /// Packets came that the SRTP key does not open.
+    Unauthentic,
+    /// Packets came in a format that was not agreed.
+    UnknownPayload,
+    /// What came was one byte of silence over and over.
+    DigitalSilence,
+}
+
+impl DeadAir {
+    /// Its word in facts and labels.
+    pub fn word(self) -> &'static str {
+        match self {
+            DeadAir::Nothing => "nothing",
+            DeadAir::WrongSource => "wrong-source",
+            DeadAir::Unauthentic => "unauthentic",
+            DeadAir::UnknownPayload => "unknown-payload",
+            DeadAir::DigitalSilence => "digital-silence",
+        }
+    }
+}
+
+/// What was done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cure {
+    /// Nothing.
+    None,
+    /// Whoever sends is believed from now on.
+    Relatched,
+    /// A re-INVITE was sent.
+    Reinvited,
+}
+
 /// What one leg's media did, as the engine counted it (RFC 3550 §6.4, A.3, A.8).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LegMedia {

@@ -141,6 +141,9 @@ impl Page {
         ];
         let help = "RTP packets of legs that are over, by what became of them on their way to us";
         sheet.counters("leg_packets", help, "fate", packets)?;
+        let dead = quality.dead_air.iter().map(|(why, count)| (why.word(), *count));
+        let help = "Legs on which nobody could be heard in the first seconds, by why";
+        sheet.counters("dead_air", help, "why", dead)?;
         let [good, fair, poor] = self.numbers.media.rated;
         let help = "Reports on live legs, one in five seconds or so, by R of the E-model so far: 80 and more, 70 and more, less";
         sheet.counters("media_rated", help, "rating", [("good", good), ("fair", fair), ("poor", poor)])

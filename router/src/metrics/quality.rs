@@ -1,9 +1,9 @@
 //! How legs sounded, of those that are over.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use super::Histogram;
-use crate::journal::fact::LegMedia;
+use super::{Histogram, add_counts};
+use crate::journal::fact::{DeadAir, LegMedia};
 
 /// Upper bounds of the buckets in hundredths of an opinion; what is better falls into one more. 3.1 and 3.6 are the bounds of
 /// "nearly all" and "many dissatisfied", 4.03 that of "satisfied" (ITU-T G.107 table B.1).
@@ -56,6 +56,8 @@ pub struct QualityNumbers {
     pub jitter: Histogram,
     /// Round trips that were told.
     pub round_trip: Histogram,
+    /// Legs on which nobody could be heard in the first seconds, by why.
+    pub dead_air: BTreeMap<DeadAir, u64>,
     /// Packets that came.
     pub received: u64,
     /// Packets lost by chance.
@@ -83,6 +85,7 @@ impl QualityNumbers {
         self.conversational.add(&other.conversational);
         self.jitter.add(&other.jitter);
         self.round_trip.add(&other.round_trip);
+        add_counts(&mut self.dead_air, &other.dead_air);
         self.received += other.received;
         self.lost_alone += other.lost_alone;
         self.lost_in_bursts += other.lost_in_bursts;

@@ -189,6 +189,7 @@ impl Switchboard {
             What::TollRefused { why, .. } => *self.toll_refused.entry(*why).or_default() += 1,
             What::TwoWaySound { after_ms, .. } => self.two_way_sound.record(Duration::from_millis(*after_ms)),
             What::LegEnded { media, .. } => self.quality.record(media),
+            What::DeadAir { why, .. } => *self.quality.dead_air.entry(*why).or_default() += 1,
             _ => {}
         }
     }

@@ -8,7 +8,7 @@ use media::{
     sdp::{Negotiation, Policy, Stream},
 };
 
-use super::Phone;
+use super::{Manner, Phone};
 use crate::{net::Datagram, shield::Shield, tone::Tone};
 
 pub(super) struct Sound {
@@ -111,6 +111,27 @@ fn header(payload_type: u8, ssrc: u32, sequence: u16, timestamp: u32) -> BytesMu
     packet
 }
 
+/// The packet as this telephone sends it.
+fn in_manner(manner: Manner, stream: &Stream, bytes: Bytes) -> Bytes {
+    let mut bytes = BytesMut::from(bytes);
+    match manner {
+        Manner::Nothing => bytes[12..].fill(stream.codec.silence()),
+        Manner::Noise => {
+            bytes.truncate(13);
+            (bytes[1], bytes[12]) = (13, 60);
+        }
+        Manner::Foreign => bytes[1] = 77,
+        Manner::Voice | Manner::From(_) | Manner::Garbled => {}
+    }
+    bytes.freeze()
+}
+
+fn garbled(bytes: Bytes) -> Bytes {
+    let mut bytes = BytesMut::from(bytes);
+    bytes.iter_mut().skip(12).for_each(|byte| *byte ^= 0x5a);
+    bytes.freeze()
+}
+
 /// One packet of PCMA in which this speaker is heard.
 pub(crate) fn sound_of(voice: u8) -> Bytes {
     let mut packet = header(8, 1, 1, 160);
@@ -147,8 +168,10 @@ impl Phone {
         let (Some(remote), true, false) = (stream.remote, sends, self.muted) else { return };
         sound.shield.follow(stream.keys.as_deref());
         let bytes = sound.packet(&stream, self.voice, self.tone.as_deref());
-        let bytes = sound.shield.protect(bytes);
-        self.out.push_back(Datagram { from: sound.local, to: remote, bytes });
+        let bytes = sound.shield.protect(in_manner(self.manner, &stream, bytes));
+        let bytes = if self.manner == Manner::Garbled { garbled(bytes) } else { bytes };
+        let from = if let Manner::From(elsewhere) = self.manner { elsewhere } else { sound.local };
+        self.out.push_back(Datagram { from, to: remote, bytes });
     }
 
     pub(super) fn hear(&mut self, now: Instant, packet: Bytes) {
