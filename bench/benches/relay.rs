@@ -38,6 +38,7 @@ fn stream(leg: u64, odd: Codec) -> Stream {
         ptime: 20,
         remote_holds: false,
         rtcp_wanted: true,
+        tones: Default::default(),
         wanted_reports: Default::default(),
         keys: None,
     }

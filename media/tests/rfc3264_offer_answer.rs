@@ -67,6 +67,7 @@ fn an_ordinary_offer_gets_an_ordinary_answer() {
         ptime: 20,
         remote_holds: false,
         rtcp_wanted: true,
+        tones: Default::default(),
         wanted_reports: Default::default(),
         keys: None,
     };

@@ -69,6 +69,7 @@ fn stream(peer: SocketAddr) -> Stream {
         ptime: 20,
         remote_holds: false,
         rtcp_wanted: true,
+        tones: Default::default(),
         wanted_reports: Default::default(),
         keys: None,
     }

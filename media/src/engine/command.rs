@@ -113,8 +113,8 @@ pub enum Command {
         /// Whose.
         leg: MediaLegKey,
     },
-    /// Sends a digit by RFC 4733; several wait for each other, at most 32. Dropped and counted if the peer knows
-    /// no telephone-event.
+    /// Sends a digit by RFC 4733, or as a tone to a peer who knows no telephone-event; several wait for each other, at most 32,
+    /// more are dropped and counted. Meanwhile the peer hears nothing else.
     SendDigit {
         /// Whose peer gets it.
         leg: MediaLegKey,
@@ -165,6 +165,16 @@ pub enum Event {
         /// Which key.
         digit: Digit,
         /// How long, as far as packets told.
+        duration_ms: u32,
+    },
+    /// A key was pressed and let go, heard as a tone: there were no telephone-events to say it. Whoever is bridged with the leg has
+    /// heard the tone.
+    Tone {
+        /// Where.
+        leg: MediaLegKey,
+        /// Which key.
+        digit: Digit,
+        /// How long, to some 13 ms.
         duration_ms: u32,
     },
     /// The first RTP packet was accepted since Open, or since Bridge.
@@ -273,6 +283,7 @@ impl Event {
         match self {
             Event::Played { leg, .. }
             | Event::Digit { leg, .. }
+            | Event::Tone { leg, .. }
             | Event::Heard { leg, .. }
             | Event::TwoWay { a: leg, .. }
             | Event::Silent { leg, .. }

@@ -89,7 +89,7 @@ counters! {
     held_back,
     /// Not passed on: the bridged leg knows no such payload (telephone-event, comfort noise).
     unrelayable,
-    /// Digits not sent: no telephone-event agreed, or too many waiting.
+    /// Digits not sent: nothing agreed yet, or too many waiting.
     digits_refused,
     /// Packets or commands for a key that is not open, or an Open that could not be done.
     stale,

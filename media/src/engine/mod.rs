@@ -30,6 +30,7 @@ use outbox::{Outbox, Waiting};
 
 use crate::bridge::Side;
 use crate::cadence::Cadence;
+use crate::dtmf::Pressed;
 use crate::leg::{Dice, Leg, Outgoing};
 use crate::sdp::Stream;
 
@@ -230,6 +231,7 @@ impl Engine {
             self.outbox.event(event);
             self.counters.digits += 1;
         }
+        let tone = leg.ear.as_mut().and_then(|listening| listening.ear.handle_timeout(now));
         if let Some(since) =
             leg.quiet_since().filter(|since| !leg.silence.told && *since + silence_timeout <= now)
         {
@@ -251,8 +253,14 @@ impl Engine {
         if leg.reports.next_at.is_some_and(|at| at <= now) {
             self.report(now, index);
         }
+        tone.into_iter().for_each(|pressed| self.tell_tone(MediaLegKey(key), pressed));
         self.hand_out(now, index);
         self.enter_deadline(index);
+    }
+
+    fn tell_tone(&mut self, leg: MediaLegKey, Pressed { digit, duration_ms }: Pressed) {
+        self.outbox.event(Event::Tone { leg, digit, duration_ms });
+        self.counters.digits += 1;
     }
 
     /// Enters the leg's next slow deadline unless an entry that is early enough stands already.

@@ -172,7 +172,7 @@ impl Engine {
     ) {
         let Some(leg) = self.legs.get_mut(index) else { return };
         let cut = if place.new_run { leg.events.restart(now) } else { None };
-        let mut ended = [None; 2];
+        let (mut ended, mut tone) = ([None; 2], None);
         match sort {
             Sort::Sound(codec) => {
                 leg.incoming.time(arrival(self.settings.origin, now), packet.timestamp);
@@ -180,6 +180,7 @@ impl Engine {
                     Some(guard) => guard.hear(leg.incoming.listen_closely(codec, payload)),
                     None => leg.incoming.listen(place, codec, payload),
                 }
+                tone = leg.hear_tones(now, codec, place, payload);
                 if let Some(recorder) = &mut leg.recorder {
                     recorder.take(now, codec, place, packet.timestamp, payload);
                 }
@@ -193,12 +194,16 @@ impl Engine {
             Sort::Noise => leg.guard.iter_mut().for_each(|guard| guard.hear_noise()),
             Sort::Unknown => {}
         }
+        let listens = leg.ear.is_some();
         let leg = leg.key;
+        if let Some(pressed) = tone {
+            self.tell_tone(leg, pressed);
+        }
         for pressed in cut.into_iter().chain(ended.into_iter().flatten()) {
             self.outbox.event(Event::Digit { leg, digit: pressed.digit, duration_ms: pressed.duration_ms });
             self.counters.digits += 1;
         }
-        if sort == Sort::Event {
+        if sort == Sort::Event || listens {
             self.enter_deadline(index);
         }
     }

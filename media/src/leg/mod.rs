@@ -28,10 +28,13 @@ use crate::engine::MediaLegKey;
 use crate::player::Playing;
 use crate::recorder::Recorder;
 use crate::rtp::LegStats;
-use crate::sdp::{Direction, Stream};
+use crate::sdp::{Direction, Stream, Tones};
 
 /// Comfort noise, RFC 3389: understood as a sign of life, played to nobody.
 const COMFORT_NOISE: u8 = 13;
+
+/// Samples of 20 ms.
+const FRAME: usize = 160;
 
 /// How far a peer's first sound can be ahead of its answer: sound comes straight, SIP by way of proxies, or again after
 /// a loss (T1 is 500 ms, RFC 3261 §17.1.1.1). What came sooner was a network's ringback. By as much his last sound can be
@@ -56,6 +59,8 @@ pub(crate) struct Leg {
     /// Packets of a payload type that was not agreed.
     pub(crate) unknown: u64,
     pub(crate) events: dtmf::Receiver,
+    /// Listens for keys as tones; made where no telephone-event was agreed.
+    pub(crate) ear: Option<Box<Listening>>,
     pub(crate) player: Player,
     /// Made when a recording begins.
     pub(crate) recorder: Option<Box<Recorder>>,
@@ -80,11 +85,25 @@ pub(crate) struct Player {
     pub(crate) beat: u64,
 }
 
-/// Digits on their way, and the timestamp of the one being sent.
+/// An ear for tones, and the newest packet that it was given: what comes out of order would be another tone to it.
 #[derive(Debug, Default)]
+pub(crate) struct Listening {
+    pub(crate) ear: dtmf::tones::Ear,
+    newest: (u32, u64),
+}
+
+/// Digits on their way, and the timestamp of the one being sent.
+#[derive(Debug)]
 pub(crate) struct Digits {
     pub(crate) sender: dtmf::Sender,
     pub(crate) timestamp: u32,
+}
+
+impl Digits {
+    /// With the clock of the leg's events.
+    pub(crate) fn new(rate: u32) -> Digits {
+        Digits { sender: dtmf::Sender::new(rate), timestamp: 0 }
+    }
 }
 
 /// Whether the peer has fallen silent.
@@ -144,6 +163,7 @@ impl Leg {
             unknown: 0,
             guard: None,
             events: dtmf::Receiver::default(),
+            ear: None,
             player: Player::default(),
             recorder: None,
             reports: Reports::new(cname),
@@ -161,6 +181,7 @@ impl Leg {
             self.reports.forget_address();
         }
         self.latch.signal(now, stream.remote);
+        self.events.set_rate(stream.codec.clock_rate());
         let had_mux = self.stream.as_ref().is_some_and(|before| before.rtcp_mux);
         self.rtcp_open = stream.rtcp_mux || self.rtcp_open && !had_mux;
         self.stream = Some(stream);
@@ -180,6 +201,34 @@ impl Leg {
             // What the peer did not hear is a pause, not a loss: the next packet follows the last one.
             self.outgoing.forget_speaker();
         }
+    }
+
+    /// Listens for a key in a packet of sound, if that is agreed and nobody else is listening.
+    pub(crate) fn hear_tones(
+        &mut self,
+        now: Instant,
+        codec: Codec,
+        place: Place,
+        payload: &[u8],
+    ) -> Option<dtmf::Pressed> {
+        let tones = self.stream.as_ref()?.tones;
+        if tones == Tones::Never || tones == Tones::Unbridged && self.bridge.is_some() {
+            self.ear = None;
+            return None;
+        }
+        let listening = self.ear.get_or_insert_default();
+        let number = (place.run, place.number);
+        if number <= listening.newest {
+            return None;
+        }
+        listening.newest = number;
+        let mut pressed = None;
+        for bytes in payload.chunks(FRAME) {
+            let mut samples = [0; FRAME];
+            codec.decode(bytes, &mut samples);
+            pressed = listening.ear.hear(now, &samples[..bytes.len()]).or(pressed);
+        }
+        pressed
     }
 
     /// Packets of the peer are welcome: our direction says so (RFC 3264 §5.1).
@@ -283,7 +332,8 @@ impl Leg {
             self.quiet_since().filter(|_| !self.silence.told).map(|since| since + silence_timeout);
         let block_at = self.recorder.as_ref().map(|recorder| recorder.due_at());
         let awaited = [self.awaited_until(), self.awaited_on_hold_until(), self.guarded_until()];
-        let deadlines = [self.events.poll_timeout(), self.reports.next_at, silent_at, block_at];
+        let tone = self.ear.as_ref().and_then(|listening| listening.ear.poll_timeout());
+        let deadlines = [tone, self.events.poll_timeout(), self.reports.next_at, silent_at, block_at];
         deadlines.into_iter().chain(awaited).flatten().min()
     }
 

@@ -20,4 +20,4 @@ pub use description::{
 pub use error::{NegotiationError, SdpError};
 pub use offer_answer::Negotiation;
 pub use read::{MAX_BYTES, MAX_FORMATS, MAX_LINES, MAX_MEDIA};
-pub use stream::{Keys, Policy, Srtp, Stream};
+pub use stream::{Keys, Policy, Srtp, Stream, Tones};

@@ -14,7 +14,7 @@ use super::description::{
 use super::far_end::{FarEnd, RTCP_XR};
 use super::payload::{self, Numbered, Numbers};
 use super::security::{self, Confidential, OurLine, Security};
-use super::{NegotiationError, Policy, Srtp, Stream};
+use super::{NegotiationError, Policy, Srtp, Stream, Tones};
 use crate::Codec;
 use crate::rtp::xr::Wanted;
 
@@ -311,6 +311,7 @@ impl Negotiation {
             receive_payload_type: receive,
             send_event: choice.event,
             receive_event: choice.event,
+            tones: if choice.event.is_some() { Tones::Never } else { self.policy.tones },
             direction,
             ptime: far_end.ptime.unwrap_or(self.policy.ptime),
             remote_holds,

@@ -15,6 +15,8 @@ pub struct Policy {
     pub codecs: Vec<Codec>,
     /// Whether RFC 4733 telephone events are offered and answered. Default true.
     pub telephone_event: bool,
+    /// When keys are sought in the sound itself if no telephone-event is agreed. Default while it is not bridged.
+    pub tones: Tones,
     /// Milliseconds per packet we ask to receive. 10 to 200, default 20.
     pub ptime: u8,
     /// Whether `a=rtcp-mux` is answered when the far end offers it (RFC 5761). We never offer it first: not every
@@ -35,6 +37,7 @@ impl Default for Policy {
         Policy {
             codecs: Codec::ALL.to_vec(),
             telephone_event: true,
+            tones: Tones::Unbridged,
             ptime: 20,
             rtcp_mux: true,
             srtp: Srtp::Off,
@@ -42,6 +45,18 @@ impl Default for Policy {
             rtcp_xr: false,
         }
     }
+}
+
+/// When keys are sought in the sound itself (ITU-T Q.23).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tones {
+    /// Never.
+    #[default]
+    Never,
+    /// While we speak with the far end: menus, queues. Two people who talk do not press keys by their voices.
+    Unbridged,
+    /// Always.
+    Always,
 }
 
 /// Whether sound is encrypted, with keys that go through SDP (SDES, RFC 4568): the signalling ought to be encrypted too.
@@ -84,6 +99,8 @@ pub struct Stream {
     pub send_event: Option<u8>,
     /// Payload number telephone events arrive with.
     pub receive_event: Option<u8>,
+    /// When keys are sought in the sound; never if telephone events are agreed.
+    pub tones: Tones,
     /// Ours: whether *we* send and receive.
     pub direction: Direction,
     /// Milliseconds of sound the far end would like in each packet, 10 to 200. A wish (RFC 8866 §6.4): 20 always plays.

@@ -186,6 +186,7 @@ pub fn stream(leg: MediaLegKey) -> Stream {
         ptime: 20,
         remote_holds: false,
         rtcp_wanted: true,
+        tones: Default::default(),
         wanted_reports: Default::default(),
         keys: None,
     }

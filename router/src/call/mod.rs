@@ -403,6 +403,7 @@ impl Call {
             MediaEvent::Played { play, .. } if self.whispered(leg, play, board) => {}
             MediaEvent::Played { play, .. } => self.played(play, board),
             MediaEvent::Digit { digit, duration_ms, .. } => self.key_by_event(leg, digit, duration_ms, board),
+            MediaEvent::Tone { digit, duration_ms, .. } => self.key_by_tone(leg, digit, duration_ms, board),
             MediaEvent::Heard { bridged: false, .. } => self.heard_first(leg, board),
             MediaEvent::Quiet { .. } => self.message_is_over(MessageEnd::Silence, board),
             MediaEvent::TwoWay { at, .. } => self.sound_went_both_ways(at, board),

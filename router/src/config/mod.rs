@@ -115,7 +115,7 @@ pub use trunk_identity::{History, IdentityOut, TrunkIdentity};
 pub use trunk_limits::TrunkLimits;
 pub use trunk_numbers::{TrunkNumbers, Ways, Whose};
 pub use trunk_register::{NumberIn, TrunkRegister};
-pub use trunk_sound::{DeadAirCure, TrunkSound};
+pub use trunk_sound::{DeadAirCure, Dtmf, TrunkSound};
 pub use trunk_targets::{TrunkFailover, TrunkTarget};
 pub use trunk_tls::TrunkTls;
 pub use trunk_transfer::{Rejoin, TrunkTransfer};

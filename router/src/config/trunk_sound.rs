@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use media::sdp::{Policy, Tones};
+
 use super::problem::Report;
 use super::raw::section;
 use super::read::bounds;
@@ -18,6 +20,8 @@ section! {
         dead_air_cure,
         /// The other party, if it is by this trunk and in a conversation, hears a short tone when nobody can be heard, so that he does not wait in silence for a caller who speaks. Default false.
         dead_air_tone,
+        /// How keys come from this trunk and go to it. `"auto"`: as telephone-event where both know it (RFC 4733), else by INFO where the far end allows it, else as tones; tones are sought only while a caller is with us, in menus and queues. `"rfc4733"`: as telephone-event or not at all. `"info"`: by INFO, telephone-event is not offered. `"inband"`: as tones, in conversations too, so that a key is passed on to a party that takes no tones; telephone-event is not offered. Default `"auto"`.
+        dtmf,
     }
 }
 
@@ -33,6 +37,33 @@ pub enum DeadAirCure {
     Reinvite,
 }
 
+/// How keys come and go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dtmf {
+    /// As the far end can.
+    #[default]
+    Auto,
+    /// As telephone-event.
+    Events,
+    /// By INFO.
+    Info,
+    /// As tones.
+    Tones,
+}
+
+impl Dtmf {
+    /// The policy with this in it.
+    pub fn applied(self, policy: Policy) -> Policy {
+        let (telephone_event, tones) = match self {
+            Dtmf::Auto => (policy.telephone_event, Tones::Unbridged),
+            Dtmf::Events => (true, Tones::Never),
+            Dtmf::Info => (false, Tones::Never),
+            Dtmf::Tones => (false, Tones::Always),
+        };
+        Policy { telephone_event, tones, ..policy }
+    }
+}
+
 /// What is asked and done about the sound of a trunk's calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrunkSound {
@@ -44,6 +75,8 @@ pub struct TrunkSound {
     pub dead_air_cure: DeadAirCure,
     /// The other party hears a tone then, if it is by this trunk. Default false.
     pub dead_air_tone: bool,
+    /// How keys come and go. Default as the far end can.
+    pub dtmf: Dtmf,
 }
 
 impl Default for TrunkSound {
@@ -53,6 +86,7 @@ impl Default for TrunkSound {
             dead_air: Duration::from_secs(3),
             dead_air_cure: DeadAirCure::Nothing,
             dead_air_tone: false,
+            dtmf: Dtmf::Auto,
         }
     }
 }
@@ -67,11 +101,14 @@ impl TrunkSound {
             ("relatch", DeadAirCure::Relatch),
             ("reinvite", DeadAirCure::Reinvite),
         ];
+        let keys =
+            [("auto", Dtmf::Auto), ("rfc4733", Dtmf::Events), ("info", Dtmf::Info), ("inband", Dtmf::Tones)];
         let sound = TrunkSound {
             rtcp_xr: raw.rtcp_xr.boolean(false, report),
             dead_air: raw.dead_air.duration(bounds("0s", "30s", "3s"), report),
             dead_air_cure: raw.dead_air_cure.choice(&cures, report),
             dead_air_tone: raw.dead_air_tone.boolean(false, report),
+            dtmf: raw.dtmf.choice(&keys, report),
         };
         if !sound.dead_air.is_zero() && sound.dead_air < LEAST {
             let text = format!(

@@ -288,7 +288,8 @@ impl Switchboard {
         let defaults = self.default_policy();
         let Some(trunk) = self.config.trunk(trunk) else { return defaults };
         let codecs = trunk.codecs.clone().unwrap_or_else(|| defaults.codecs.clone());
-        trunk.srtp.applied(Policy { codecs, rtcp_xr: trunk.sound.rtcp_xr, ..defaults })
+        let policy = Policy { codecs, rtcp_xr: trunk.sound.rtcp_xr, ..defaults };
+        trunk.srtp.applied(trunk.sound.dtmf.applied(policy))
     }
 
     /// What we may agree to with an address that goes by no trunk.
