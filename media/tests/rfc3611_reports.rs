@@ -44,7 +44,7 @@ fn tells(stage: &mut Stage, extended: &Extended) {
 #[test]
 fn who_asks_for_voip_metrics_learns_how_his_sound_reaches_us() {
     let mut stage = asking(Wanted { voip_metrics: true, reference_time: false });
-    let burst = |n: &u32| (300..320).contains(n) && n % 2 == 0;
+    let burst = |n: &u32| (300..320).contains(n) && n.is_multiple_of(2);
     speaks(&mut stage, (0..1_000).filter(|n| !burst(n) && *n != 100), &[0x21; 160]);
     let Extended { voip_metrics: Some(metrics), reference_time: None, delay: None } = last_extended(&stage)
     else {
