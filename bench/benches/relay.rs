@@ -39,6 +39,8 @@ fn stream(leg: u64, odd: Codec) -> Stream {
         remote_holds: false,
         opus: media::codec::OpusParameters::default(),
         rtcp_wanted: true,
+        tones: Default::default(),
+        wanted_reports: Default::default(),
         keys: None,
         dtls: None,
     }

@@ -1,4 +1,6 @@
-//! Telephone-events: RFC 4733. Received once per event, generated packet by packet.
+//! Telephone-events: RFC 4733. Received once per event, generated packet by packet. Keys as tones are beside it.
+
+pub mod tones;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,8 +13,10 @@ const GIVEN_UP_AFTER: Duration = Duration::from_millis(150);
 const SHORTEST_GAP: Duration = Duration::from_millis(20);
 /// An event's last packet is sent three times in all (§2.5.1.4).
 const ENDS: u8 = 3;
-/// Ticks of one packet, 20 ms.
-const STEP: u16 = 160;
+/// Packets in a second.
+const BEATS: u32 = 50;
+/// The clock of events beside G.711 (§2.1). Beside a codec of another clock they have that one's (§7.1.1).
+const RATE: u32 = 8_000;
 /// Packets' worth of pause between two digits: 60 ms.
 const PAUSE: u8 = 3;
 /// Digits that may wait to be sent on one leg; more are refused.
@@ -90,8 +94,10 @@ pub struct Pressed {
 }
 
 /// Finds digits in the telephone-event packets of one leg. An event is known by its timestamp.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Receiver {
+    /// Ticks a second.
+    rate: u32,
     current: Option<Current>,
     /// Timestamp of the event last reported: its repeated end packets are no news.
     reported: Option<u32>,
@@ -108,7 +114,18 @@ struct Current {
     last_at: Instant,
 }
 
+impl Default for Receiver {
+    fn default() -> Receiver {
+        Receiver { rate: RATE, current: None, reported: None, reported_at: None }
+    }
+}
+
 impl Receiver {
+    /// The events' clock from now on, in ticks a second; 8,000 until this is said. An event under way is told by the new one.
+    pub fn set_rate(&mut self, rate: u32) {
+        self.rate = rate.max(1_000);
+    }
+
     /// Takes in one packet. Gives the digits that have ended: first the event before, when its end was lost,
     /// then this one by its end bit.
     pub fn arrive(&mut self, now: Instant, timestamp: u32, payload: Payload) -> [Option<Pressed>; 2] {
@@ -176,7 +193,7 @@ impl Receiver {
         let Current { event, timestamp, before, duration, .. } = self.current.take()?;
         self.reported = Some(timestamp);
         let digit = Digit::from_event(event)?;
-        Some(Pressed { digit, duration_ms: (before + u32::from(duration)) / 8 })
+        Some(Pressed { digit, duration_ms: (before + u32::from(duration)) / (self.rate / 1_000) })
     }
 }
 
@@ -187,11 +204,18 @@ impl Current {
     }
 }
 
-/// One packet of a generated event. Its timestamp is that of the event's first packet.
+/// One packet of a generated event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
     /// The first packet of the event: marker bit, and the event's timestamp is taken here.
     pub first: bool,
+    /// The end has been sent before, for it may get lost.
+    pub repeated: bool,
+    /// Its timestamp is so many ticks after that of the event's first packet: 0, but for events longer than 65,535 ticks, which
+    /// go on in another segment (§2.5.1.3).
+    pub segment: u32,
+    /// Ticks of the event that have passed before this packet.
+    pub from: u32,
     /// What the packet says.
     pub payload: Payload,
 }
@@ -208,9 +232,11 @@ pub enum Beat {
 }
 
 /// Generates events, one packet on each beat of 20 ms (§2.5.1).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sender {
-    waiting: VecDeque<(Digit, u16)>,
+    /// Ticks a second.
+    rate: u32,
+    waiting: VecDeque<(Digit, u32)>,
     current: Option<Sending>,
     pause: u8,
 }
@@ -218,17 +244,26 @@ pub struct Sender {
 #[derive(Debug)]
 struct Sending {
     digit: Digit,
-    total: u16,
-    elapsed: u16,
+    total: u32,
+    elapsed: u32,
+    /// Where the present segment begins.
+    segment: u32,
     ends: u8,
 }
 
 impl Sender {
+    /// For events with a clock of `rate` ticks a second, which is that of the codec.
+    #[must_use]
+    pub fn new(rate: u32) -> Sender {
+        Sender { rate, waiting: VecDeque::new(), current: None, pause: 0 }
+    }
+
     /// Adds a digit of `duration_ms`, made at least 40 ms and at most 8 s. False if 32 are waiting already.
     pub fn push(&mut self, digit: Digit, duration_ms: u16) -> bool {
         let fits = self.waiting.len() < QUEUE;
         if fits {
-            self.waiting.push_back((digit, duration_ms.clamp(40, 8_000) * 8));
+            let ms = u32::from(duration_ms.clamp(40, 8_000));
+            self.waiting.push_back((digit, ms * (self.rate / 1_000)));
         }
         fits
     }
@@ -246,10 +281,10 @@ impl Sender {
         }
         if self.current.is_none() {
             let Some((digit, total)) = self.waiting.pop_front() else { return Beat::Done };
-            self.current = Some(Sending { digit, total, elapsed: 0, ends: 0 });
+            self.current = Some(Sending { digit, total, elapsed: 0, segment: 0, ends: 0 });
         }
         let Some(sending) = &mut self.current else { return Beat::Done };
-        let part = sending.part();
+        let part = sending.part(self.rate / BEATS);
         if sending.ends == ENDS {
             self.current = None;
             self.pause = PAUSE;
@@ -259,14 +294,22 @@ impl Sender {
 }
 
 impl Sending {
-    fn part(&mut self) -> Part {
-        let first = self.elapsed == 0;
-        self.elapsed = (self.elapsed + STEP).min(self.total);
-        let end = self.elapsed == self.total;
+    fn part(&mut self, step: u32) -> Part {
+        let from = self.elapsed;
+        if from - self.segment > u32::from(u16::MAX) {
+            self.segment += u32::from(u16::MAX);
+        }
+        self.elapsed = (from + step).min(self.total);
+        // The packet that fills a segment says so; what is beyond is the next one's.
+        let duration = u16::try_from(self.elapsed - self.segment).unwrap_or(u16::MAX);
+        let end = self.segment + u32::from(duration) == self.total;
         self.ends += u8::from(end);
         Part {
-            first,
-            payload: Payload { event: self.digit.event(), end, volume: 10, duration: self.elapsed },
+            first: from == 0,
+            repeated: self.ends > 1,
+            segment: self.segment,
+            from,
+            payload: Payload { event: self.digit.event(), end, volume: 10, duration },
         }
     }
 }

@@ -21,6 +21,7 @@ mod player;
 mod playlist;
 pub mod ports;
 pub mod prompt;
+pub mod quality;
 mod recorder;
 pub mod room;
 pub mod rtp;
@@ -37,6 +38,7 @@ pub use engine::{
     Absence, Channel, Command, Counters, Engine, Event, Forward, MediaLegKey, Note, Output, PlayFrom,
     Recorded, RecordingEnd, Settings, Sides, Supervision, Title,
 };
+pub use leg::DeadAir;
 pub use path::{Identity, IdentityError, PathError};
 pub use player::Gain;
 pub use playlist::Playlist;

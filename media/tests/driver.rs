@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{A, B, prompt, sound, stream};
+use common::{A, B, C, prompt, sound, stream};
 use media::driver::{MediaSocket, Refused, Worker, WorkerSettings};
 use media::rtp::{Packet, packet::HEADER};
 use media::{Command, Event, MediaLegKey, PlayFrom, Stream};
@@ -73,6 +73,48 @@ impl Peer {
             }
         }
     }
+}
+
+/// Everything that comes out goes to one socket, so its order there is the order in which the worker did its work. The worker
+/// stands still until all of it lies in its sockets.
+#[test]
+fn a_flood_on_one_port_delays_another_ports_packets_by_a_few_packets_only() {
+    const FLOOD: u32 = 150;
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let stands = std::sync::Mutex::new(stopped);
+    let wake = Box::new(move || {
+        let _ = stands.lock().unwrap().recv();
+    });
+    let worker = Worker::spawn(WorkerSettings::new(1), wake).unwrap();
+    let (a, b) = (connect(&worker, A), connect(&worker, B));
+    let ear = UdpSocket::bind((HERE, 0)).unwrap();
+    ear.set_read_timeout(Some(PATIENCE)).unwrap();
+    for (leg, from) in [(C, A), (MediaLegKey(0xd), B)] {
+        worker.open(MediaSocket::bind(HERE, 0).unwrap(), open(leg)).unwrap();
+        let stream =
+            Stream { remote: ear.local_addr().ok(), remote_rtcp: None, rtcp_mux: true, ..stream(leg) };
+        worker.send(Command::Connect { leg, stream }).unwrap();
+        worker.send(Command::Bridge { a: from, b: leg }).unwrap();
+    }
+    // Its first packet is an event, with which the worker stands; what comes now waits.
+    a.send(0xa1, 0, &[1; 160]);
+    let mut datagram = [0; 1_500];
+    let mut payload = || {
+        loop {
+            let (len, _) = ear.recv_from(&mut datagram).expect("a packet within ten seconds");
+            if !(192..224).contains(&datagram[1]) && len > HEADER {
+                return datagram[HEADER];
+            }
+        }
+    };
+    assert_eq!(payload(), 1);
+    (1..FLOOD).for_each(|n| a.send(0xa1, n, &[1; 160]));
+    (0..5).for_each(|n| b.send(0xb1, n, &[2; 160]));
+    drop(stop);
+    let order: Vec<u8> = (0..FLOOD + 4).map(|_| payload()).collect();
+    let last = order.iter().rposition(|payload| *payload == 2).unwrap();
+    assert_eq!(order.iter().filter(|payload| **payload == 2).count(), 5);
+    assert!(last < 20, "the fifth came after {last} others: {order:?}");
 }
 
 fn wait_for(worker: &Worker, wanted: impl Fn(&Event) -> bool) -> Event {

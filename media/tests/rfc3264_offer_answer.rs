@@ -69,6 +69,8 @@ fn an_ordinary_offer_gets_an_ordinary_answer() {
         dtls: None,
         opus: media::codec::OpusParameters::default(),
         rtcp_wanted: true,
+        tones: Default::default(),
+        wanted_reports: Default::default(),
         keys: None,
     };
     assert_eq!(stream, agreed);

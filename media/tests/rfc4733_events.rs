@@ -3,8 +3,10 @@
 mod common;
 
 use common::*;
+use media::dtmf::{Beat, Part, Receiver, Sender, tones};
 use media::rtp::Fields;
-use media::{Command, Digit, Event, Stream};
+use media::sdp::Tones;
+use media::{Codec, Command, Digit, Event, Stream, tone};
 
 const SOURCE: u32 = 0xd1d1;
 
@@ -250,12 +252,117 @@ fn a_digit_takes_the_place_of_music_and_of_the_partner_without_a_seam() {
     assert_eq!(first_after.payload[0], frame_byte(9), "the music went on underneath");
 }
 
+/// §2.5.1.3 at 48 kHz, where 65,535 ticks are 1.4 s: each segment begins where the full one before it ends.
 #[test]
-fn a_digit_for_a_peer_that_knows_none_is_refused_and_counted() {
+fn a_long_event_goes_on_in_segments_and_is_heard_as_one_key() {
+    let mut sender = Sender::new(48_000);
+    assert!(sender.push(digit('7'), 5_000));
+    let parts: Vec<Part> = std::iter::from_fn(|| match sender.beat() {
+        Beat::Part(part) => Some(part),
+        Beat::Pause | Beat::Done => None,
+    })
+    .collect();
+    assert_eq!(parts.len(), 250 + 2, "20 ms each, and the end twice more");
+    assert_eq!(parts.iter().filter(|part| part.payload.end).count(), 3);
+    assert_eq!(parts.last().map(|part| part.segment + u32::from(part.payload.duration)), Some(240_000));
+    for pair in parts.windows(2).filter(|pair| pair[1].segment != pair[0].segment) {
+        assert_eq!((pair[0].payload.duration, pair[1].segment - pair[0].segment), (u16::MAX, 65_535));
+    }
+    assert_eq!(parts.last().unwrap().segment, 3 * 65_535);
+    let (mut receiver, now) = (Receiver::default(), Stage::new().start);
+    receiver.set_rate(48_000);
+    let heard = parts
+        .iter()
+        .enumerate()
+        .flat_map(|(n, part)| receiver.arrive(now + FRAME * n as u32, 1_000 + part.segment, part.payload));
+    let heard: Vec<_> =
+        heard.flatten().map(|pressed| (pressed.digit.as_char(), pressed.duration_ms)).collect();
+    assert_eq!(heard, [('7', 5_000)]);
+}
+
+#[test]
+fn a_digit_for_a_peer_that_knows_no_events_is_a_tone_in_his_codec() {
     let mut stage = Stage::new();
-    stage.open(A).connect(A, Stream { send_event: None, ..stream(A) });
+    let deaf = Stream {
+        send_event: None,
+        receive_event: None,
+        codec: Codec::Pcmu,
+        send_payload_type: 0,
+        ..stream(A)
+    };
+    stage.open(A).connect(A, deaf);
     stage.command(Command::SendDigit { leg: A, digit: digit('1'), duration_ms: 100 });
-    assert_eq!((stage.engine.counters().digits_refused, stage.take_sent(A).len()), (1, 0));
+    stage.command(Command::SendDigit { leg: A, digit: digit('#'), duration_ms: 50 }).run(1_000 * MS);
+    let sent = stage.take_sent(A);
+    assert_eq!(sent.len(), 5 + 3);
+    assert!(sent.iter().all(|sent| sent.packet.payload_type == 0 && sent.payload.len() == 160));
+    let mut samples = vec![0; 800];
+    let bytes: Vec<u8> = sent[..5].iter().flat_map(|sent| sent.payload.clone()).collect();
+    Codec::Pcmu.decode(&bytes, &mut samples);
+    let level = |hz| tone::level_at(&samples, hz);
+    assert!(level(697.0) > -16.0 && level(1_209.0) > -14.0, "{} {}", level(697.0), level(1_209.0));
+    assert!([770.0, 941.0, 1_336.0, 1_633.0].iter().all(|hz| level(*hz) < -45.0));
+    let silent = sent[7].payload.iter().filter(|byte| **byte == 0xff).count();
+    assert!(silent >= 80, "50 ms are two frames and a half");
+}
+
+/// A leg that has agreed on no events, and what its peer presses with his tones.
+fn presses_tones(stage: &mut Stage, from: u32, key: char) -> u32 {
+    let mut frames = vec![[0i16; 160]; 8];
+    for (n, frame) in frames.iter_mut().take(5).enumerate() {
+        tones::write(digit(key), n as u32 * 160, frame);
+    }
+    for (n, frame) in (from..).zip(&frames) {
+        let mut bytes = [0; 160];
+        Codec::Pcma.encode(frame, &mut bytes);
+        stage.hear(A, sound(SOURCE, n), &bytes);
+        stage.run(FRAME);
+    }
+    from + 8
+}
+
+fn tones_told(stage: &mut Stage) -> Vec<char> {
+    let told = |event| match event {
+        Event::Tone { leg: A, digit, duration_ms: 80..=120 } => Some(digit.as_char()),
+        _ => None,
+    };
+    stage.take_events().into_iter().filter_map(told).collect()
+}
+
+#[test]
+fn a_key_as_a_tone_is_told_once_where_it_is_sought_and_nowhere_else() {
+    for (wanted, bridged, told) in [
+        (Tones::Never, false, ""),
+        (Tones::Unbridged, false, "5#"),
+        (Tones::Unbridged, true, ""),
+        (Tones::Always, true, "5#"),
+    ] {
+        let mut stage = Stage::new();
+        stage.open(A).connect(A, Stream { receive_event: None, tones: wanted, ..stream(A) });
+        stage.open(B).connect(B, stream(B));
+        if bridged {
+            stage.command(Command::Bridge { a: A, b: B });
+        }
+        let next = presses_tones(&mut stage, 1, '5');
+        presses_tones(&mut stage, next, '#');
+        assert_eq!(tones_told(&mut stage).iter().collect::<String>(), told, "{wanted:?} {bridged}");
+    }
+}
+
+#[test]
+fn a_key_as_a_tone_is_told_though_its_packets_stop() {
+    let mut stage = Stage::new();
+    stage.open(A).connect(A, Stream { receive_event: None, tones: Tones::Always, ..stream(A) });
+    for n in 0..5 {
+        let (mut frame, mut bytes) = ([0; 160], [0; 160]);
+        tones::write(digit('9'), n * 160, &mut frame);
+        Codec::Pcma.encode(&frame, &mut bytes);
+        stage.hear(A, sound(SOURCE, n), &bytes);
+        stage.run(FRAME);
+    }
+    assert_eq!(tones_told(&mut stage), []);
+    stage.run(150 * MS);
+    assert_eq!(tones_told(&mut stage), ['9']);
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub struct Prompts {
     ringback: Arc<Prompt>,
     beep: Arc<Prompt>,
     recording_tone: Arc<Prompt>,
+    warning: Arc<Prompt>,
 }
 
 impl Prompts {
@@ -33,7 +34,8 @@ impl Prompts {
             }
         }
         let (ringback, beep) = (Arc::new(ringback()), Arc::new(beep()));
-        Prompts { files, ringback, beep, recording_tone: Arc::new(recording_tone()) }
+        let (recording_tone, warning) = (Arc::new(recording_tone()), Arc::new(warning()));
+        Prompts { files, ringback, beep, recording_tone, warning }
     }
 
     /// These, and those of `older` that are not among them: a call keeps its flow over a reload, and the prompts that
@@ -63,14 +65,27 @@ impl Prompts {
     pub fn beep(&self) -> Arc<Prompt> {
         Arc::clone(&self.beep)
     }
+
     /// By which those who talk hear that they are recorded: 1,400 Hz for 200 ms.
     pub fn recording_tone(&self) -> Arc<Prompt> {
         Arc::clone(&self.recording_tone)
     }
+
+    /// Somebody cannot be heard: 425 Hz twice for 100 ms, softly.
+    pub fn warning(&self) -> Arc<Prompt> {
+        Arc::clone(&self.warning)
+    }
 }
 
 fn recording_tone() -> Prompt {
-    Prompt::from_samples(&tone::sine(1_400.0, 200, -20.0), "recording tone")
+    Prompt::from_tone("recording tone", |rate| tone::sine_at(rate, 1_400.0, 200, -20.0))
+}
+
+fn warning() -> Prompt {
+    Prompt::from_tone("warning", |rate| {
+        let beep = tone::sine_at(rate, 425.0, 100, -20.0);
+        [&beep[..], &vec![0; beep.len()], &beep].concat()
+    })
 }
 
 fn beep() -> Prompt {

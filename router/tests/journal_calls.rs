@@ -26,9 +26,9 @@ fn ladder(record: &Record) -> String {
 fn a_queue_call_reads_as_a_ladder_with_a_rung_for_each_leg() {
     let expected = "\
 2026-11-25 08:00:00  +491701234567 → +493012345     support/anna   wait  11.0s ring  19.0s talk  1m00s  caller-hung-up
-  ├◀─   0.0s  carrier      +491701234567                answered after 0.0s    PCMA 3000/3000 lost 2 ±0.8ms
-  ├─▶  12.0s  teams        bo +4930555001               taken back             PCMA 3000/3000 lost 2 ±0.8ms
-  └─▶  28.0s  teams        anna +4930555001             answered after 4.0s    PCMA 3000/3000 lost 2 ±0.8ms
+  ├◀─   0.0s  carrier      +491701234567                answered after 0.0s    PCMA 3000/3000 lost 2 ±0.8ms MOS 4.4
+  ├─▶  12.0s  teams        bo +4930555001               taken back             PCMA 3000/3000 lost 2 ±0.8ms MOS 4.4
+  └─▶  28.0s  teams        anna +4930555001             answered after 4.0s    PCMA 3000/3000 lost 2 ±0.8ms MOS 4.4
 ";
     assert_eq!(ladder(&record_of(&queue_call(call(1), MORNING))), expected);
 }
@@ -76,6 +76,7 @@ fn a_record_as_json_is_one_line_with_iso_times_and_lengths_that_add_up() {
     assert_eq!(json["connected_at"], "2026-11-25T08:00:32.000000Z");
     assert_eq!((&json["cause"], &json["fault"]), (&"caller-hung-up".into(), &"none".into()));
     assert_eq!(json["legs"][2]["media"]["jitter_us"], 850);
+    assert_eq!(json["legs"][2]["media"]["quality"]["mos_conversational"], 4.39);
     let parts: u64 =
         ["flow_ms", "wait_ms", "ring_ms", "talk_ms"].iter().map(|part| json[*part].as_u64().unwrap()).sum();
     assert_eq!(json["total_ms"], parts);

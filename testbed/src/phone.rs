@@ -69,10 +69,28 @@ pub(crate) enum Deed {
     Offer(Bytes),
     Die,
     Mute(bool),
+    Sound(Manner),
     Transfer { to: String, headers: Vec<(String, String)> },
     Register { contact: String, expires: u32 },
     TransferAttended,
     HangUpFirst,
+}
+
+/// What comes out of a telephone that is not muted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// Its voice.
+    Voice,
+    /// One byte of silence over and over: no microphone.
+    Nothing,
+    /// Comfort noise by RFC 3389, and no sound.
+    Noise,
+    /// Its voice, from another address than it says.
+    From(SocketAddr),
+    /// Its voice, with a payload type that nobody agreed to.
+    Foreign,
+    /// Its voice, encrypted with a broken key.
+    Garbled,
 }
 
 /// Where a telephone's last call is.
@@ -144,6 +162,7 @@ pub struct Phone {
     pub registered: u16,
     dead: bool,
     muted: bool,
+    manner: Manner,
     terms: Terms,
     events: bool,
     /// The hold or resume on its way.
@@ -204,6 +223,7 @@ impl Phone {
             registered: 0,
             dead: false,
             muted: false,
+            manner: Manner::Voice,
             terms: Terms::default(),
             events: true,
             holding: None,
@@ -339,6 +359,7 @@ impl Phone {
             Deed::Offer(bytes) => self.reinvite(now, sdp(bytes)),
             Deed::Die => self.dead = true,
             Deed::Mute(muted) => self.muted = muted,
+            Deed::Sound(manner) => self.manner = manner,
             Deed::HangUpFirst => self.hang_up_first(now),
             Deed::TransferAttended => self.transfer_attended(now),
             Deed::Transfer { to, headers } => self.transfer(now, &to, &headers),

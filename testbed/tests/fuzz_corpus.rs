@@ -10,9 +10,15 @@ mod config;
 #[path = "../fuzz/src/digest.rs"]
 #[allow(unreachable_pub)]
 mod digest;
+#[path = "../fuzz/src/dtmf.rs"]
+#[allow(unreachable_pub)]
+mod dtmf;
 #[path = "../fuzz/src/endpoint/mod.rs"]
 #[allow(unreachable_pub)]
 mod endpoint;
+#[path = "../fuzz/src/engine.rs"]
+#[allow(unreachable_pub)]
+mod engine;
 #[path = "../fuzz/src/message.rs"]
 #[allow(unreachable_pub)]
 mod message;
@@ -56,6 +62,16 @@ fn the_corpus_of_configurations_holds() {
 #[test]
 fn the_corpus_of_challenges_and_credentials_holds() {
     replay("digest", digest::run);
+}
+
+#[test]
+fn the_corpus_of_keys_holds() {
+    replay("dtmf", dtmf::run);
+}
+
+#[test]
+fn the_corpus_of_engines_days_holds() {
+    replay("engine", engine::run);
 }
 
 #[test]

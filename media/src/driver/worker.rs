@@ -33,7 +33,7 @@ pub struct WorkerSettings {
     pub sweep: Duration,
     /// Commands that may wait. Default 65,536.
     pub commands: usize,
-    /// Events that may wait. When full, Digit, Heard, TwoWay, Silent, Unheard and Unauthentic are dropped and counted; Played and
+    /// Events that may wait. When full, Digit, Tone, Heard, TwoWay, Silent, Unheard, DeadAir and Unauthentic are dropped and counted; Played and
     /// Closed wait in the worker. Default 65,536.
     pub events: usize,
 }

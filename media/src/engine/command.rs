@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::record::{Recorded, RecordingEnd, Title};
 use super::rooms::Supervision;
 use crate::dtmf::Digit;
+use crate::leg::DeadAir;
 use crate::path::PathError;
 use crate::player::Gain;
 use crate::playlist::Playlist;
@@ -103,6 +104,21 @@ pub enum Command {
         /// nothing, nor does the hold, and a Connect by which he takes us back ends the waiting.
         on_hold: bool,
     },
+    /// The peer has answered and ought to be heard from now on: what comes within this time is judged, and if it is nothing
+    /// that anybody could hear, that is [`Event::DeadAir`]. A Connect meanwhile begins the time anew; nothing is expected of a
+    /// peer who holds us then.
+    Guard {
+        /// Whom.
+        leg: MediaLegKey,
+        /// Within which time.
+        within: Duration,
+    },
+    /// Whoever is heard next on the leg is believed to be the peer, as when the session started: for one whose sound comes from
+    /// another address than before. Until somebody is, our sound goes to where SDP said.
+    Relatch {
+        /// Whose.
+        leg: MediaLegKey,
+    },
     /// Plays prompts instead of what plays now; on a bridged leg the partner is not heard meanwhile. Before the
     /// leg is connected it waits; while the peer holds us it goes on unheard.
     Play {
@@ -135,8 +151,8 @@ pub enum Command {
         /// Whose.
         leg: MediaLegKey,
     },
-    /// Sends a digit by RFC 4733; several wait for each other, at most 32. Dropped and counted if the peer knows
-    /// no telephone-event.
+    /// Sends a digit by RFC 4733, or as a tone to a peer who knows no telephone-event; several wait for each other, at most 32,
+    /// more are dropped and counted. Meanwhile the peer hears nothing else.
     SendDigit {
         /// Whose peer gets it.
         leg: MediaLegKey,
@@ -217,6 +233,16 @@ pub enum Event {
         /// How long, as far as packets told.
         duration_ms: u32,
     },
+    /// A key was pressed and let go, heard as a tone: there were no telephone-events to say it. Whoever is bridged with the leg has
+    /// heard the tone.
+    Tone {
+        /// Where.
+        leg: MediaLegKey,
+        /// Which key.
+        digit: Digit,
+        /// How long, to some 13 ms.
+        duration_ms: u32,
+    },
     /// The first RTP packet was accepted since Open, or since Bridge.
     Heard {
         /// From whom.
@@ -249,6 +275,13 @@ pub enum Event {
         leg: MediaLegKey,
         /// Which of the two waits is over: that for the sound of somebody who holds us.
         on_hold: bool,
+    },
+    /// Nobody can be heard, though [`Command::Guard`] said that somebody ought to be. Told once a guard.
+    DeadAir {
+        /// Of whom.
+        leg: MediaLegKey,
+        /// Why.
+        why: DeadAir,
     },
     /// For a second's worth of packets none could be opened by the peer's SRTP key. Told once, until one can.
     Unauthentic {
@@ -358,10 +391,12 @@ impl Event {
         match self {
             Event::Played { leg, .. }
             | Event::Digit { leg, .. }
+            | Event::Tone { leg, .. }
             | Event::Heard { leg, .. }
             | Event::TwoWay { a: leg, .. }
             | Event::Silent { leg, .. }
             | Event::Unheard { leg, .. }
+            | Event::DeadAir { leg, .. }
             | Event::Unauthentic { leg }
             | Event::Alone { leg }
             | Event::Full { leg }

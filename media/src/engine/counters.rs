@@ -51,12 +51,22 @@ counters! {
     rtcp_sent,
     /// RTCP packets read.
     rtcp_received,
+    /// Reports that were due on legs whose R so far (ITU-T G.107) is 80 or more.
+    rated_good,
+    /// The same with 70 or more: some are dissatisfied.
+    rated_fair,
+    /// The same with less: many are dissatisfied.
+    rated_poor,
     /// Digits heard.
     digits,
     /// Silences told.
     silences,
     /// Legs on which nothing was heard in the time that was set.
     unheard,
+    /// Peers who had our SSRC: it was changed.
+    collisions,
+    /// Legs on which nobody could be heard in the first seconds.
+    dead_air,
     /// Dropped: RTP header malformed.
     malformed,
     /// Dropped: RTCP malformed.
@@ -91,7 +101,7 @@ counters! {
     unrelayable,
     /// Frames of prompts not played: the leg speaks a codec in which there is no prompt (G.729).
     unplayable,
-    /// Digits not sent: no telephone-event agreed, or too many waiting.
+    /// Digits not sent: nothing agreed yet, or too many waiting.
     digits_refused,
     /// Packets or commands for a key that is not open, or an Open that could not be done.
     stale,

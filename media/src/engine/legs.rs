@@ -40,6 +40,10 @@ impl Legs {
         self.by_key.get(&key).copied()
     }
 
+    pub(crate) fn find_mut(&mut self, key: MediaLegKey) -> Option<&mut Leg> {
+        self.get_mut(self.find(key)?)
+    }
+
     pub(crate) fn get(&self, index: u32) -> Option<&Leg> {
         self.places.get(index as usize)?.as_deref()
     }

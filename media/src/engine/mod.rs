@@ -34,6 +34,7 @@ use rooms::{Rooms, Watch, room_of_seat};
 
 use crate::bridge::Side;
 use crate::cadence::Cadence;
+use crate::dtmf::Pressed;
 use crate::leg::{Dice, Leg, Outgoing};
 use crate::sdp::Stream;
 
@@ -124,6 +125,8 @@ impl Engine {
             Command::Expect { leg, within, on_hold } => {
                 self.expect(now, self.legs.find(leg)?, within, on_hold);
             }
+            Command::Guard { leg, within } => self.guard(now, self.legs.find(leg)?, within),
+            Command::Relatch { leg } => self.legs.find_mut(leg)?.latch.open(),
             Command::Play { leg, play, prompt, repeat, from } => {
                 self.play(now, self.legs.find(leg)?, crate::player::Playing::new(play, prompt, repeat, from));
             }
@@ -182,6 +185,13 @@ impl Engine {
         match on_hold {
             true => leg.expect_on_hold(now, within),
             false => leg.expect(now, within),
+        }
+        self.enter_deadline(index);
+    }
+
+    fn guard(&mut self, now: Instant, index: u32, within: Duration) {
+        if let Some(leg) = self.legs.get_mut(index) {
+            leg.guard(now, within);
         }
         self.enter_deadline(index);
     }
@@ -257,12 +267,18 @@ impl Engine {
             self.outbox.event(event);
             self.counters.digits += 1;
         }
+        let tone = leg.ear.as_mut().and_then(|listening| listening.ear.handle_timeout(now));
         if let Some(since) =
             leg.quiet_since().filter(|since| !leg.silence.told && *since + silence_timeout <= now)
         {
             leg.silence.told = true;
             self.outbox.event(Event::Silent { leg: leg.key, since });
             self.counters.silences += 1;
+        }
+        // Before the next: what is told of an agent's leg is told while the call is still his.
+        if let Some(why) = leg.judge(now) {
+            self.outbox.event(Event::DeadAir { leg: leg.key, why });
+            self.counters.dead_air += 1;
         }
         for (is_due, on_hold) in [(leg.is_unheard(now), false), (leg.is_unheard_on_hold(now), true)] {
             if is_due {
@@ -274,8 +290,14 @@ impl Engine {
             self.report(now, index);
         }
         self.serve_path(now, index);
+        tone.into_iter().for_each(|pressed| self.tell_tone(MediaLegKey(key), pressed));
         self.hand_out(now, index);
         self.enter_deadline(index);
+    }
+
+    fn tell_tone(&mut self, leg: MediaLegKey, Pressed { digit, duration_ms }: Pressed) {
+        self.outbox.event(Event::Tone { leg, digit, duration_ms });
+        self.counters.digits += 1;
     }
 
     /// Enters the leg's next slow deadline unless an entry that is early enough stands already.

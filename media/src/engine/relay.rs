@@ -99,6 +99,9 @@ impl Engine {
         if !matches!(accepted, Err(Refused::Unexpected | Refused::UnknownPayload | Refused::Stranger)) {
             self.counters.received += 1;
             self.note_heard(now, index);
+            if self.legs.get(index)?.outgoing.ssrc() == packet.ssrc {
+                self.resolve_collision(now, index);
+            }
         }
         match accepted {
             Ok((sort, place)) => {
@@ -139,6 +142,24 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// The peer uses our SSRC: BYE for it, and another one (RFC 3550 §8.2). Once a leg: who does it again sends back what he
+    /// hears, and would do so for ever.
+    #[cold]
+    fn resolve_collision(&mut self, now: Instant, index: u32) {
+        if self.legs.get(index).is_none_or(|leg| leg.renamed) {
+            return;
+        }
+        self.say_goodbye(now, index);
+        let ssrc = self.dice.ssrc();
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        leg.renamed = true;
+        leg.outgoing.rename(ssrc);
+        if let Some(secure) = &mut leg.secure {
+            secure.renamed();
+        }
+        self.counters.collisions += 1;
     }
 
     /// Signs of life: the first packet, the first through a bridge, the first after a silence.
@@ -183,10 +204,15 @@ impl Engine {
     ) {
         let Some(leg) = self.legs.get_mut(index) else { return };
         let cut = if place.new_run { leg.events.restart(now) } else { None };
-        let mut ended = [None; 2];
+        let (mut ended, mut tone) = ([None; 2], None);
         match sort {
             Sort::Sound(codec) => {
                 leg.incoming.time(now.saturating_duration_since(self.settings.origin), packet.timestamp);
+                match &mut leg.guard {
+                    Some(guard) => guard.hear(leg.incoming.listen_closely(codec, payload)),
+                    None => leg.incoming.listen(place, codec, payload),
+                }
+                tone = leg.hear_tones(now, codec, place, payload);
                 if let Some(slow) = &mut leg.slow {
                     slow.take(now, codec, place, packet.timestamp, payload);
                 }
@@ -196,18 +222,24 @@ impl Engine {
                 }
             }
             Sort::Event => {
+                leg.guard.iter_mut().for_each(|guard| guard.hear_event());
                 if let Some(payload) = dtmf::Payload::read(payload) {
                     ended = leg.events.arrive(now, packet.timestamp, payload);
                 }
             }
             Sort::Noise => {
+                leg.guard.iter_mut().for_each(|guard| guard.hear_noise());
                 let ear = leg.slow.as_mut().and_then(|slow| slow.ear.as_mut());
                 ear.into_iter().for_each(|ear| ear.take_noise(payload));
             }
             Sort::Unknown => {}
         }
+        let listens = leg.ear.is_some();
         let partner = leg.bridge.filter(|_| leg.slow.is_some()).map(|side| side.partner);
         let leg = leg.key;
+        if let Some(pressed) = tone {
+            self.tell_tone(leg, pressed);
+        }
         for pressed in cut.into_iter().chain(ended.into_iter().flatten()) {
             self.outbox.event(Event::Digit { leg, digit: pressed.digit, duration_ms: pressed.duration_ms });
             self.counters.digits += 1;
@@ -220,7 +252,7 @@ impl Engine {
                 );
             }
         }
-        if sort == Sort::Event {
+        if sort == Sort::Event || listens {
             self.enter_deadline(index);
         }
     }
@@ -354,6 +386,7 @@ impl Leg {
         }
         let sort = self.sort(packet.payload_type);
         if sort == Sort::Unknown {
+            self.unknown += 1;
             return Err(Refused::UnknownPayload);
         }
         if !self.admit(now, from) {

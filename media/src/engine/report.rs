@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::Engine;
 use crate::leg::Leg;
 use crate::rtp::rtcp;
+use crate::rtp::xr::{self, Extended};
 
 impl Engine {
     /// Begins to report on a leg when there is something to say and a way to say it. The first report comes after
@@ -22,6 +23,12 @@ impl Engine {
         let next_at = now + self.dice.around(self.settings.rtcp_interval);
         let Some(leg) = self.legs.get_mut(index) else { return };
         leg.reports.next_at = leg.may_report().then_some(next_at);
+        match leg.rating().map(|rating| rating.r) {
+            Some(80..) => self.counters.rated_good += 1,
+            Some(70..) => self.counters.rated_fair += 1,
+            Some(_) => self.counters.rated_poor += 1,
+            None => {}
+        }
         self.send_report(now, index, false);
     }
 
@@ -37,8 +44,10 @@ impl Engine {
         let ntp = self.ntp(now);
         let Some(leg) = self.legs.get_mut(index) else { return };
         let Some(to) = leg.rtcp_target().filter(|_| leg.may_report()) else { return };
+        let extended = leg.extended(now, ntp);
         let Leg { incoming, outgoing, reports, stream, key, secure, .. } = leg;
         let block = incoming.report().map(|block| reports.complete(now, block));
+        let about = block.map_or(0, |block| block.ssrc);
         // A sender is who has sent since the report before the last one (§6.4).
         let is_sender = outgoing.packets() > reports.sent_before[0];
         let sender = if is_sender { outgoing.sender_info(now, ntp) } else { None };
@@ -48,7 +57,11 @@ impl Engine {
         let (ssrc, cname) = (outgoing.ssrc(), reports.cname);
         self.outbox.packet(*key, own_socket, to, |out| {
             let start = out.len();
-            rtcp::write(out, ssrc, cname, sender, block, goodbye);
+            rtcp::write(out, ssrc, cname, sender, block, false);
+            xr::write(out, ssrc, about, &extended);
+            if goodbye {
+                rtcp::write_goodbye(out, ssrc);
+            }
             secure.as_mut().map_or(Some(()), |secure| secure.append_rtcp(out, start))
         });
         self.counters.rtcp_sent += 1;
@@ -61,6 +74,16 @@ impl Engine {
 }
 
 impl Leg {
+    /// What the peer has asked for (RFC 3611 §5.1), and the answer to a reference time of his, which is one in itself.
+    fn extended(&self, now: Instant, ntp: u64) -> Extended {
+        let wanted = self.stream.as_ref().map(|stream| stream.wanted_reports).unwrap_or_default();
+        Extended {
+            reference_time: wanted.reference_time.then_some(ntp),
+            delay: self.reports.delay(now),
+            voip_metrics: self.voip_metrics().filter(|_| wanted.voip_metrics),
+        }
+    }
+
     /// RTCP has a socket and the peer wants it.
     fn may_report(&self) -> bool {
         self.rtcp_open && self.stream.as_ref().is_some_and(|stream| stream.rtcp_wanted)

@@ -5,12 +5,15 @@ use std::time::Instant;
 
 use super::outbox::Outbox;
 use super::{Engine, Event, MediaLegKey};
-use crate::dtmf::{Beat, Digit};
+use crate::dtmf::{Beat, Digit, Part, tones};
 use crate::leg::{Digits, Leg, Numbers, Outgoing, Secure};
 use crate::player::{self, Mixed, Over, Playing};
 use crate::recorder::Recorder;
 use crate::rtp::packet::HEADER;
 use crate::sdp::Stream;
+
+/// Samples of a beat.
+const FRAME: usize = 160;
 
 impl Engine {
     /// Plays instead of what plays now. A leg that was quiet begins at once; one that was speaking keeps its beat, so
@@ -44,8 +47,17 @@ impl Engine {
 
     pub(super) fn send_digit(&mut self, now: Instant, index: u32, digit: Digit, duration_ms: u16) {
         let Some(leg) = self.legs.get_mut(index) else { return };
-        let knows = leg.stream.as_ref().is_some_and(|stream| stream.send_event.is_some());
-        if knows && leg.player.digits.get_or_insert_default().sender.push(digit, duration_ms) {
+        let Some(rate) = leg.stream.as_ref().map(|stream| stream.codec.clock_rate()) else {
+            self.counters.digits_refused += 1;
+            return;
+        };
+        if leg
+            .player
+            .digits
+            .get_or_insert_with(|| Box::new(Digits::new(rate)))
+            .sender
+            .push(digit, duration_ms)
+        {
             self.begin_speaking(now, index);
         } else {
             self.counters.digits_refused += 1;
@@ -86,7 +98,7 @@ impl Engine {
         let (secure, recorder, outbox) = (secure.as_deref_mut(), recorder.as_deref_mut(), &mut self.outbox);
         let mut line = Line { now, beat, leg: *key, to, outgoing, secure, recorder, outbox, sent: 0 };
         player.beat = beat;
-        let digit_sounds = line.digit(&mut player.digits, stream.send_event);
+        let digit_sounds = line.digit(&mut player.digits, stream);
         let was_playing = player.playing.is_some() || player.over.is_some();
         let mut mixed = Mixed::default();
         let heard = player::beat(&mut player.playing, &mut player.over, beat, stream.codec, &mut mixed);
@@ -132,25 +144,42 @@ impl Line<'_> {
         }
     }
 
-    /// Sends the digit's packet for this beat; true if there was one. Digits that are done, or that the peer has
-    /// ceased to understand, are put away.
-    fn digit(&mut self, digits: &mut Option<Box<Digits>>, payload_type: Option<u8>) -> bool {
+    /// Sends the digit's packet for this beat; true if there was one. Digits that are done are put away.
+    fn digit(&mut self, digits: &mut Option<Box<Digits>>, stream: &Stream) -> bool {
         let Some(under_way) = digits else { return false };
-        let (Some(payload_type), Beat::Part(part)) = (payload_type, under_way.sender.beat()) else {
-            if payload_type.is_none() || under_way.sender.is_idle() {
+        let Beat::Part(part) = under_way.sender.beat() else {
+            if under_way.sender.is_idle() {
                 *digits = None;
             }
             return false;
         };
-        if let Some(to) = self.to {
-            let numbers = self.outgoing.speak(self.now, self.beat);
-            if part.first {
-                under_way.timestamp = numbers.timestamp;
-            }
-            let numbers = Numbers { timestamp: under_way.timestamp, ..numbers };
-            self.send(to, numbers, part.first, payload_type, &part.payload.write());
+        let (Some(to), Some(payload_type)) = (self.to, stream.send_event) else {
+            self.tone(part, stream);
+            return true;
+        };
+        let numbers = self.outgoing.speak(self.now, self.beat);
+        if part.first {
+            under_way.timestamp = numbers.timestamp;
         }
+        let timestamp = under_way.timestamp.wrapping_add(part.segment);
+        self.send(to, Numbers { timestamp, ..numbers }, part.first, payload_type, &part.payload.write());
         true
+    }
+
+    /// The same as sound. What an event says three times is said once.
+    fn tone(&mut self, part: Part, stream: &Stream) {
+        let Some(digit) =
+            Digit::from_event(part.payload.event).filter(|_| !part.repeated && stream.send_event.is_none())
+        else {
+            return;
+        };
+        let (mut samples, mut bytes) = ([0; FRAME], [0; FRAME]);
+        let length =
+            usize::try_from(part.segment + u32::from(part.payload.duration) - part.from).unwrap_or(FRAME);
+        tones::write(digit, part.from, &mut samples[..length.min(FRAME)]);
+        if stream.codec.encode(&samples, &mut bytes) {
+            self.sound(stream, &bytes);
+        }
     }
 
     fn send(&mut self, to: SocketAddr, numbers: Numbers, marker: bool, payload_type: u8, payload: &[u8]) {

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::codec::Codec;
+use crate::quality::{Heard, Losses, Loudness};
 use crate::rtp::rtcp::ReportBlock;
 use crate::rtp::sequence::{Arrival, Sequence};
 use crate::rtp::stats::{Jitter, LegStats, ticks_to_us};
@@ -19,6 +21,8 @@ pub(crate) struct Incoming {
     runs: u32,
     jitter: Jitter,
     lost_before: u64,
+    /// Made with the first packet that is looked at, or the first source that leaves.
+    sound: Option<Box<Sound>>,
     packets: u64,
     octets: u64,
     reordered: u64,
@@ -26,6 +30,13 @@ pub(crate) struct Incoming {
     late: u64,
     first_heard: Option<Instant>,
     last_heard: Option<Instant>,
+}
+
+/// What was lost of sources that left, and how loud all were.
+#[derive(Debug, Default)]
+struct Sound {
+    losses: Losses,
+    loudness: Loudness,
 }
 
 #[derive(Debug)]
@@ -54,6 +65,7 @@ impl Default for Incoming {
             runs: 0,
             jitter: Jitter::default(),
             lost_before: 0,
+            sound: None,
             packets: 0,
             octets: 0,
             reordered: 0,
@@ -107,6 +119,19 @@ impl Incoming {
         self.jitter.arrive(stats::ticks(since, self.clock_rate), timestamp);
     }
 
+    /// Looks at the sound of a packet now and then.
+    #[inline]
+    pub(crate) fn listen(&mut self, place: Place, codec: Codec, payload: &[u8]) {
+        if Loudness::wants(place.number) {
+            self.sound.get_or_insert_default().loudness.hear(codec, payload);
+        }
+    }
+
+    /// Looks at the sound of a packet in any case.
+    pub(crate) fn listen_closely(&mut self, codec: Codec, payload: &[u8]) -> Option<Heard> {
+        self.sound.get_or_insert_default().loudness.hear(codec, payload)
+    }
+
     /// Makes the packet's source the one who speaks. True if it is new; it takes the place of the older of the two.
     fn turn_to(&mut self, packet: &Packet) -> bool {
         let is_it =
@@ -121,8 +146,11 @@ impl Incoming {
             self.runs += 1;
             let sequence = Sequence::new(packet.sequence);
             let source = Source { ssrc: packet.ssrc, run: self.runs, sequence };
-            let left = self.sources[0].replace(source);
-            self.lost_before += left.map_or(0, |source| source.lost());
+            if let Some(left) = self.sources[0].replace(source) {
+                self.lost_before += left.lost();
+                let sound = self.sound.get_or_insert_default();
+                sound.losses = sound.losses.plus(left.sequence.losses());
+            }
         }
         is_new
     }
@@ -130,12 +158,35 @@ impl Incoming {
     /// Forgets who spoke: what came meanwhile was not looked at (hold), and must not count as lost.
     pub(crate) fn forget_sources(&mut self) {
         self.lost_before = self.lost();
+        let losses = self.losses();
+        self.sound.get_or_insert_default().losses = losses;
         self.sources = [None, None];
         self.jitter.pause();
     }
 
     fn lost(&self) -> u64 {
         self.lost_before + self.sources.iter().flatten().map(Source::lost).sum::<u64>()
+    }
+
+    /// What was lost so far, by chance and in bursts.
+    pub(crate) fn losses(&self) -> Losses {
+        let sources = self.sources.iter().flatten();
+        let before = self.sound.as_ref().map(|sound| sound.losses).unwrap_or_default();
+        sources.fold(before, |sum, source| sum.plus(source.sequence.losses()))
+    }
+
+    /// Interarrival jitter in microseconds.
+    pub(crate) fn jitter_us(&self) -> u32 {
+        ticks_to_us(self.jitter.ticks(), self.clock_rate)
+    }
+
+    /// Packets that came, and how many of them were too late for use.
+    pub(crate) fn received(&self) -> (u64, u64) {
+        (self.packets - self.duplicates, self.late)
+    }
+
+    pub(crate) fn loudness(&self) -> Loudness {
+        self.sound.as_ref().map(|sound| sound.loudness).unwrap_or_default()
     }
 
     /// One packet has been accepted so far.
@@ -167,7 +218,9 @@ impl Incoming {
         stats.received_packets = self.packets;
         stats.received_octets = self.octets;
         stats.lost = self.lost();
-        stats.jitter_us = ticks_to_us(self.jitter.ticks(), self.clock_rate);
+        stats.jitter_us = self.jitter_us();
+        stats.losses = self.losses();
+        stats.loudness = self.loudness();
         stats.reordered = self.reordered;
         stats.duplicates = self.duplicates;
         stats.late = self.late;

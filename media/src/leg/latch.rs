@@ -56,6 +56,12 @@ impl Latch {
         }
     }
 
+    /// Whoever is heard next is believed again, as when the session started; until then our sound goes to where SDP said.
+    pub(crate) fn open(&mut self) {
+        self.state = State::Open;
+        self.left = None;
+    }
+
     /// Where to send: to who is heard, else to where SDP said.
     pub(crate) fn target(&self) -> Option<SocketAddr> {
         match self.state {

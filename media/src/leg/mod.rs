@@ -1,8 +1,10 @@
 //! One leg: a peer's address, a line of packets each way, and what is to be told of them.
 
+mod guard;
 mod incoming;
 mod latch;
 mod outgoing;
+mod quality;
 mod reports;
 mod secure;
 mod slow;
@@ -10,6 +12,8 @@ mod slow;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+pub use guard::DeadAir;
+use guard::Guard;
 pub(crate) use incoming::{Incoming, Place};
 pub(crate) use latch::Latch;
 pub(crate) use outgoing::{Numbers, Outgoing};
@@ -27,10 +31,13 @@ use crate::path::Path;
 use crate::player::{Over, Playing};
 use crate::recorder::Recorder;
 use crate::rtp::LegStats;
-use crate::sdp::{Direction, Dtls, Stream};
+use crate::sdp::{Direction, Dtls, Stream, Tones};
 
 /// Comfort noise, RFC 3389: understood as a sign of life, played to nobody.
 const COMFORT_NOISE: u8 = 13;
+
+/// Samples of 20 ms.
+const FRAME: usize = 160;
 
 /// How far a peer's first sound can be ahead of its answer: sound comes straight, SIP by way of proxies, or again after
 /// a loss (T1 is 500 ms, RFC 3261 §17.1.1.1). What came sooner was a network's ringback. By as much his last sound can be
@@ -52,6 +59,8 @@ pub(crate) struct Leg {
     pub(crate) turned_away: TurnedAway,
     pub(crate) incoming: Incoming,
     pub(crate) outgoing: Outgoing,
+    /// It has another SSRC than it was opened with, for the peer had that one.
+    pub(crate) renamed: bool,
     pub(crate) bridge: Option<Side>,
     /// In a conference: whom it hears is not worked out from a bridge.
     pub(crate) conference: bool,
@@ -59,7 +68,11 @@ pub(crate) struct Leg {
     pub(crate) slow: Option<Box<Slow>>,
     pub(crate) decoded: Decoded,
     pub(crate) rejected: u64,
+    /// Packets of a payload type that was not agreed.
+    pub(crate) unknown: u64,
     pub(crate) events: dtmf::Receiver,
+    /// Listens for keys as tones; made where no telephone-event was agreed.
+    pub(crate) ear: Option<Box<Listening>>,
     pub(crate) player: Player,
     /// Made when a recording begins.
     pub(crate) recorder: Option<Box<Recorder>>,
@@ -67,6 +80,8 @@ pub(crate) struct Leg {
     /// RTCP has a socket or shares ours.
     pub(crate) rtcp_open: bool,
     pub(crate) silence: Silence,
+    /// Watches the first seconds after an answer.
+    pub(crate) guard: Option<Box<Guard>>,
     /// The entry in the engine's deadlines that counts.
     pub(crate) entered_at: Option<Instant>,
 }
@@ -84,11 +99,25 @@ pub(crate) struct Player {
     pub(crate) beat: u64,
 }
 
-/// Digits on their way, and the timestamp of the one being sent.
+/// An ear for tones, and the newest packet that it was given: what comes out of order would be another tone to it.
 #[derive(Debug, Default)]
+pub(crate) struct Listening {
+    pub(crate) ear: dtmf::tones::Ear,
+    newest: (u32, u64),
+}
+
+/// Digits on their way, and the timestamp of the one being sent.
+#[derive(Debug)]
 pub(crate) struct Digits {
     pub(crate) sender: dtmf::Sender,
     pub(crate) timestamp: u32,
+}
+
+impl Digits {
+    /// With the clock of the leg's events.
+    pub(crate) fn new(rate: u32) -> Digits {
+        Digits { sender: dtmf::Sender::new(rate), timestamp: 0 }
+    }
 }
 
 /// Whether the peer has fallen silent.
@@ -144,12 +173,16 @@ impl Leg {
             turned_away: TurnedAway::default(),
             incoming: Incoming::default(),
             outgoing,
+            renamed: false,
             bridge: None,
             conference: false,
             slow: None,
             decoded: Decoded::default(),
             rejected: 0,
+            unknown: 0,
+            guard: None,
             events: dtmf::Receiver::default(),
+            ear: None,
             player: Player::default(),
             recorder: None,
             reports: Reports::new(cname),
@@ -175,6 +208,7 @@ impl Leg {
         self.latch.signal(now, stream.remote);
         self.incoming.set_clock(stream.codec.clock_rate());
         self.outgoing.set_clock(stream.codec.clock_rate());
+        self.events.set_rate(stream.codec.clock_rate());
         let had_mux = self.stream.as_ref().is_some_and(|before| before.rtcp_mux);
         self.rtcp_open = stream.rtcp_mux || self.rtcp_open && !had_mux;
         self.stream = Some(stream);
@@ -184,6 +218,7 @@ impl Leg {
             since => since,
         };
         self.silence.awaited = self.silence.awaited.map(|awaited| Awaited { since: now, ..awaited });
+        self.guard_anew(now);
         let holds = self.stream.as_ref().is_some_and(|stream| stream.remote_holds);
         self.silence.awaited_on_hold = self.silence.awaited_on_hold.filter(|_| holds);
         if !could_receive {
@@ -231,6 +266,34 @@ impl Leg {
             Some(path) => path.admits(from),
             None => self.latch.would_admit(now, from),
         }
+    }
+
+    /// Listens for a key in a packet of sound, if that is agreed and nobody else is listening.
+    pub(crate) fn hear_tones(
+        &mut self,
+        now: Instant,
+        codec: Codec,
+        place: Place,
+        payload: &[u8],
+    ) -> Option<dtmf::Pressed> {
+        let tones = self.stream.as_ref()?.tones;
+        if tones == Tones::Never || tones == Tones::Unbridged && self.bridge.is_some() || !codec.is_g711() {
+            self.ear = None;
+            return None;
+        }
+        let listening = self.ear.get_or_insert_default();
+        let number = (place.run, place.number);
+        if number <= listening.newest {
+            return None;
+        }
+        listening.newest = number;
+        let mut pressed = None;
+        for bytes in payload.chunks(FRAME) {
+            let mut samples = [0; FRAME];
+            codec.decode(bytes, &mut samples);
+            pressed = listening.ear.hear(now, &samples[..bytes.len()]).or(pressed);
+        }
+        pressed
     }
 
     /// Packets of the peer are welcome: our direction says so (RFC 3264 §5.1).
@@ -345,9 +408,11 @@ impl Leg {
         let silent_at =
             self.quiet_since().filter(|_| !self.silence.told).map(|since| since + silence_timeout);
         let block_at = self.recorder.as_ref().map(|recorder| recorder.due_at());
-        let awaited = [self.awaited_until(), self.awaited_on_hold_until()];
+        let awaited = [self.awaited_until(), self.awaited_on_hold_until(), self.guarded_until()];
+        let tone = self.ear.as_ref().and_then(|listening| listening.ear.poll_timeout());
         let path_at = self.path.as_ref().and_then(|path| path.poll_timeout());
-        let deadlines = [self.events.poll_timeout(), self.reports.next_at, silent_at, block_at, path_at];
+        let deadlines =
+            [tone, self.events.poll_timeout(), self.reports.next_at, silent_at, block_at, path_at];
         deadlines.into_iter().chain(awaited).flatten().min()
     }
 
@@ -360,6 +425,7 @@ impl Leg {
         stats.suite = self.secure.as_ref().map(|secure| secure.suite());
         stats.unauthentic = self.turned_away.unauthentic;
         stats.replayed = self.turned_away.replayed;
+        stats.rating = self.rating();
         self.incoming.write_stats(&mut stats);
         self.outgoing.write_stats(&mut stats);
         self.reports.write_stats(&mut stats, self.outgoing.clock_rate());

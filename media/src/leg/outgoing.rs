@@ -100,6 +100,11 @@ impl Outgoing {
         self.clock_rate
     }
 
+    /// The peer has our SSRC (RFC 3550 §8.2): the line goes on under another one.
+    pub(crate) fn rename(&mut self, ssrc: u32) {
+        self.ssrc = ssrc;
+    }
+
     /// The next packet, whoever sends it, begins anew: after hold, bridging, unbridging.
     pub(crate) fn forget_speaker(&mut self) {
         self.speaker = Speaker::Nobody;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::rtp::rtcp::{Compound, ReportBlock, middle};
 use crate::rtp::stats::{LegStats, ticks_to_us};
+use crate::rtp::xr::{Delay, VoipMetrics, delay_since};
 
 /// The state behind a leg's reports.
 #[derive(Debug)]
@@ -20,9 +21,19 @@ pub(crate) struct Reports {
     heard_from: Option<SocketAddr>,
     last_heard: Option<Instant>,
     received: u64,
-    /// The peer's last sender report: the middle of its NTP time, and when it came.
+    /// What the peer's reports said; made when one comes.
+    told: Option<Box<Told>>,
+}
+
+/// What the peer told by RTCP.
+#[derive(Debug, Default)]
+struct Told {
+    /// His last sender report: the middle of its NTP time, and when it came.
     last_sender_report: Option<(u32, Instant)>,
+    /// His last reference time, and when it came (RFC 3611 §4.4).
+    reference_time: Option<(u64, Instant)>,
     remote: Option<ReportBlock>,
+    metrics: Option<VoipMetrics>,
     round_trip: Option<Duration>,
 }
 
@@ -36,9 +47,7 @@ impl Reports {
             heard_from: None,
             last_heard: None,
             received: 0,
-            last_sender_report: None,
-            remote: None,
-            round_trip: None,
+            told: None,
         }
     }
 
@@ -47,18 +56,35 @@ impl Reports {
         self.received += 1;
         self.heard_from = Some(from);
         self.last_heard = Some(now);
+        let told = self.told.get_or_insert_default();
         if let Some(sender) = &compound.sender {
-            self.last_sender_report = Some((middle(sender.ntp), now));
+            told.last_sender_report = Some((middle(sender.ntp), now));
         }
         if let Some(block) = compound.about_us {
-            self.round_trip = block.round_trip(ntp).or(self.round_trip);
-            self.remote = Some(block);
+            told.round_trip = block.round_trip(ntp).or(told.round_trip);
+            told.remote = Some(block);
         }
+        let extended = &compound.extended;
+        told.reference_time = extended.reference_time.map(|ntp| (ntp, now)).or(told.reference_time);
+        told.metrics = extended.voip_metrics.or(told.metrics);
+        told.round_trip = extended.delay.and_then(|delay| delay.round_trip(ntp)).or(told.round_trip);
+    }
+
+    /// When the peer's reference time came (RFC 3611 §4.5).
+    pub(crate) fn delay(&self, now: Instant) -> Option<Delay> {
+        let (ntp, at) = self.told.as_ref()?.reference_time?;
+        Some(delay_since(ntp, now.saturating_duration_since(at)))
+    }
+
+    /// Time there and back in microseconds, as told last.
+    pub(crate) fn round_trip_us(&self) -> Option<u32> {
+        Some(self.told.as_ref()?.round_trip?.as_micros() as u32)
     }
 
     /// Fills in when the peer's last sender report came (§6.4.1: LSR and DLSR).
     pub(crate) fn complete(&self, now: Instant, block: ReportBlock) -> ReportBlock {
-        let Some((last_report, at)) = self.last_sender_report else { return block };
+        let sender_report = self.told.as_ref().and_then(|told| told.last_sender_report);
+        let Some((last_report, at)) = sender_report else { return block };
         let waited = now.saturating_duration_since(at);
         let delay = (waited.as_micros() << 16) / 1_000_000;
         ReportBlock { last_report, delay: delay.min(u128::from(u32::MAX)) as u32, ..block }
@@ -82,9 +108,11 @@ impl Reports {
     /// `clock_rate` is that of our packets.
     pub(crate) fn write_stats(&self, stats: &mut LegStats, clock_rate: u32) {
         stats.received_reports = self.received;
-        stats.remote_lost = self.remote.map(|block| block.lost);
-        stats.remote_jitter_us = self.remote.map(|block| ticks_to_us(block.jitter, clock_rate));
-        stats.round_trip_us = self.round_trip.map(|trip| trip.as_micros() as u32);
+        let remote = self.told.as_ref().and_then(|told| told.remote);
+        stats.remote_lost = remote.map(|block| block.lost);
+        stats.remote_jitter_us = remote.map(|block| ticks_to_us(block.jitter, clock_rate));
+        stats.round_trip_us = self.round_trip_us();
+        stats.remote_metrics = self.told.as_ref().and_then(|told| told.metrics);
     }
 }
 
@@ -102,6 +130,11 @@ impl Dice {
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ mixed >> 31
+    }
+
+    /// An SSRC that nobody has, as far as 32 bits go.
+    pub(crate) fn ssrc(&mut self) -> u32 {
+        (self.roll() >> 32) as u32
     }
 
     /// Half to one and a half times `mean`, evenly (§6.2). The divisor e - 3/2 of §6.3.1 makes up for

@@ -47,6 +47,11 @@ impl Secure {
         Some(secure)
     }
 
+    /// We send under another SSRC from now on, whose rollover counter begins with nothing (RFC 3711 §3.2.3).
+    pub(crate) fn renamed(&mut self) {
+        self.sender.begin_source();
+    }
+
     pub(crate) fn suite(&self) -> Suite {
         self.keys.send.suite()
     }

@@ -4,6 +4,7 @@ pub mod packet;
 pub mod rtcp;
 pub mod sequence;
 pub mod stats;
+pub mod xr;
 
 pub use packet::{Fields, Kind, Packet, RtpError};
 pub use rtcp::RtcpError;

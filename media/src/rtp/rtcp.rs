@@ -1,6 +1,8 @@
-//! RTCP: SR, RR, SDES and BYE in compound packets, written and read. RFC 3550 §6 and appendix A.2.
+//! RTCP: SR, RR, SDES and BYE in compound packets, written and read. RFC 3550 §6 and appendix A.2; XR is beside it.
 
 use std::time::Duration;
+
+use super::xr::{self, Extended};
 
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
@@ -76,6 +78,8 @@ pub struct Compound {
     pub about_us: Option<ReportBlock>,
     /// A BYE was in it.
     pub goodbye: bool,
+    /// What its extended reports say (RFC 3611).
+    pub extended: Extended,
 }
 
 /// Reads a compound packet. `ours` is the SSRC whose report blocks are wanted.
@@ -94,6 +98,7 @@ pub fn read(datagram: &[u8], ours: u32) -> Result<Compound, RtcpError> {
             SENDER_REPORT => read_report(packet, 28, ours, &mut found)?,
             RECEIVER_REPORT => read_report(packet, 8, ours, &mut found)?,
             GOODBYE => found.goodbye = true,
+            xr::EXTENDED_REPORT => xr::read(packet, ours, &mut found.extended)?,
             _ => {}
         }
         rest = after;
@@ -134,11 +139,11 @@ fn read_report(packet: &[u8], blocks_at: usize, ours: u32, found: &mut Compound)
     Ok(())
 }
 
-fn word(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-fn short(packet: &[u8], wanted: usize) -> RtcpError {
+pub(super) fn short(packet: &[u8], wanted: usize) -> RtcpError {
     let packet_type = packet.get(1).copied().unwrap_or(0);
     RtcpError::Truncated { packet_type, missing: wanted - packet.len() }
 }
@@ -200,8 +205,13 @@ pub fn write(
     }
     write_cname(out, ssrc, cname);
     if goodbye {
-        header(out, 1, GOODBYE, 1, ssrc);
+        write_goodbye(out, ssrc);
     }
+}
+
+/// Appends a BYE, which stands behind everything else of its source (§6.1).
+pub fn write_goodbye(out: &mut Vec<u8>, ssrc: u32) {
+    header(out, 1, GOODBYE, 1, ssrc);
 }
 
 /// One chunk with one item: the number as 16 hexadecimal digits (RFC 7022 §4.2 asks for nothing that names the
@@ -213,7 +223,7 @@ fn write_cname(out: &mut Vec<u8>, ssrc: u32, cname: u64) {
     out.extend([0, 0]);
 }
 
-fn header(out: &mut Vec<u8>, count: u8, packet_type: u8, words: u16, ssrc: u32) {
+pub(super) fn header(out: &mut Vec<u8>, count: u8, packet_type: u8, words: u16, ssrc: u32) {
     out.extend([0x80 | count, packet_type]);
     out.extend(words.to_be_bytes());
     out.extend(ssrc.to_be_bytes());
@@ -253,7 +263,16 @@ mod tests {
         write(&mut bytes, 77, 0xabc, Some(info), Some(block()), true);
         assert_eq!(bytes.len(), LARGEST);
         let read = read(&bytes, 5).unwrap();
-        assert_eq!(read, Compound { ssrc: 77, sender: Some(info), about_us: Some(block()), goodbye: true });
+        assert_eq!(
+            read,
+            Compound {
+                ssrc: 77,
+                sender: Some(info),
+                about_us: Some(block()),
+                goodbye: true,
+                ..Compound::default()
+            }
+        );
     }
 
     #[test]

@@ -2,12 +2,16 @@
 //!
 //! A.1's probation of new sources is left out: the latch has already tied the source to an address.
 
+use crate::quality::Losses;
+
 /// A step forward beyond this is a jump, not loss (A.1).
 const MAX_DROPOUT: u16 = 3_000;
 /// A step back within this is reordering, beyond it a jump (A.1).
 const MAX_MISORDER: u16 = 100;
 /// Numbers start one cycle up, so that packets older than the first one have a place below it.
 const FIRST_CYCLE: u64 = 1 << 16;
+/// Packets we remember, the newest included.
+const WINDOW: u64 = 64;
 
 /// What one packet's sequence number says. The number that comes with it is extended: it does not wrap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +39,8 @@ pub struct Sequence {
     seen: u64,
     received: u64,
     after_jump: Option<u16>,
+    /// Made with the first loss.
+    losses: Option<Box<Losses>>,
     prior_expected: u64,
     prior_received: u64,
 }
@@ -50,6 +56,7 @@ impl Sequence {
             seen: 0,
             received: 0,
             after_jump: None,
+            losses: None,
             prior_expected: 0,
             prior_received: 0,
         }
@@ -67,8 +74,12 @@ impl Sequence {
     }
 
     fn advance(&mut self, by: u64) -> Arrival {
+        // In order and with nothing missing behind: the usual case costs this comparison.
+        if by > 1 || self.seen >> (WINDOW - 1) == 0 {
+            self.lose_what_leaves(by);
+        }
         self.highest += by;
-        self.seen = if by < 64 { self.seen << by | 1 } else { 1 };
+        self.seen = if by < WINDOW { self.seen << by | 1 } else { 1 };
         self.received += 1;
         self.after_jump = None;
         Arrival::InOrder(self.highest)
@@ -76,7 +87,7 @@ impl Sequence {
 
     fn old(&mut self, behind: u64) -> Arrival {
         self.received += 1;
-        if behind >= 64 {
+        if behind >= WINDOW {
             return Arrival::Late;
         }
         if self.seen >> behind & 1 == 1 {
@@ -91,9 +102,40 @@ impl Sequence {
             self.after_jump = Some(sequence.wrapping_add(1));
             return Arrival::Jump;
         }
+        let losses = self.losses();
         *self = Sequence::new(sequence);
+        self.losses = losses.lost.gt(&0).then(|| Box::new(losses));
         self.advance(1);
         Arrival::Restarted(self.highest)
+    }
+
+    /// What is not here when it becomes older than our memory is lost.
+    #[cold]
+    fn lose_what_leaves(&mut self, by: u64) {
+        let oldest = (self.highest + 1 - WINDOW).max(self.base);
+        let staying = (self.highest + by + 1 - WINDOW).max(self.base);
+        self.lose_unseen(oldest, staying.min(self.highest + 1));
+        if staying > self.highest + 1 {
+            let lost = (staying - self.highest - 1) as u32;
+            self.losses.get_or_insert_default().lose(self.highest + 1, lost);
+        }
+    }
+
+    /// Of the numbers from `first` to before `end`, those that have not come. None is above the highest.
+    fn lose_unseen(&mut self, first: u64, end: u64) {
+        for number in first..end {
+            if self.seen >> (self.highest - number) & 1 == 0 {
+                self.losses.get_or_insert_default().lose(number, 1);
+            }
+        }
+    }
+
+    /// What is missing so far, also of the last 64, which might still come.
+    #[must_use]
+    pub fn losses(&self) -> Losses {
+        let mut now = self.clone();
+        now.lose_unseen((now.highest + 1).saturating_sub(WINDOW).max(now.base), now.highest + 1);
+        now.losses.unwrap_or_default().plus(Losses::default())
     }
 
     /// Packets that came, duplicates and late ones included (A.3).

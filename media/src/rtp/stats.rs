@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use crate::codec::Codec;
+use crate::quality::{Losses, Loudness, Rating};
 use crate::srtp::Suite;
+
+use super::xr::VoipMetrics;
 
 /// Interarrival jitter of one source, kept in 16ths of a tick (A.8).
 #[derive(Debug, Clone, Copy, Default)]
@@ -77,6 +80,12 @@ pub struct LegStats {
     pub unauthentic: u64,
     /// Packets that were authentic and came again, or far too late, dropped.
     pub replayed: u64,
+    /// What was lost, by chance and in bursts (RFC 3611 §4.7.2).
+    pub losses: Losses,
+    /// How loud the peer's sound is; only G.711 is looked at.
+    pub loudness: Loudness,
+    /// What the peer's sound is worth as it came to us; `None` if nothing came.
+    pub rating: Option<Rating>,
     /// When the first RTP packet was accepted.
     pub first_heard: Option<Instant>,
     /// When the last RTP packet was accepted.
@@ -89,6 +98,8 @@ pub struct LegStats {
     pub remote_jitter_us: Option<u32>,
     /// Time there and back, in microseconds, by the peer's last report that told it (§6.4.1).
     pub round_trip_us: Option<u32>,
+    /// What the peer says of our sound, by its last VoIP metrics (RFC 3611 §4.7).
+    pub remote_metrics: Option<VoipMetrics>,
 }
 
 /// Ticks of a clock of `clock_rate` Hz in `time`, wrapping as RTP timestamps do.

@@ -4,6 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::NegotiationError;
 use super::description::{Connection, Description, Direction, Media};
+use crate::rtp::xr::Wanted;
+
+/// The attribute that asks for extended reports (RFC 3611 §5.1).
+pub(super) const RTCP_XR: &str = "rtcp-xr";
 
 /// One medium of the far end, resolved: session defaults applied, hold by address included.
 #[derive(Debug, Clone)]
@@ -16,6 +20,7 @@ pub(super) struct FarEnd {
     /// 10 to 200.
     pub(super) ptime: Option<u8>,
     pub(super) rtcp_wanted: bool,
+    pub(super) wanted_reports: Wanted,
 }
 
 impl FarEnd {
@@ -27,6 +32,7 @@ impl FarEnd {
             direction: description.direction_of(media),
             ptime: ptime(media),
             rtcp_wanted: description.wants_rtcp(media),
+            wanted_reports: wanted_reports(description, media),
         }
     }
 
@@ -47,6 +53,7 @@ impl FarEnd {
             direction: said.and(Direction::new(true, address.is_some())),
             ptime: ptime(media),
             rtcp_wanted: description.wants_rtcp(media),
+            wanted_reports: wanted_reports(description, media),
         })
     }
 }
@@ -86,6 +93,13 @@ fn rtcp(media: &Media, ip: IpAddr) -> Option<SocketAddr> {
         None => (media.port.checked_add(1)?, None),
     };
     (port != 0).then(|| SocketAddr::new(address.unwrap_or(ip), port))
+}
+
+/// Of the medium, else of the session (RFC 3611 §5.1).
+fn wanted_reports(description: &Description, media: &Media) -> Wanted {
+    let mut attributes = media.attributes.iter().chain(&description.attributes);
+    let asked = attributes.find(|attribute| attribute.name.eq_ignore_ascii_case(RTCP_XR));
+    asked.and_then(|attribute| attribute.value.as_deref()).map(Wanted::read).unwrap_or_default()
 }
 
 fn ptime(media: &Media) -> Option<u8> {

@@ -22,4 +22,4 @@ pub use description::{
 pub use error::{NegotiationError, SdpError};
 pub use offer_answer::Negotiation;
 pub use read::{MAX_BYTES, MAX_FORMATS, MAX_LINES, MAX_MEDIA};
-pub use stream::{Dtls, Keys, Policy, Srtp, Stream};
+pub use stream::{Dtls, Keys, Policy, Srtp, Stream, Tones};

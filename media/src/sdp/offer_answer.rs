@@ -12,13 +12,14 @@ use super::crypto::Line;
 use super::description::{
     Attribute, Connection, Crypto, Description, Direction, Media, MediaKind, Origin, Rtcp,
 };
-use super::far_end::FarEnd;
+use super::far_end::{FarEnd, RTCP_XR};
 use super::payload::{self, Numbered, Numbers};
 use super::security::{self, Confidential, OurLine, Security};
-use super::{Dtls, IceCredentials, NegotiationError, Policy, Srtp, Stream};
+use super::{Dtls, IceCredentials, NegotiationError, Policy, Srtp, Stream, Tones};
 use crate::Codec;
 use crate::codec::OpusParameters;
 use crate::path::Identity;
+use crate::rtp::xr::Wanted;
 
 /// One leg's offer/answer state: what was agreed, and whether an offer of ours waits for its answer.
 #[derive(Debug, Clone)]
@@ -379,10 +380,12 @@ impl Negotiation {
             receive_payload_type: receive,
             send_event: choice.event,
             receive_event: choice.event,
+            tones: if choice.event.is_some() { Tones::Never } else { self.policy.tones },
             direction,
             ptime: far_end.ptime.unwrap_or(self.policy.ptime),
             remote_holds,
             rtcp_wanted: far_end.rtcp_wanted,
+            wanted_reports: far_end.wanted_reports,
             keys: None,
             dtls: None,
             opus: choice.opus,
@@ -447,6 +450,9 @@ impl Negotiation {
         media.crypto = crypto;
         if let Some(identity) = self.policy.dtls.as_ref().filter(|_| association::is_dtls(protocol)) {
             media.attributes = self.association.lines(identity, self.local, is_offer);
+        }
+        if self.policy.rtcp_xr {
+            media.attributes.push(Attribute { name: RTCP_XR.into(), value: Some(Wanted::ALL.into()) });
         }
         media
     }

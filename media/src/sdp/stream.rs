@@ -8,6 +8,7 @@ use crate::Codec;
 use crate::codec::OpusParameters;
 use crate::fingerprint::Fingerprint;
 use crate::path::Identity;
+use crate::rtp::xr::Wanted;
 use crate::srtp::{MasterKey, PeerKey, Suite};
 
 /// What one leg may agree to.
@@ -18,6 +19,8 @@ pub struct Policy {
     pub codecs: Vec<Codec>,
     /// Whether RFC 4733 telephone events are offered and answered. Default true.
     pub telephone_event: bool,
+    /// When keys are sought in the sound itself if no telephone-event is agreed. Default while it is not bridged.
+    pub tones: Tones,
     /// Milliseconds per packet we ask to receive. 10 to 200, default 20.
     pub ptime: u8,
     /// Whether `a=rtcp-mux` is answered when the far end offers it (RFC 5761). We never offer it first: not every
@@ -31,6 +34,9 @@ pub struct Policy {
     /// With a certificate ICE and DTLS-SRTP (RFC 5763) are offered, instead of what `srtp` says, and taken where they are
     /// offered. Default none: who offers nothing else is refused.
     pub dtls: Option<Identity>,
+    /// Whether the far end is asked for extended reports (`a=rtcp-xr`, RFC 3611 §5). What it asks for it gets in any case.
+    /// Default false.
+    pub rtcp_xr: bool,
 }
 
 impl Default for Policy {
@@ -38,13 +44,27 @@ impl Default for Policy {
         Policy {
             codecs: Codec::G711.to_vec(),
             telephone_event: true,
+            tones: Tones::Unbridged,
             ptime: 20,
             rtcp_mux: true,
             srtp: Srtp::Off,
             suites: vec![Suite::AesCm128HmacSha1_80],
             dtls: None,
+            rtcp_xr: false,
         }
     }
+}
+
+/// When keys are sought in the sound itself (ITU-T Q.23).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tones {
+    /// Never.
+    #[default]
+    Never,
+    /// While we speak with the far end: menus, queues. Two people who talk do not press keys by their voices.
+    Unbridged,
+    /// Always.
+    Always,
 }
 
 /// Whether sound is encrypted, with keys that go through SDP (SDES, RFC 4568): the signalling ought to be encrypted too.
@@ -102,6 +122,8 @@ pub struct Stream {
     pub send_event: Option<u8>,
     /// Payload number telephone events arrive with.
     pub receive_event: Option<u8>,
+    /// When keys are sought in the sound; never if telephone events are agreed.
+    pub tones: Tones,
     /// Ours: whether *we* send and receive.
     pub direction: Direction,
     /// Milliseconds of sound the far end would like in each packet, 10 to 200. A wish (RFC 8866 §6.4): 20 always plays.
@@ -111,6 +133,9 @@ pub struct Stream {
     /// False when the far end wants no RTCP (`b=RS:0` and `b=RR:0`, RFC 3556).
     pub rtcp_wanted: bool,
     /// The keys of SRTP and SRTCP that SDP brought; `None`: sound in the clear, unless `dtls` says otherwise.
+    /// Extended reports that the far end asks for (RFC 3611 §5).
+    pub wanted_reports: Wanted,
+    /// The keys of SRTP and SRTCP; `None`: sound in the clear.
     pub keys: Option<Box<Keys>>,
     /// What the far end would like of Opus; says nothing about other codecs.
     pub opus: OpusParameters,

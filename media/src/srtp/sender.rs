@@ -30,6 +30,12 @@ impl Sender {
         Sender { suite: key.suite(), rtp, rtcp, sent: None, reports: 0 }
     }
 
+    /// What is sent from now on has another SSRC, for which nothing has been sent yet. SSRCs must not come back under the
+    /// same key: the same numbers would be used twice.
+    pub fn begin_source(&mut self) {
+        self.sent = None;
+    }
+
     /// Protects the RTP packet in `buffer[..len]`, which has a header of 12 bytes as
     /// [`Fields`](crate::rtp::Fields) writes it. `buffer` has room for [`GROWTH`] bytes more. Returns the new length.
     ///

@@ -192,6 +192,8 @@ pub fn stream(leg: MediaLegKey) -> Stream {
         remote_holds: false,
         opus: media::codec::OpusParameters::default(),
         rtcp_wanted: true,
+        tones: Default::default(),
+        wanted_reports: Default::default(),
         keys: None,
         dtls: None,
     }

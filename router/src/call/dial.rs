@@ -308,6 +308,7 @@ impl Call {
         let name = winner.map(|agent| board.agent_name(agent));
         self.fact(What::Bridged { leg: number, agent: name }, board);
         self.stage = Stage::Talking(Talk::new(number, winner, place, board.now));
+        self.guards_sound(board);
         self.follow_holds(board);
         self.spare_losers(&ring, winner, board);
         if let Purpose::Transfer(transfer) = &ring.purpose {

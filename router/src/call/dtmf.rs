@@ -1,12 +1,12 @@
-//! Keys: as telephone-event in the sound (RFC 4733), or by INFO from and to telephones that know no better
-//! (`application/dtmf-relay`, `application/dtmf`).
+//! Keys: as telephone-event in the sound (RFC 4733), by INFO (`application/dtmf-relay`, `application/dtmf`), or as tones, from
+//! and to telephones that know no better. The trunk's `dtmf` decides where there is a choice.
 
 use bytes::Bytes;
 use media::{Command, Digit};
 use sip_core::{Body, Message, StatusCode};
 
-use super::{Call, leg::Leg};
-use crate::{journal::fact::LegNumber, shard::Switchboard};
+use super::{Call, dead_air::rule, leg::Leg};
+use crate::{config::Dtmf, journal::fact::LegNumber, shard::Switchboard};
 
 /// How long a key counts as pressed when nobody says so, and at most. Milliseconds.
 const USUAL_MS: u16 = 160;
@@ -81,13 +81,25 @@ impl Call {
         }
         let partner = self.other_party(number);
         self.takes_key(number, key.digit, board);
-        let Some(partner) = partner.and_then(|partner| self.leg(partner)) else { return };
-        match (partner.takes_events(), partner.media_key()) {
-            (true, Some(leg)) => {
-                board.media(Command::SendDigit { leg, digit: key.digit, duration_ms: key.duration_ms });
-            }
-            _ => send(partner, key, board),
+        if let Some(partner) = partner.and_then(|partner| self.leg(partner)) {
+            send(partner, key, Heard::Nothing, board);
         }
+    }
+
+    /// A key that was heard as a tone: there are no events on this leg, and the other side has heard the tone too.
+    pub(super) fn key_by_tone(
+        &mut self,
+        number: LegNumber,
+        digit: Digit,
+        duration_ms: u32,
+        board: &mut Switchboard,
+    ) {
+        self.leg_mut(number).into_iter().for_each(|leg| leg.presses_by_event = true);
+        let partner = self.other_party(number).and_then(|partner| self.leg(partner));
+        if let Some(partner) = partner {
+            send(partner, &InfoKey { digit, duration_ms: at_most(duration_ms) }, Heard::Tone, board);
+        }
+        self.takes_key(number, digit, board);
     }
 
     /// A key in the sound. The engine has passed it on, unless the other side knows no telephone-event.
@@ -101,8 +113,7 @@ impl Call {
         self.leg_mut(number).into_iter().for_each(|leg| leg.presses_by_event = true);
         let partner = self.other_party(number).and_then(|partner| self.leg(partner));
         if let Some(partner) = partner.filter(|partner| !partner.takes_events()) {
-            let duration_ms = u16::try_from(duration_ms).unwrap_or(LONGEST_MS).min(LONGEST_MS);
-            send(partner, &InfoKey { digit, duration_ms }, board);
+            send(partner, &InfoKey { digit, duration_ms: at_most(duration_ms) }, Heard::Nothing, board);
         }
         self.takes_key(number, digit, board);
     }
@@ -116,9 +127,38 @@ impl Call {
     }
 }
 
-/// By INFO, if the far end takes any.
-fn send(leg: &Leg, key: &InfoKey, board: &mut Switchboard) {
-    let Some(sip) = leg.sip.filter(|sip| board.sip.allows_info(*sip)) else { return };
+/// What the far end knows of a key already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    /// Its tone came through the bridge.
+    Tone,
+}
+
+fn at_most(duration_ms: u32) -> u16 {
+    u16::try_from(duration_ms).unwrap_or(LONGEST_MS).min(LONGEST_MS)
+}
+
+/// As event where those were agreed, else by INFO or as a tone, as the trunk says and the far end can.
+fn send(leg: &Leg, key: &InfoKey, heard: Heard, board: &mut Switchboard) {
+    let dtmf = rule(leg, board).dtmf;
+    let by_info = match dtmf {
+        Dtmf::Info => true,
+        Dtmf::Auto => leg.sip.is_some_and(|sip| board.sip.allows_info(sip)),
+        Dtmf::Events | Dtmf::Tones => false,
+    };
+    let by_tone = heard == Heard::Nothing && matches!(dtmf, Dtmf::Auto | Dtmf::Tones);
+    match leg.media_key() {
+        _ if by_info && !leg.takes_events() => inform(leg, key, board),
+        Some(media) if leg.takes_events() || by_tone => {
+            board.media(Command::SendDigit { leg: media, digit: key.digit, duration_ms: key.duration_ms });
+        }
+        _ => {}
+    }
+}
+
+fn inform(leg: &Leg, key: &InfoKey, board: &mut Switchboard) {
+    let Some(sip) = leg.sip else { return };
     let text = format!("Signal={}\r\nDuration={}\r\n", key.digit.as_char(), key.duration_ms);
     let body = Body { content_type: Bytes::from_static(RELAY.as_bytes()), bytes: text.into() };
     board.sip.info(board.now, sip, body);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use media::{LegStats, sdp::NegotiationError};
+use media::{LegStats, quality::Rating, sdp::NegotiationError};
 use sip_core::{HangUp, Reply, StatusCode};
 use tracing::info;
 
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     config::{AgentId, QueueId, TrunkId},
-    journal::fact::{CallId, Cause, Fault, LegMedia, LegNumber, What},
+    journal::fact::{CallId, Cause, Fault, LegMedia, LegNumber, LegQuality, What},
     reason::Reason,
     shard::Switchboard,
     trunks::Limit,
@@ -431,5 +431,26 @@ fn leg_media(stats: &LegStats) -> LegMedia {
         unauthentic: stats.unauthentic,
         replayed: stats.replayed,
         round_trip_us: stats.round_trip_us,
+        quality: stats.rating.map(|rating| leg_quality(stats, rating)),
+    }
+}
+
+fn leg_quality(stats: &LegStats, rating: Rating) -> LegQuality {
+    let (losses, loudness) = (&stats.losses, &stats.loudness);
+    let remote = stats.remote_metrics.and_then(|metrics| metrics.listening);
+    LegQuality {
+        r: rating.r,
+        mos_listening: f32::from(rating.listening) / 100.0,
+        mos_conversational: f32::from(rating.conversational) / 100.0,
+        mos_remote: remote.map(|tenths| f32::from(tenths) / 10.0),
+        lost: losses.lost.into(),
+        bursts: losses.bursts.into(),
+        lost_in_bursts: losses.burst_lost.into(),
+        reordered: stats.reordered,
+        late: stats.late,
+        speech_dbm0: loudness.speech_dbm0(),
+        noise_dbm0: loudness.noise_dbm0(),
+        clipped_ppm: loudness.clipped_ppm(),
+        nothing_percent: loudness.nothing_percent(),
     }
 }

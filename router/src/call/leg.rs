@@ -74,6 +74,8 @@ pub(super) struct Leg {
     pub(super) told_held: bool,
     /// An offer of ours in the dialog that is under way.
     pub(super) offered: Option<Offered>,
+    /// It has had a re-INVITE because it was not heard.
+    pub(super) reoffered: bool,
     /// Its keys come in the sound.
     pub(super) presses_by_event: bool,
     /// Its SIP goes by WebSocket: it is a browser.
@@ -134,6 +136,7 @@ impl Leg {
             early,
             told_held,
             offered,
+            reoffered: false,
             presses_by_event,
             is_web: false,
         }

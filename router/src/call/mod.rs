@@ -11,6 +11,7 @@ mod attempts;
 mod callback;
 mod conference;
 mod confirm;
+mod dead_air;
 mod dial;
 mod diversion;
 mod dtmf;
@@ -413,6 +414,7 @@ impl Call {
             MediaEvent::Played { play, .. } if self.whispered(leg, play, board) => {}
             MediaEvent::Played { play, .. } => self.played(play, board),
             MediaEvent::Digit { digit, duration_ms, .. } => self.key_by_event(leg, digit, duration_ms, board),
+            MediaEvent::Tone { digit, duration_ms, .. } => self.key_by_tone(leg, digit, duration_ms, board),
             MediaEvent::Heard { bridged: false, .. } => self.heard_first(leg, board),
             MediaEvent::Quiet { .. } => self.message_is_over(MessageEnd::Silence, board),
             MediaEvent::Full { .. } => self.conference_is_full(board),
@@ -422,6 +424,7 @@ impl Call {
             MediaEvent::Silent { .. } => self.fell_silent(leg, board),
             MediaEvent::Unheard { on_hold: true, .. } => self.holds_in_silence(leg, board),
             MediaEvent::Unheard { on_hold: false, .. } => self.was_never_heard(leg, board),
+            MediaEvent::DeadAir { why, .. } => self.is_not_heard(leg, why, board),
             MediaEvent::Closed { stats, .. } => self.counted(leg, &stats, board),
             _ => {}
         }

@@ -12,11 +12,12 @@ use super::{
     Call, Stage, Why,
     arrive::{sdp, text},
     assign::Place,
+    dead_air::rule,
     hold::HoldMusic,
     leg::Leg,
 };
 use crate::{
-    config::{AgentId, QueueId},
+    config::{AgentId, DeadAirCure, QueueId},
     journal::fact::{LegNumber, Unanswered, What},
     reason,
     shard::Switchboard,
@@ -104,11 +105,25 @@ impl Call {
         if leg != number {
             return;
         }
+        if self.is_tried_again(number, &place, board) {
+            return;
+        }
         let (name, queue) = (board.agent_name(agent), board.queue_name(place.queue));
         warn!(parent: &self.span, agent = name, queue, "{NO_SOUND}");
         let headers = vec![(Bytes::from_static(b"Reason"), Bytes::from_static(NO_SOUND_REASON))];
         self.hang_up_with(number, HangUp { headers, ..HangUp::new(StatusCode::REQUEST_TERMINATED) }, board);
         self.returns_to_queue(agent, place, Unanswered::Silent, board);
+    }
+
+    /// If his trunk says so, his telephone is given a second chance by a re-INVITE, and as much time again.
+    fn is_tried_again(&mut self, number: LegNumber, place: &Place, board: &mut Switchboard) -> bool {
+        let tries =
+            self.leg(number).is_some_and(|leg| rule(leg, board).dead_air_cure == DeadAirCure::Reinvite);
+        let tried = tries && self.reoffers(number, board);
+        if tried {
+            self.expect_sound(number, place, board);
+        }
+        tried
     }
 
     /// A re-INVITE: sound ends at us, so we answer it here, always from *this* offer (RFC 3264 §8).

@@ -246,6 +246,7 @@ impl Call {
         let name = agent.map(|agent| board.agent_name(agent));
         self.fact(What::Bridged { leg, agent: name }, board);
         self.stage = Stage::Talking(Talk::new(leg, agent, transfer.place(), board.now));
+        self.guards_sound(board);
         self.follow_holds(board);
         self.transfer_done(transfer, board);
         self.record_talk(board);

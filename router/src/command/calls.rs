@@ -126,14 +126,28 @@ fn write_rung(record: &Record, leg: &Leg, branch: &str, out: &mut dyn Write) -> 
 }
 
 fn media(media: &LegMedia) -> String {
-    let LegMedia { codec, packets_in, packets_out, lost, jitter_us, srtp, unauthentic, .. } = media;
+    let LegMedia { codec, packets_in, packets_out, lost, jitter_us, srtp, unauthentic, quality, .. } = media;
     let suite = srtp.as_ref().map(|suite| format!(" {suite}")).unwrap_or_default();
     let failed = if *unauthentic > 0 { format!(", {unauthentic} not authentic") } else { String::new() };
+    let opinion = quality.as_ref().map(|quality| format!(" MOS {:.1}", quality.mos_listening));
+    let opinion = opinion.unwrap_or_default();
     format!(
-        "{codec} {packets_in}/{packets_out} lost {lost} ±{}.{}ms{suite}{failed}",
-        jitter_us / 1_000,
-        jitter_us % 1_000 / 100
+        "{codec} {}/{} lost {} ±{}ms{opinion}{suite}{failed}",
+        short(*packets_in),
+        short(*packets_out),
+        short(*lost),
+        tenths(*jitter_us)
     )
+}
+
+/// A count in five characters at most, for a line has 120; the JSON has it whole.
+fn short(count: u64) -> String {
+    if count < 10_000 { count.to_string() } else { format!("{}k", count / 1_000) }
+}
+
+/// Milliseconds, below a hundred with one decimal.
+fn tenths(us: u32) -> String {
+    if us < 100_000 { format!("{}.{}", us / 1_000, us % 1_000 / 100) } else { (us / 1_000).to_string() }
 }
 
 fn shown(address: &str) -> &str {
@@ -240,6 +254,7 @@ struct LegLine<'a> {
     reason: Option<&'a str>,
     correlation: Option<&'a str>,
     remote: Option<bool>,
+    dead_air: Option<&'static str>,
     media: Option<&'a LegMedia>,
 }
 
@@ -344,6 +359,7 @@ impl<'a> LegLine<'a> {
             reason: leg.reason.as_deref(),
             correlation: leg.correlation.as_deref(),
             remote: leg.remote,
+            dead_air: leg.dead_air.map(|why| why.word()),
             media: leg.media.as_ref(),
         }
     }

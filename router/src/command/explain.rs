@@ -14,10 +14,16 @@ use crate::{
         journal_store::FILE,
         journal_writer::{self, JournalError},
     },
-    journal::fact::{CallId, CallbackEnd, Fact, Micros, RecordingStep, TransferStep, Unanswered, What},
+    journal::fact::{
+        CallId, CallbackEnd, Cure, DeadAir, Fact, LegMedia, Micros, RecordingStep, TransferStep, Unanswered,
+        What,
+    },
     reason::Reason,
     standing,
 };
+
+/// More of the samples at full scale than one in a hundred is distortion that people hear.
+const CLIPPED_PPM: u32 = 10_000;
 
 /// Which call is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,6 +187,8 @@ fn lines_of(fact: &Fact, beside: u8) -> Vec<String> {
                 .into_iter()
                 .collect()
         }
+        What::DeadAir { leg, why, cure } => vec![dead_air(*leg, *why, *cure)],
+        What::LegEnded { leg, media } => sound(*leg, media).into_iter().collect(),
         What::Ended { cause, reason, .. } => {
             let words = reason.as_deref().and_then(|reason| Reason::q850(reason).in_words());
             let words = words.map(|words| format!(" ({words})")).unwrap_or_default();
@@ -207,6 +215,55 @@ fn recording(step: &RecordingStep) -> String {
         RecordingStep::Failed { file: None, why } => format!("cannot be recorded: {why}"),
         RecordingStep::Failed { file: Some(file), why } => format!("{file}: {why}"),
     }
+}
+
+fn dead_air(leg: u16, why: DeadAir, cure: Cure) -> String {
+    let seen = match why {
+        DeadAir::Nothing => "no packet came",
+        DeadAir::WrongSource => "packets came from a wrong address only",
+        DeadAir::Unauthentic => "packets came that the SRTP key does not open",
+        DeadAir::UnknownPayload => "packets came in a format that was not agreed",
+        DeadAir::DigitalSilence => "digital silence came, as from a microphone that is off",
+    };
+    let done = match cure {
+        Cure::None => "",
+        Cure::Relatched => "; that address is believed from now on",
+        Cure::Reinvited => "; a re-INVITE is sent",
+    };
+    format!("nobody is heard on {}: {seen}{done}", leg_name(leg))
+}
+
+fn leg_name(leg: u16) -> String {
+    if leg == 0 { "the caller's leg".to_owned() } else { format!("leg {leg}") }
+}
+
+/// How a leg sounded: in what it differs from a good one.
+fn sound(leg: u16, media: &LegMedia) -> Option<String> {
+    let quality = media.quality.as_ref()?;
+    let mut words = vec![format!(
+        "MOS {:.1} listening, {:.1} talking",
+        quality.mos_listening, quality.mos_conversational
+    )];
+    words.extend(quality.mos_remote.map(|mos| format!("{mos:.1} by the far end's report on us")));
+    words.extend((quality.lost > 0).then(|| {
+        format!(
+            "{} packets lost, {} of them in {} bursts",
+            quality.lost, quality.lost_in_bursts, quality.bursts
+        )
+    }));
+    words.extend((quality.late > 0).then(|| format!("{} too late", quality.late)));
+    words.extend(quality.speech_dbm0.map(|level| format!("speech at {level} dBm0")));
+    words.extend(
+        (quality.clipped_ppm > CLIPPED_PPM)
+            .then(|| format!("clipped for {:.1} %", f64::from(quality.clipped_ppm) / 1e4)),
+    );
+    words.extend(
+        quality
+            .nothing_percent
+            .filter(|percent| *percent > 0)
+            .map(|percent| format!("digital silence for {percent} %")),
+    );
+    Some(format!("{} sounded: {}", leg_name(leg), words.join(", ")))
 }
 
 fn transfer(step: &TransferStep) -> Option<String> {

@@ -40,6 +40,7 @@ use super::trunk_limits::TrunkLimitsToml;
 use super::trunk_name::TrunkNameToml;
 use super::trunk_numbers::{RewriteToml, TrunkNumbersToml};
 use super::trunk_register::{RegisterToml, TrunkRegisterToml};
+use super::trunk_sound::TrunkSoundToml;
 use super::trunk_targets::{TargetToml, TrunkTargetsToml};
 use super::trunk_tls::TrunkTlsToml;
 use super::trunk_transfer::TrunkTransferToml;
@@ -81,6 +82,7 @@ const SECTIONS: &[SectionDoc] = &[
     TrunkHeadersToml::DOC,
     TrunkSrtpToml::DOC,
     TrunkWayToml::DOC,
+    TrunkSoundToml::DOC,
     TargetToml::DOC,
     RegisterToml::DOC,
     HeaderRulesToml::DOC,

@@ -28,6 +28,7 @@ use super::trunk_limits::{TrunkLimits, TrunkLimitsToml};
 use super::trunk_name::{TrunkNameToml, own_name};
 use super::trunk_numbers::{TrunkNumbers, TrunkNumbersToml};
 use super::trunk_register::{TrunkRegister, TrunkRegisterToml};
+use super::trunk_sound::{TrunkSound, TrunkSoundToml};
 use super::trunk_targets::{TrunkFailover, TrunkTarget, TrunkTargetsToml, targets};
 use super::trunk_tls::{TrunkTls, TrunkTlsToml};
 use super::trunk_transfer::{TrunkTransfer, TrunkTransferToml};
@@ -73,6 +74,7 @@ const GROUPS: &[SectionDoc] = &[
     TrunkTlsToml::DOC,
     TrunkSrtpToml::DOC,
     TrunkWayToml::DOC,
+    TrunkSoundToml::DOC,
 ];
 
 /// Whom calls come from and go to.
@@ -122,6 +124,8 @@ pub struct Trunk {
     pub srtp: Srtp,
     /// By which way sound comes and goes. Default RTP.
     pub media: WayOfSound,
+    /// What is asked and done about sound.
+    pub sound: TrunkSound,
     /// Who we are to the far end.
     pub account: TrunkAccount,
     /// Our registration there, if it needs one.
@@ -189,6 +193,7 @@ impl Trunk {
         let dialog = TrunkDialog::resolve(&dialog, scope);
         let srtp = TrunkSrtpToml::read_known(table, &section.path, section.span());
         let media = TrunkWayToml::read_known(table, &section.path, section.span());
+        let sound = TrunkSoundToml::read_known(table, &section.path, section.span());
         let account = TrunkAccount::resolve(table, section, scope);
         let id = TrunkId::from(section.id);
         let path = &section.path;
@@ -234,6 +239,7 @@ impl Trunk {
             tls,
             srtp: Srtp::resolve(&srtp.srtp, &srtp.srtp_suites, report),
             media: WayOfSound::of_trunk(&media.media, report),
+            sound: TrunkSound::resolve(&sound, report),
             account,
             register,
         })

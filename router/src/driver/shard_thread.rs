@@ -330,6 +330,7 @@ impl Running {
             handshakes: media.engine.handshakes,
             paths_broken: media.engine.paths_broken,
             legs: media.engine.legs,
+            rated: [media.engine.rated_good, media.engine.rated_fair, media.engine.rated_poor],
         };
         numbers
     }

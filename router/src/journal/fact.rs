@@ -447,6 +447,15 @@ pub enum What {
         /// Since the dialled leg's answer.
         after_ms: u64,
     },
+    /// Nobody could be heard on a leg in its first seconds.
+    DeadAir {
+        /// The leg.
+        leg: LegNumber,
+        /// Why.
+        why: DeadAir,
+        /// What was done about it.
+        cure: Cure,
+    },
     /// A side put the other on hold, or took it back.
     Held {
         /// The leg that did.

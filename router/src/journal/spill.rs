@@ -43,7 +43,7 @@ impl What {
             | What::LegAnswered { .. }
             | What::LegFailed { .. }
             | What::Bridged { .. } => Weight::Record,
-            What::TwoWaySound { .. } | What::LegEnded { .. } => Weight::Record,
+            What::TwoWaySound { .. } | What::LegEnded { .. } | What::DeadAir { .. } => Weight::Record,
             What::VoicemailLeft { .. } | What::Recording(_) | What::Transfer(_) => Weight::Record,
             What::ConferenceJoined { .. } | What::ConferenceFull => Weight::Record,
             What::AttemptFailed { .. } | What::TrunkTarget { .. } => Weight::Record,

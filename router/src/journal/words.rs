@@ -340,6 +340,47 @@ pub enum Wish {
     LoggedOut,
 }
 
+/// Why nobody could be heard on a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeadAir {
+    /// No packet came.
+    Nothing,
+    /// Packets came from a wrong address only.
+    WrongSource,
+    /// Packets came that the SRTP key does not open.
+    Unauthentic,
+    /// Packets came in a format that was not agreed.
+    UnknownPayload,
+    /// What came was one byte of silence over and over.
+    DigitalSilence,
+}
+
+impl DeadAir {
+    /// Its word in facts and labels.
+    pub fn word(self) -> &'static str {
+        match self {
+            DeadAir::Nothing => "nothing",
+            DeadAir::WrongSource => "wrong-source",
+            DeadAir::Unauthentic => "unauthentic",
+            DeadAir::UnknownPayload => "unknown-payload",
+            DeadAir::DigitalSilence => "digital-silence",
+        }
+    }
+}
+
+/// What was done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cure {
+    /// Nothing.
+    None,
+    /// Whoever sends is believed from now on.
+    Relatched,
+    /// A re-INVITE was sent.
+    Reinvited,
+}
+
 /// What one leg's media did, as the engine counted it (RFC 3550 §6.4, A.3, A.8).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LegMedia {
@@ -371,6 +412,54 @@ pub struct LegMedia {
     /// Round trip from RTCP, if the far end reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip_us: Option<u32>,
+    /// What the far end's sound was worth as it came to us; none if nothing came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<LegQuality>,
+}
+
+/// What one direction of a leg's sound was worth (RFC 3611 §4.7, ITU-T G.107).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LegQuality {
+    /// R of the E-model with delay, 0 to 100.
+    pub r: u8,
+    /// Mean opinion of one who only listens, 1 to 4.5.
+    pub mos_listening: f32,
+    /// Mean opinion of one who talks too: delay counts, as far as the round trip is known.
+    pub mos_conversational: f32,
+    /// The opinion of one who listens to us, by the far end's own report (RTCP XR).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mos_remote: Option<f32>,
+    /// Packets that never came, or far too late; `lost` of the leg has duplicates taken off (RFC 3550 A.3).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost: u64,
+    /// Bursts of loss.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bursts: u64,
+    /// Packets lost within them; the rest was lost by chance.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost_in_bursts: u64,
+    /// Packets overtaken by later ones and used.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reordered: u64,
+    /// Packets too late for use.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub late: u64,
+    /// Level of speech in dBm0; none if none was heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speech_dbm0: Option<i8>,
+    /// Level between words in dBm0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise_dbm0: Option<i8>,
+    /// Samples at full scale, in millionths.
+    #[serde(default, skip_serializing_if = "is_none_of")]
+    pub clipped_ppm: u32,
+    /// Share of the sound that was digital silence, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nothing_percent: Option<u8>,
+}
+
+fn is_none_of(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What almost never happens is not written into every record.

@@ -5,12 +5,14 @@
 
 mod histogram;
 mod page;
+mod quality;
 mod trunks;
 
 use std::{collections::BTreeMap, time::Duration};
 
 pub use histogram::Histogram;
 pub use page::{About, page};
+pub use quality::{Opinions, QualityNumbers};
 pub use trunks::{RegistrationGauges, TargetGauges, TrunkGauges};
 
 use crate::{
@@ -62,6 +64,8 @@ pub struct Snapshot {
     pub dispatch: Histogram,
     /// From the answer of the called side to sound both ways.
     pub two_way_sound: Histogram,
+    /// How legs sounded that are over.
+    pub quality: QualityNumbers,
     /// Agents' telephones.
     pub phones: PhoneNumbers,
     /// What SIP read and wrote.
@@ -247,6 +251,8 @@ pub struct MediaCounters {
     pub paths_broken: u64,
     /// Legs open now.
     pub legs: u64,
+    /// Reports on legs, one each five seconds or so, by R so far: 80 and more, 70 and more, less.
+    pub rated: [u64; 3],
 }
 
 /// Every state with the name it has in facts and labels.
@@ -333,6 +339,7 @@ impl Snapshot {
         self.agents.add(&other.agents);
         self.dispatch.add(&other.dispatch);
         self.two_way_sound.add(&other.two_way_sound);
+        self.quality.add(&other.quality);
         self.phones.add(&other.phones);
         self.sip.add(&other.sip);
         self.media.packets_in += other.media.packets_in;
@@ -343,6 +350,7 @@ impl Snapshot {
         self.media.handshakes += other.media.handshakes;
         self.media.paths_broken += other.media.paths_broken;
         self.media.legs += other.media.legs;
+        self.media.rated.iter_mut().zip(other.media.rated).for_each(|(sum, more)| *sum += more);
         self.certificates.extend(other.certificates.iter().map(|(by, end)| (by.clone(), *end)));
         self.loop_lag.add(&other.loop_lag);
         self.presence = self.presence.take().or_else(|| other.presence.clone());

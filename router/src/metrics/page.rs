@@ -9,7 +9,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{AGENT_STATES, AgentsByState, Histogram, Snapshot};
+use super::{AGENT_STATES, AgentsByState, Histogram, Opinions, Snapshot};
 use crate::{
     estimate::Score,
     journal::{JournalCounters, fact::Micros},
@@ -59,6 +59,7 @@ impl Collector for Page {
         self.phones(&mut sheet)?;
         self.sip(&mut sheet)?;
         self.media(&mut sheet)?;
+        self.quality(&mut sheet)?;
         self.presence(&mut sheet)?;
         self.journal(&mut sheet)
     }
@@ -123,6 +124,29 @@ impl Page {
         )?;
         let help = "From the called side's answer to sound both ways";
         sheet.histogram("two_way_sound_seconds", help, &numbers.two_way_sound)
+    }
+
+    fn quality(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {
+        let quality = &self.numbers.quality;
+        let help = "Mean opinion (1 to 4.5) of legs that are over, of one who only listens";
+        sheet.opinions("leg_mos_listening", help, &quality.listening)?;
+        let help = "Mean opinion (1 to 4.5) of legs that are over, of one who talks too";
+        sheet.opinions("leg_mos_conversational", help, &quality.conversational)?;
+        sheet.histogram("leg_jitter_seconds", "Interarrival jitter at the end of legs", &quality.jitter)?;
+        sheet.histogram("leg_round_trip_seconds", "Round trip of legs, last told", &quality.round_trip)?;
+        let packets = [
+            ("received", quality.received),
+            ("lost-alone", quality.lost_alone),
+            ("lost-in-bursts", quality.lost_in_bursts),
+        ];
+        let help = "RTP packets of legs that are over, by what became of them on their way to us";
+        sheet.counters("leg_packets", help, "fate", packets)?;
+        let dead = quality.dead_air.iter().map(|(why, count)| (why.word(), *count));
+        let help = "Legs on which nobody could be heard in the first seconds, by why";
+        sheet.counters("dead_air", help, "why", dead)?;
+        let [good, fair, poor] = self.numbers.media.rated;
+        let help = "Reports on live legs, one in five seconds or so, by R of the E-model so far: 80 and more, 70 and more, less";
+        sheet.counters("media_rated", help, "rating", [("good", good), ("fair", fair), ("poor", poor)])
     }
 
     fn queues(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {
@@ -360,6 +384,12 @@ impl Sheet<'_> {
         values.into_iter().try_for_each(|(queue, value)| {
             family.encode_family(&[("queue", queue.as_str())])?.encode_gauge(&value)
         })
+    }
+
+    fn opinions(&mut self, name: &str, help: &str, opinions: &Opinions) -> Result<(), Error> {
+        let buckets: Vec<_> = opinions.buckets().collect();
+        let mut metric = self.family(name, help, MetricType::Histogram)?;
+        metric.encode_histogram::<NoLabelSet>(opinions.sum(), opinions.count(), &buckets, None)
     }
 
     fn counters<'n>(

@@ -118,6 +118,7 @@ impl Record {
             What::TwoWaySound { after_ms, .. } => {
                 self.sound_ms.get_or_insert(*after_ms);
             }
+            What::DeadAir { leg, why, .. } => self.with_leg(*leg, |leg| leg.dead_air = Some(*why)),
             What::Held { leg, held } => self.hold(*leg, *held),
             What::VoicemailLeft { file, .. } => {
                 self.with_leg(0, |leg| leg.recordings.extend(file.iter().cloned()));

@@ -15,7 +15,7 @@ pub use recordings::{CallRecording, Pause};
 pub use transfers::{Segment, Transfer};
 
 use crate::{
-    journal::fact::{CallId, Cause, Fault, LegMedia, LegNumber, Micros},
+    journal::fact::{CallId, Cause, DeadAir, Fault, LegMedia, LegNumber, Micros},
     reason::Reason,
 };
 
@@ -169,6 +169,9 @@ pub struct Leg {
     /// Names of the files in which its far end was recorded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recordings: Vec<String>,
+    /// Nobody could be heard on it in its first seconds, the last time that was so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_air: Option<DeadAir>,
     /// What its media did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media: Option<LegMedia>,

@@ -209,6 +209,7 @@ impl Shard {
             callers_known: self.board.callers.len() as u64,
             callers_forgotten: self.board.callers.forgotten(),
             two_way_sound: self.board.two_way_sound.clone(),
+            quality: self.board.quality.clone(),
             presence: self.board.presence_numbers(),
             phones: self.phone_numbers(),
             sip: self.sip_counters(),

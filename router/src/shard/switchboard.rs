@@ -33,7 +33,7 @@ use crate::{
     keys::CallKey,
     lines,
     lost_places::LostPlaces,
-    metrics::Histogram,
+    metrics::{Histogram, QualityNumbers},
     prompts::Prompts,
     registrar::{BindingId, Registrar, toll::Toll},
     staff::Staff,
@@ -96,6 +96,8 @@ pub struct Switchboard {
     /// Legs since then whose session was over without a BYE.
     pub(crate) sessions_expired: u64,
     pub(super) two_way_sound: Histogram,
+    /// How legs sounded that are over.
+    pub(super) quality: QualityNumbers,
     /// How far each queue that chooses by chance has come.
     pub(super) chances: Chances,
     /// The latest arrival in a queue.
@@ -192,6 +194,8 @@ impl Switchboard {
             What::Emergency { .. } => self.emergency_calls += 1,
             What::TollRefused { why, .. } => *self.toll_refused.entry(*why).or_default() += 1,
             What::TwoWaySound { after_ms, .. } => self.two_way_sound.record(Duration::from_millis(*after_ms)),
+            What::LegEnded { media, .. } => self.quality.record(media),
+            What::DeadAir { why, .. } => *self.quality.dead_air.entry(*why).or_default() += 1,
             _ => {}
         }
     }
@@ -311,7 +315,8 @@ impl Switchboard {
         let Some(trunk) = self.config.trunk(trunk) else { return defaults };
         let codecs = trunk.codecs.clone().unwrap_or_else(|| defaults.codecs.clone());
         let dtls = self.identity_for(trunk.media, false);
-        trunk.srtp.applied(Policy { codecs, dtls, ..defaults })
+        let policy = Policy { codecs, dtls, rtcp_xr: trunk.sound.rtcp_xr, ..defaults };
+        trunk.srtp.applied(trunk.sound.dtmf.applied(policy))
     }
 
     /// What we may agree to with an address that goes by no trunk.

@@ -2,7 +2,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
 use router::journal::fact::{
-    CallId, Cause, Fact, Fault, LeftQueue, LegMedia, Micros, Targets, Unanswered, What,
+    CallId, Cause, Fact, Fault, LeftQueue, LegMedia, LegQuality, Micros, Targets, Unanswered, What,
 };
 
 pub const SECOND: Micros = 1_000_000;
@@ -77,6 +77,14 @@ pub fn leg_ended(leg: u16) -> What {
         jitter_us: 850,
         rejected: 0,
         round_trip_us: Some(21_000),
+        quality: Some(LegQuality {
+            r: 92,
+            mos_listening: 4.4,
+            mos_conversational: 4.39,
+            lost: 2,
+            speech_dbm0: Some(-21),
+            ..LegQuality::default()
+        }),
         ..LegMedia::default()
     };
     What::LegEnded { leg, media }

@@ -2,7 +2,9 @@
 
 pub mod config;
 pub mod digest;
+pub mod dtmf;
 pub mod endpoint;
+pub mod engine;
 pub mod message;
 pub mod rtcp;
 pub mod rtp;

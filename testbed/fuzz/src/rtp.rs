@@ -31,7 +31,10 @@ fn hear(engine: &mut Engine, now: Instant, way: u8, datagram: &[u8]) {
         let bytes = &buffer[forward.start..forward.start + forward.len];
         let packet = Packet::parse(bytes).expect("we send whole packets");
         assert_ne!(forward.leg, leg);
-        assert_eq!((packet.ssrc, packet.start, packet.end), (forward.leg.0 as u32, 12, bytes.len()));
+        // A peer who has our SSRC makes us take another (RFC 3550 §8.2).
+        let is_ours = packet.ssrc == forward.leg.0 as u32 || engine.counters().collisions > 0;
+        assert!(is_ours, "{packet:?}");
+        assert_eq!((packet.start, packet.end), (12, bytes.len()));
         assert!(bytes.len() <= datagram.len());
     }
     while !matches!(engine.poll_output(), Output::Timeout(_)) {}
@@ -77,6 +80,8 @@ fn stream(leg: MediaLegKey) -> Stream {
         remote_holds: false,
         opus: media::codec::OpusParameters::default(),
         rtcp_wanted: true,
+        tones: Default::default(),
+        wanted_reports: Default::default(),
         keys: None,
         dtls: None,
     }

@@ -4,11 +4,12 @@ use std::{collections::VecDeque, net::SocketAddr, time::Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use media::{
-    Direction,
+    Digit, Direction,
+    dtmf::tones,
     sdp::{Negotiation, Policy, Stream},
 };
 
-use super::Phone;
+use super::{Manner, Phone};
 use crate::{net::Datagram, shield::Shield, tone::Tone};
 
 pub(super) struct Sound {
@@ -22,6 +23,7 @@ pub(super) struct Sound {
     pub(super) next_at: Option<Instant>,
     event: Option<Event4733>,
     last_digit: Option<u32>,
+    tones: tones::Ear,
     ear: VecDeque<i16>,
     shield: Shield,
 }
@@ -53,6 +55,7 @@ impl Sound {
             next_at: None,
             event: None,
             last_digit: None,
+            tones: tones::Ear::default(),
             ear: VecDeque::new(),
             shield: Shield::default(),
         }
@@ -73,10 +76,29 @@ impl Sound {
         self.ear.drain(..self.ear.len().saturating_sub(KEPT));
     }
 
+    /// A key that was pressed as a tone and let go.
+    fn key_in(&mut self, now: Instant, packet: &[u8]) -> Option<char> {
+        let codec = self.stream.as_ref()?.codec;
+        let mut samples = vec![0; packet.len() - 12];
+        codec.decode(&packet[12..], &mut samples);
+        self.tones.hear(now, &samples).map(|pressed| pressed.digit.as_char())
+    }
+
     fn packet(&mut self, stream: &Stream, voice: u8, tone: Option<&Tone>) -> Bytes {
         self.sequence = self.sequence.wrapping_add(1);
         self.timestamp = self.timestamp.wrapping_add(160);
         let (sequence, timestamp) = (self.sequence, self.timestamp);
+        if stream.send_event.is_none()
+            && let Some(event) = &mut self.event
+        {
+            event.packets_left -= 1;
+            let key =
+                (Digit::from_event(event.code), u32::from(EVENT_PACKETS - 1 - event.packets_left) * 160);
+            if event.packets_left == 0 {
+                self.event = None;
+            }
+            return self.tone_of(key, stream);
+        }
         match (&mut self.event, stream.send_event) {
             (Some(event), Some(payload_type)) => {
                 event.packets_left -= 1;
@@ -102,6 +124,18 @@ impl Sound {
     }
 }
 
+impl Sound {
+    /// A key as a tone in the sound, from this sample of it on: what a telephone does that knows no events.
+    fn tone_of(&self, (digit, from): (Option<Digit>, u32), stream: &Stream) -> Bytes {
+        let (mut samples, mut bytes) = ([0; 160], [0; 160]);
+        digit.into_iter().for_each(|digit| tones::write(digit, from, &mut samples));
+        stream.codec.encode(&samples, &mut bytes);
+        let mut packet = header(stream.send_payload_type, self.ssrc, self.sequence, self.timestamp);
+        packet.put_slice(&bytes);
+        packet.freeze()
+    }
+}
+
 fn header(payload_type: u8, ssrc: u32, sequence: u16, timestamp: u32) -> BytesMut {
     let mut packet = BytesMut::with_capacity(172);
     packet.put_slice(&[0x80, payload_type]);
@@ -109,6 +143,27 @@ fn header(payload_type: u8, ssrc: u32, sequence: u16, timestamp: u32) -> BytesMu
     packet.put_u32(timestamp);
     packet.put_u32(ssrc);
     packet
+}
+
+/// The packet as this telephone sends it.
+fn in_manner(manner: Manner, stream: &Stream, bytes: Bytes) -> Bytes {
+    let mut bytes = BytesMut::from(bytes);
+    match manner {
+        Manner::Nothing => bytes[12..].fill(stream.codec.silence()),
+        Manner::Noise => {
+            bytes.truncate(13);
+            (bytes[1], bytes[12]) = (13, 60);
+        }
+        Manner::Foreign => bytes[1] = 77,
+        Manner::Voice | Manner::From(_) | Manner::Garbled => {}
+    }
+    bytes.freeze()
+}
+
+fn garbled(bytes: Bytes) -> Bytes {
+    let mut bytes = BytesMut::from(bytes);
+    bytes.iter_mut().skip(12).for_each(|byte| *byte ^= 0x5a);
+    bytes.freeze()
 }
 
 /// One packet of PCMA in which this speaker is heard.
@@ -147,8 +202,10 @@ impl Phone {
         let (Some(remote), true, false) = (stream.remote, sends, self.muted) else { return };
         sound.shield.follow(stream.keys.as_deref());
         let bytes = sound.packet(&stream, self.voice, self.tone.as_deref());
-        let bytes = sound.shield.protect(bytes);
-        self.out.push_back(Datagram { from: sound.local, to: remote, bytes });
+        let bytes = sound.shield.protect(in_manner(self.manner, &stream, bytes));
+        let bytes = if self.manner == Manner::Garbled { garbled(bytes) } else { bytes };
+        let from = if let Manner::From(elsewhere) = self.manner { elsewhere } else { sound.local };
+        self.out.push_back(Datagram { from, to: remote, bytes });
     }
 
     pub(super) fn hear(&mut self, now: Instant, packet: Bytes) {
@@ -166,6 +223,9 @@ impl Phone {
         let events = sound.stream.as_ref().and_then(|stream| stream.receive_event);
         if events != Some(packet[1] & 0x7f) {
             *self.heard.entry(packet[12]).or_default() += 1;
+            if events.is_none() {
+                self.digits.extend(sound.key_in(now, packet));
+            }
             if self.tone.is_some() {
                 sound.listen(packet);
             }

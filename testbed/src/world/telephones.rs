@@ -9,7 +9,7 @@ use sip_core::{Message, Terms};
 
 use super::{ROUTER, SECOND, Script, World};
 use crate::{
-    phone::{Behaviour, Deed, HoldBy, Phone, PhoneId},
+    phone::{Behaviour, Deed, HoldBy, Manner, Phone, PhoneId},
     tone::Tone,
 };
 
@@ -174,6 +174,11 @@ impl World {
     /// Sends no sound from then on, or sends again.
     pub fn mutes_in(&mut self, phone: PhoneId, muted: bool, after: Duration) {
         self.plan(phone, after, Deed::Mute(muted));
+    }
+
+    /// From then on this is what comes out of it.
+    pub fn sounds_in(&mut self, phone: PhoneId, manner: Manner, after: Duration) {
+        self.plan(phone, after, Deed::Sound(manner));
     }
 
     /// Asks after this long to have the other party connected with `user` at the router instead.
