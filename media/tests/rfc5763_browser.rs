@@ -185,6 +185,9 @@ impl Browser {
     }
 }
 
+/// Whether a datagram is lost.
+type Lose = Box<dyn FnMut(&[u8]) -> bool>;
+
 /// Our engine, one browser, and what is lost between them.
 struct Call {
     engine: Engine,
@@ -194,7 +197,7 @@ struct Call {
     events: Vec<Event>,
     /// What the engine sent, and where to.
     sent: Vec<(SocketAddr, Vec<u8>)>,
-    lose: Box<dyn FnMut(&[u8]) -> bool>,
+    lose: Lose,
     /// The browser runs.
     is_there: bool,
     /// What we said last.
@@ -316,7 +319,7 @@ impl Call {
 
     fn broken(&self) -> Vec<&PathError> {
         let why = |event| match event {
-            &Event::PathBroken { ref why, .. } => Some(why),
+            Event::PathBroken { why, .. } => Some(why),
             _ => None,
         };
         self.events.iter().filter_map(why).collect()

@@ -31,7 +31,7 @@ const browser = await chromium.launch({
     "--use-fake-device-for-media-stream", `--use-file-for-fake-audio-capture=${voice}`,
   ],
 });
-const page = await browser.newPage();
+const page = await browser.newPage({ ignoreHTTPSErrors: true });
 const strangers = [];
 await page.route("**", (route) => {
   const { hostname } = new URL(route.request().url());
