@@ -31,6 +31,24 @@ fn a_packet_leaves_by_the_other_leg_under_our_own_source() {
 }
 
 #[test]
+fn where_a_leg_lay_nobody_else_is_taken_for_it() {
+    let mut stage = Stage::bridged();
+    let at_a = stage.engine.mark(A, 7).unwrap();
+    stage.engine.mark(B, 8).unwrap();
+    let mut packet = [0xd5; 172 + 64];
+    sound(CUSTOMER, 1).write(packet.first_chunk_mut().unwrap());
+    let hear = |stage: &mut Stage| {
+        let forward = stage.engine.handle_packet_at(stage.now, at_a, peer(A), &mut packet.clone(), 172);
+        forward.map(|forward| (forward.leg, forward.mark))
+    };
+    assert_eq!(hear(&mut stage), Some((B, 8)), "with what was said of the leg that sends it");
+    stage.command(Command::Close { leg: A });
+    stage.open(C).connect(C, stream(C)).command(Command::Bridge { a: C, b: B });
+    assert_eq!(stage.engine.mark(C, 0).unwrap().leg(), C);
+    assert_eq!((hear(&mut stage), stage.engine.counters().stale), (None, 1));
+}
+
+#[test]
 fn prompt_music_and_agent_are_one_stream_for_the_caller() {
     let mut stage = Stage::bridged();
     stage.command(Command::Unbridge { leg: A });

@@ -29,7 +29,7 @@ pub struct WorkerSettings {
     /// See [`Settings::max_legs`](crate::Settings::max_legs). Default 20,000.
     pub max_legs: usize,
     /// How long the worker looks away from its sockets after each round while there is much to do, from 16,000 packets a
-    /// second on: so much later a packet leaves at most, and so much less it costs to be woken. Zero: never. Default 250 µs.
+    /// second on: a packet leaves later by that and the length of a round, and costs less. Zero: never. Default 250 µs.
     pub sweep: Duration,
     /// Commands that may wait. Default 65,536.
     pub commands: usize,
