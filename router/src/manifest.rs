@@ -27,6 +27,9 @@ pub struct Line {
     pub before: String,
 }
 
+/// Lines with their numbers in the file, from 1.
+pub type Lines = Vec<(usize, Line)>;
+
 /// What a line says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "kebab-case")]
@@ -163,7 +166,7 @@ pub struct Fault {
 }
 
 /// The lines of a manifest, and what is wrong with the chain.
-pub fn read(bytes: &[u8]) -> (Vec<(usize, Line)>, Vec<Fault>) {
+pub fn read(bytes: &[u8]) -> (Lines, Vec<Fault>) {
     let (mut lines, mut faults) = (Vec::new(), Vec::new());
     let (mut before, mut seq) = (BEGINNING.to_owned(), 1);
     let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);

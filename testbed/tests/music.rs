@@ -51,7 +51,7 @@ fn pieces_follow_each_other_without_a_pause_and_begin_again() {
         world.run_for(3 * SECOND / 2);
     }
     world.run_for(SECOND);
-    let heard: u64 = world.at(caller).heard.values().map(|count| *count as u64).sum();
+    let heard: u64 = world.at(caller).heard.values().sum();
     assert!((590..=610).contains(&heard), "{heard} packets in 12 seconds: one every 20 ms");
     hang_up(world, &[caller]);
 }

@@ -250,7 +250,7 @@ fn resolve(
     let groups = scope.callers.sections.clone();
     let callers = CallerGroups::resolve(&groups, &mut scope);
     let tells = resolved.queues.values().filter_map(|queue| queue.tell.as_ref());
-    let snippets = queue_tell::snippets((&prompts_raw, &node.data_dir), tells, &mut scope);
+    let snippets = queue_tell::snippets((&prompts_raw, node.data_dir.as_path()), tells, &mut scope);
     let (prompts, prompt_names) = scope.prompts.finish();
     names.prompts = prompt_names;
     Config {

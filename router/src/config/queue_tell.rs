@@ -103,7 +103,7 @@ pub(super) fn snippets<'q>(
         let names = tongue.snippets(place, wait);
         let folder = folder.map(|folder| folder.replace(PLACEHOLDER, language.as_str()));
         let mut found =
-            scope.prompts.snippets(folder.as_deref(), (&names, tts.is_some()), item, scope.report);
+            scope.prompts.snippets(folder.as_deref(), (names.as_slice(), tts.is_some()), item, scope.report);
         for name in names {
             if tts.is_some() && !found.contains_key(name) {
                 found.extend(spoken(&mut tts, (language, tongue, name), scope).map(|id| (name, id)));

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     config,
     journal::fact::Micros,
-    manifest::{self, Entry, FILE, Fault, Line, Tape},
+    manifest::{self, Entry, FILE, Fault, Lines, Tape},
     recording::ENCRYPTED,
 };
 
@@ -98,7 +98,7 @@ fn last_line(file: &mut File) -> io::Result<Option<Vec<u8>>> {
 ///
 /// # Errors
 /// It is there and cannot be read.
-pub fn lines(folder: &Path) -> io::Result<(Vec<(usize, Line)>, Vec<Fault>)> {
+pub fn lines(folder: &Path) -> io::Result<(Lines, Vec<Fault>)> {
     match fs::read(folder.join(FILE)) {
         Ok(bytes) => Ok(manifest::read(&bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((Vec::new(), Vec::new())),
