@@ -158,7 +158,7 @@ fn a_busy_worker_passes_everything_on_in_order() {
     let (a, b) = (connect(&worker, A), connect(&worker, B));
     worker.send(Command::Bridge { a: A, b: B }).unwrap();
     // When its prompt arrives the bridge stands.
-    let (prompt, from) = (prompt(1), PlayFrom::Start);
+    let (prompt, from) = (prompt(1).into(), PlayFrom::Start);
     worker.send(Command::Play { leg: A, play: 1, prompt, repeat: false, from }).unwrap();
     assert_eq!(a.receive().len(), 160);
     wait_for(&worker, |event| *event == Event::Played { leg: A, play: 1 });

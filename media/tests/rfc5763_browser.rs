@@ -318,11 +318,11 @@ impl Call {
     }
 
     fn broken(&self) -> Vec<&PathError> {
-        let why = |event| match event {
+        let told = self.events.iter().filter_map(|event| match event {
             Event::PathBroken { why, .. } => Some(why),
             _ => None,
-        };
-        self.events.iter().filter_map(why).collect()
+        });
+        told.collect()
     }
 
     fn suites(&self) -> Vec<Suite> {

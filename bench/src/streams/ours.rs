@@ -143,6 +143,8 @@ fn stream(peer: SocketAddr, suite: Option<Suite>) -> Stream {
         direction: Direction::SendRecv,
         ptime: 20,
         remote_holds: false,
+        tones: media::sdp::Tones::default(),
+        wanted_reports: media::rtp::xr::Wanted::default(),
         opus: media::codec::OpusParameters::default(),
         dtls: None,
         rtcp_wanted: true,

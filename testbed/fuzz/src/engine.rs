@@ -81,7 +81,13 @@ impl Stage {
             9 => self.command(Command::Unbridge { leg }),
             10 => {
                 let (prompt, repeat) = (self.prompt.clone(), byte(0) & 1 == 1);
-                self.command(Command::Play { leg, play: 1, prompt, repeat, from: PlayFrom::Start });
+                self.command(Command::Play {
+                    leg,
+                    play: 1,
+                    prompt: prompt.into(),
+                    repeat,
+                    from: PlayFrom::Start,
+                });
             }
             11 => {
                 let digit = Digit::from_event(byte(0) & 15).expect("below 16");
@@ -206,6 +212,8 @@ fn stream(remote: SocketAddr, how: u8, more: u8) -> Stream {
         rtcp_wanted: how & 128 == 0,
         wanted_reports: media::rtp::xr::Wanted { voip_metrics: more & 1 != 0, reference_time: more & 2 != 0 },
         keys: None,
+        opus: media::codec::OpusParameters::default(),
+        dtls: None,
     }
 }
 

@@ -149,7 +149,7 @@ fn header(payload_type: u8, ssrc: u32, sequence: u16, timestamp: u32) -> BytesMu
 fn in_manner(manner: Manner, stream: &Stream, bytes: Bytes) -> Bytes {
     let mut bytes = BytesMut::from(bytes);
     match manner {
-        Manner::Nothing => bytes[12..].fill(stream.codec.silence()),
+        Manner::Nothing => bytes[12..].fill(if stream.codec == media::Codec::Pcmu { 0xff } else { 0xd5 }),
         Manner::Noise => {
             bytes.truncate(13);
             (bytes[1], bytes[12]) = (13, 60);
