@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use media::sdp::Tones;
 use media::{
-    Codec, Command, Digit, Direction, Engine, Event, MediaLegKey, Output, PlayFrom, Prompt, Settings, Stream,
+    Codec, Command, Digit, Direction, Engine, Event, MediaLegKey, Output, PlayFrom, Prompt, Settings, Sides,
+    Stream, Supervision, Title,
 };
 
 const LEGS: u64 = 4;
@@ -103,7 +104,18 @@ impl Stage {
                 }
                 return 2;
             }
-            13 => self.command(Command::Record { leg, name: "fuzz".into(), quiet: None }),
+            13 => {
+                let sides = if byte(0) & 1 == 0 { Sides::Peer } else { Sides::Both };
+                let title = Title { name: "fuzz".into(), sides, about: String::new() };
+                self.command(match byte(0) >> 6 {
+                    0 => Command::Record { leg, title: title.into(), quiet: None },
+                    1 => Command::Join { leg, conference: u64::from(byte(0) & 2) },
+                    how => {
+                        let how = if how == 2 { Supervision::Whisper } else { Supervision::Barge };
+                        Command::Supervise { leg, of: MediaLegKey(u64::from(byte(0)) % LEGS), how }
+                    }
+                });
+            }
             14 => {
                 self.open.remove(&leg.0);
                 self.command(Command::Close { leg });
