@@ -264,7 +264,7 @@ fn srtp_is_refused_where_it_is_off_with_a_text_that_says_what_works() {
 fn no_common_codec_is_488_with_warning_305_that_names_both_sides() {
     let error = refusal_of("m=audio 4000 RTP/AVP 9 18 111\na=rtpmap:111 opus/48000/2");
     assert_eq!(error.status(), 488);
-    let expected = "no codec in common: the far end has 9 18 opus, we have PCMA PCMU";
+    let expected = "no codec in common: the far end has G722 G729 opus, we have PCMA PCMU";
     assert_eq!(error.warning().unwrap(), (305, expected.to_owned()));
 }
 

@@ -101,8 +101,8 @@ fn steps_that_are_none_say_what_they_could_be() {
             "flow.a.steps[2].playy: this is no step; did you mean \"play\"?",
             "flow.a.steps[3]: a step has one key; write { play = { … } } with the others inside",
             "flow.a.steps[4]: play and queue are two steps; write { play = … }, { queue = … }",
-            "flow.a.steps[5]: this is no step; steps are answer, play, menu, queue, dial, callback, hours, voicemail, reject, hangup, goto",
-            "flow.a.steps[6]: 5 is no step; steps are answer, play, menu, queue, dial, callback, hours, voicemail, reject, hangup, goto",
+            "flow.a.steps[5]: this is no step; steps are answer, language, play, menu, queue, dial, callback, hours, voicemail, conference, record, reject, hangup, goto",
+            "flow.a.steps[6]: 5 is no step; steps are answer, language, play, menu, queue, dial, callback, hours, voicemail, conference, record, reject, hangup, goto",
             "flow.a.steps[7].hangup: 3 means nothing here; write {}",
             "flow.a.steps[8].answer.x: x is not known here; this step has no keys, write {}",
         ]

@@ -655,8 +655,10 @@ fn media_ports_are_pairs_and_nobody_elses() {
         ]
     );
     assert_eq!(
-        media("codecs = \"g729\""),
-        ["media.codecs: \"g729\" is no codec of ours; write \"pcma\" or \"pcmu\""]
+        media("codecs = \"gsm\""),
+        [
+            "media.codecs: \"gsm\" is no codec of ours; write \"pcma\", \"pcmu\", \"g722\", \"opus\" or \"g729\""
+        ]
     );
 }
 

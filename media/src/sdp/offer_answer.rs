@@ -288,7 +288,7 @@ impl Negotiation {
             .find_map(|ours| payload::codecs(media).find(|(theirs, _)| theirs == ours))
             .ok_or_else(|| self.no_common_codec(media))?;
         let event = self.policy.telephone_event.then(|| payload::events(media, codec.clock_rate())).flatten();
-        let opus = payload::opus(media, number);
+        let opus = payload::opus(media, codec, number);
         let mux = (self.policy.rtcp_mux || dtls.is_some()) && media.rtcp_mux;
         let far_end = self.far_end(offer, media, mux, dtls.is_some())?;
         Ok(Choice { index, codec, number, event, opus, mux, far_end, crypto, dtls })
@@ -331,7 +331,7 @@ impl Negotiation {
             .ok_or_else(|| self.no_common_codec(media))?;
         let clock_rate = codec.clock_rate();
         let event = offered.numbered.event(clock_rate).and_then(|_| payload::events(media, clock_rate));
-        let opus = payload::opus(media, number);
+        let opus = payload::opus(media, codec, number);
         let mux = offered.audio.rtcp_mux && media.rtcp_mux;
         let far_end = self.far_end(answer, media, mux, dtls.is_some())?;
         Ok(Choice { index: self.audio, codec, number, event, opus, mux, far_end, crypto, dtls })

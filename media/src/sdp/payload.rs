@@ -27,8 +27,11 @@ fn codec(format: &Format) -> Option<Codec> {
     }
 }
 
-/// What the far end would like of Opus, if that is what the number means (RFC 7587 §6.1).
-pub(super) fn opus(media: &Media, number: u8) -> OpusParameters {
+/// What the far end would like of Opus, if that is the codec (RFC 7587 §6.1).
+pub(super) fn opus(media: &Media, codec: Codec, number: u8) -> OpusParameters {
+    if codec != Codec::Opus {
+        return OpusParameters::default();
+    }
     let format = media.formats.iter().find(|format| format.payload_type() == Some(number));
     let parameters = format.and_then(|format| format.parameters.as_deref()).unwrap_or_default();
     let value = |name: &str| {
