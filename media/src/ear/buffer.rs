@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_network_that_grows_slow_costs_a_break_once_and_then_nothing_more() {
-        let late = |n: usize| if n > 50 && n % 3 == 0 { 90 } else { 0 };
+        let late = |n: usize| if n > 50 && n.is_multiple_of(3) { 90 } else { 0 };
         let (told, buffer) = play(200, 200, |n| Some(n as u64 * 20 + late(n)));
         let breaks = told[80..].iter().filter(|told| told.parse::<u16>().is_err()).count();
         assert!(breaks <= 1, "{told:?}");
@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn when_it_is_fast_again_the_wait_becomes_short_again() {
-        let late = |n: usize| if (50..100).contains(&n) && n % 3 == 0 { 90 } else { 0 };
+        let late = |n: usize| if (50..100).contains(&n) && n.is_multiple_of(3) { 90 } else { 0 };
         let (told, buffer) = play(2_000, 2_000, |n| Some(n as u64 * 20 + late(n)));
         assert!(buffer.delay_ms() <= 60, "{} ms", buffer.delay_ms());
         assert!(told.iter().filter(|told| *told == "shorter").count() >= 3);
