@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_tone_has_the_level_it_was_made_with() {
-        for codec in Codec::ALL {
+        for codec in Codec::G711 {
             for level in [0, -10, -20, -30, -40] {
                 let (loudness, heard) = after(codec, &tone(codec, f64::from(level)));
                 assert_eq!((loudness.speech_dbm0(), heard), (Some(level), Some(Heard::Speech)), "{codec}");
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn only_what_reaches_full_scale_clips() {
-        for codec in Codec::ALL {
+        for codec in Codec::G711 {
             assert_eq!(after(codec, &tone(codec, -3.0)).0.clipped_ppm(), 0, "{codec}");
             assert!(after(codec, &tone(codec, 9.0)).0.clipped_ppm() > 300_000, "{codec}");
         }
