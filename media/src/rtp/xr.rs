@@ -13,7 +13,7 @@ const DELAY: u8 = 5;
 const VOIP_METRICS: u8 = 7;
 /// What stands where a level, R or opinion is not known (§4.7.4, §4.7.5).
 const UNAVAILABLE: u8 = 127;
-/// Bytes of the largest packet that [`write`] makes: its header and one block of each kind.
+/// Bytes of the largest packet that [`write()`] makes: its header and one block of each kind.
 pub const LARGEST: usize = 8 + 12 + 16 + 36;
 
 /// Which reports somebody asks for with `a=rtcp-xr` (§5.1).
